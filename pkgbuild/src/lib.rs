@@ -1,0 +1,1 @@
+//! Turns a source tree and a recipe into a signed copkg package.

@@ -1,0 +1,3 @@
+//! Turns a source tree and a recipe into a signed copkg package.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Installs copkg packages and runs their services.

@@ -1,0 +1,3 @@
+//! Installs copkg packages and runs their services.
+
+fn main() {}

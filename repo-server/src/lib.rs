@@ -1,0 +1,1 @@
+//! Serves a copkg repository over HTTP.

@@ -1,0 +1,3 @@
+//! Serves a copkg repository over HTTP.
+
+fn main() {}

@@ -1,0 +1,52 @@
+//! Exit codes, the same for every command.
+
+use std::process::ExitCode;
+
+/// How a command ended. `docs/commands.md` lists the codes for users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, or nothing to do.
+    Ok,
+    /// 1: it failed for a reason that no other code names.
+    Failure,
+    /// 2: the command was not understood; nothing was tried.
+    Usage,
+    /// 3: `status`: the service is stopped (as LSB).
+    Stopped,
+    /// 4: `status`: the state of the service is unknown (as LSB).
+    Unknown,
+    /// 5: what was asked for is not there.
+    NotFound,
+    /// 6: a signature, a key, a digest or the archive policy refused it.
+    Trust,
+    /// 7: something else is in its place.
+    Conflict,
+    /// 8: it may work when tried again: network, server, timeout.
+    TryAgain,
+    /// 9: another command holds the lock.
+    Locked,
+}
+
+impl Exit {
+    /// Returns the number that the process exits with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failure => 1,
+            Self::Usage => 2,
+            Self::Stopped => 3,
+            Self::Unknown => 4,
+            Self::NotFound => 5,
+            Self::Trust => 6,
+            Self::Conflict => 7,
+            Self::TryAgain => 8,
+            Self::Locked => 9,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,77 @@
+//! A failure as a person and as a script read it: what failed, why, what to do.
+
+use std::error::Error;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Exit;
+
+/// An error that knows its exit code, its stable code and what to do about it.
+///
+/// Each step's error enum implements this beside its variants, so that a new variant cannot be forgotten.
+pub trait Explain: Error {
+    /// Returns the class of the cause.
+    fn exit(&self) -> Exit;
+
+    /// Returns the stable code for `--json`, in `snake_case`. Scripts depend on it: never change one.
+    fn code(&self) -> &'static str;
+
+    /// Says what the user can do, where there is something.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// What a failed command says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The class of the cause.
+    #[serde(skip)]
+    pub exit: Exit,
+    /// The stable code.
+    pub code: String,
+    /// What failed, and to what.
+    pub message: String,
+    /// Why, from the outermost cause to the first.
+    pub causes: Vec<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// Collects what `error` and its sources say.
+    pub fn of(error: &dyn Explain) -> Self {
+        let mut causes: Vec<String> = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            // A transparent wrapper repeats its source; say it once.
+            if causes.last() != Some(&text) {
+                causes.push(text);
+            }
+            source = cause.source();
+        }
+        Self {
+            exit: error.exit(),
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            causes,
+            hint: error.hint(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        for cause in &self.causes {
+            write!(f, "\n  cause: {cause}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! What every command of the three programs shares: options, exit codes, the shape of a failure, and the report.
+//!
+//! A user who learnt one program knows the others, and a script that parses one parses all. Nothing here reads
+//! the environment or opens a stream: `main` hands the streams in.
+
+mod exit;
+mod failure;
+mod options;
+mod report;
+
+pub use exit::Exit;
+pub use failure::{Explain, Failure};
+pub use options::{Color, Options};
+pub use report::{Report, Streams};

@@ -1,0 +1,55 @@
+//! Versions and their order.
+
+use std::cmp::Ordering;
+
+use versions::Versioning;
+
+use super::{CoordinateError, text_type};
+
+/// The longest version, in bytes.
+const VERSION_MAX: usize = 64;
+
+/// A version: `[0-9A-Za-z][0-9A-Za-z.+_~-]*`, at most 64 bytes.
+///
+/// Two versions are equal only when their texts are. They are ordered by the `versions` crate, which compares
+/// `SemVer` as `SemVer` says, and anything else by its numbers and words from left to right; where that finds no
+/// difference (`1.0` and `1.0+build`) the bytes decide, so that the order is total.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Version(String);
+text_type!(Version);
+
+impl Version {
+    /// Parses a version.
+    ///
+    /// # Errors
+    /// Names the first rule of the grammar that `text` breaks.
+    pub fn parse(text: &str) -> Result<Self, CoordinateError> {
+        let error = |why: String| CoordinateError::new("version", text, why);
+        if text.len() > VERSION_MAX {
+            return Err(error(format!("it has {} bytes, the limit is {VERSION_MAX}", text.len())));
+        }
+        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Err(error("it starts with a letter or a digit".into()));
+        }
+        if let Some(c) = text.chars().find(|&c| !is_version_char(c)) {
+            return Err(error(format!("{c:?} is not allowed; a version has 0-9, A-Z, a-z and . + _ ~ -")));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> Ordering {
+        Versioning::new(&self.0).cmp(&Versioning::new(&other.0)).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+fn is_version_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '_' | '~' | '-')
+}

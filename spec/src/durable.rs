@@ -1,0 +1,67 @@
+//! Durable writes: the one function through which a small file reaches the disk.
+//!
+//! The only module of this crate that touches a file system, and only below directories that it is handed.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+/// Whether a durable write may replace a file that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// The new file takes its place, in one step.
+    Replace,
+    /// The write fails with [`io::ErrorKind::AlreadyExists`].
+    Keep,
+}
+
+/// Writes `bytes` to `path`: temporary file beside it, fsync, rename, fsync of the directory.
+///
+/// After a crash `path` holds the old file or the whole new one, never a part. A crash can leave a file
+/// `.tmp-*` beside it, which means nothing and may be removed.
+///
+/// # Errors
+/// Any failure of the file system, before which `path` is as it was; and `AlreadyExists` as `existing` says.
+pub fn write(path: &Path, mode: u32, existing: Existing, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(directory)?;
+    file.write_all(bytes)?;
+    // The umask has no say in a mode that was asked for.
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.as_file().sync_all()?;
+    match existing {
+        Existing::Replace => file.persist(path).map_err(|e| e.error)?,
+        Existing::Keep => file.persist_noclobber(path).map_err(|e| e.error)?,
+    };
+    sync_directory(directory)
+}
+
+/// Makes the entries of `directory` durable.
+///
+/// # Errors
+/// When it cannot be opened or synced.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Makes `directory` and the parents that are missing, durably.
+///
+/// # Errors
+/// When one cannot be made, or is there and is no directory.
+pub fn create_dir_all(directory: &Path) -> io::Result<()> {
+    if directory.as_os_str().is_empty() || directory.is_dir() {
+        return Ok(());
+    }
+    let parent = directory.parent().unwrap_or(Path::new("/"));
+    create_dir_all(parent)?;
+    match std::fs::create_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
+        result => result.and_then(|()| {
+            sync_directory(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+        }),
+    }
+}

@@ -1,0 +1,14 @@
+//! The copkg package format: coordinates, recipes, manifests, archives, digests and signatures.
+//!
+//! This crate is pure. It knows no clock, no network and no ambient path: bytes come in through [`std::io::Read`],
+//! go out through [`std::io::Write`], and everything else is an argument. The modules stand in the order of the
+//! flow that the whole project follows:
+//!
+//! recipe + tree → manifest → archive → repository → fetch → verify → stage → activate
+
+pub mod canonical;
+pub mod command;
+pub mod coordinate;
+pub mod digest;
+pub mod durable;
+pub mod platform;

@@ -1,0 +1,3 @@
+//! Runs the main job from source tree to running service.
+
+fn main() {}
