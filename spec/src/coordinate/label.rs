@@ -1,5 +1,7 @@
 //! Labels and groups: the parts that package coordinates are made of.
 
+use sha2::{Digest as _, Sha256};
+
 use super::{CoordinateError, text_type};
 
 /// The longest label, in bytes.
@@ -50,6 +52,12 @@ impl Group {
     /// Returns the group as a relative path: `com.comoyo` is `com/comoyo`.
     pub fn as_path(&self) -> String {
         self.0.replace('.', "/")
+    }
+
+    /// Returns the directory of this group in a repository, relative to its `targets`:
+    /// `<first 2 hex of sha256(group)>/<group>`.
+    pub fn target_dir(&self) -> String {
+        format!("{:02x}/{self}", Sha256::digest(&self.0)[0])
     }
 }
 

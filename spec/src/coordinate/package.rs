@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{CoordinateError, Group, Label, Version, serde_as_text};
@@ -51,8 +50,7 @@ impl PackageCoordinate {
     /// Returns the directory of this version in a repository, relative to its `targets`:
     /// `<first 2 hex of sha256(group)>/<group>/<id>/<version>`.
     pub fn target_dir(&self) -> String {
-        let shard = Sha256::digest(self.group.as_str())[0];
-        format!("{shard:02x}/{}/{}/{}", self.group, self.id, self.version)
+        format!("{}/{}/{}", self.group.target_dir(), self.id, self.version)
     }
 
     /// Returns the target path of the file for one platform, relative to the repository's `targets`.
