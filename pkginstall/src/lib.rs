@@ -1,1 +1,12 @@
-//! Installs copkg packages and runs their services.
+//! Installs copkg packages on a host, and runs their services.
+//!
+//! The modules stand in the order of the flow that the whole project follows, from a place in a repository to a
+//! running service; `host` is the ground that they stand on:
+//!
+//! … → repository → fetch → verify → stage → activate → runtime directory → service
+
+pub mod cli;
+pub mod host;
+pub mod process;
+pub mod runtime;
+pub mod service;

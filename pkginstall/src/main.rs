@@ -1,3 +1,9 @@
 //! Installs copkg packages and runs their services.
 
-fn main() {}
+use std::process::ExitCode;
+
+use pkginstall::cli::{self, Surroundings};
+
+fn main() -> ExitCode {
+    cli::run(Surroundings::of_this_process()).into()
+}

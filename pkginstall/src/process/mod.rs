@@ -1,0 +1,1 @@
+//! Processes: identified by more than a number, signalled through a pidfd.

@@ -1,0 +1,1 @@
+//! Runtime directories: where a service coordinate keeps its state.
