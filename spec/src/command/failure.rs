@@ -63,6 +63,13 @@ impl Failure {
     }
 }
 
+/// Lets `?` turn any step's error into what the command says.
+impl<E: Explain> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::of(&error)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.message)?;
