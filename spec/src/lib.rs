@@ -6,9 +6,17 @@
 //!
 //! recipe + tree → manifest → archive → repository → fetch → verify → stage → activate
 
+pub mod archive;
 pub mod canonical;
 pub mod command;
 pub mod coordinate;
 pub mod digest;
 pub mod durable;
+pub mod index;
+pub mod keys;
+pub mod limits;
+pub mod manifest;
 pub mod platform;
+pub mod policy;
+pub mod recipe;
+pub mod trust;

@@ -1,0 +1,311 @@
+//! The head of an archive: all before the payload. From bytes that say who they are to an index that can be believed.
+
+use std::io::{self, Read};
+
+use thiserror::Error;
+
+use super::container::{self, ContainerError, names};
+use super::frame::{self, FrameError, FrameReader};
+use super::body::Unpacker;
+use crate::digest::Digest;
+use crate::index::{Index, IndexError};
+use crate::keys::{KeyId, Payload, Signatures, SignaturesError};
+use crate::limits::{ATTACHMENT_BYTES, INDEX_BYTES, MANIFEST_BYTES, SIGNATURES_BYTES, TAR_MEMBER_BYTES};
+use crate::manifest::{Compressed, Manifest, ManifestError, Member, package_digest};
+use crate::trust::{Keyring, TrustError};
+
+/// The first two members of an archive: a manifest that nobody has vouched for yet.
+///
+/// Enough to decide on trust, platform and space before anything else is fetched.
+#[derive(Debug, Clone)]
+pub struct Head {
+    raw: Vec<u8>,
+    manifest_bytes: Vec<u8>,
+    manifest: Manifest,
+    signatures: Signatures,
+}
+
+impl Head {
+    /// Reads the manifest and the signatures from the start of an archive.
+    ///
+    /// # Errors
+    /// When they are not what the format says. The signatures are not checked yet.
+    pub fn read(reader: &mut impl Read) -> Result<Self, HeadError> {
+        let mut raw = Vec::new();
+        let mut reader = Recorded { inner: reader, raw: &mut raw };
+        let manifest_bytes = container::read_member(&mut reader, names::MANIFEST, MANIFEST_BYTES)?;
+        let signatures = container::read_member(&mut reader, names::SIGNATURES, SIGNATURES_BYTES)?;
+        let manifest = Manifest::parse(&manifest_bytes)?;
+        let signatures = Signatures::parse(&signatures)?;
+        Ok(Self { raw, manifest_bytes, manifest, signatures })
+    }
+
+    /// Returns the manifest as the archive has it: for display and for finding keys, not to be believed.
+    pub fn unverified_manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Returns the bytes of `package.json`.
+    pub fn manifest_bytes(&self) -> &[u8] {
+        &self.manifest_bytes
+    }
+
+    /// Returns the signatures, unchecked.
+    pub fn signatures(&self) -> &Signatures {
+        &self.signatures
+    }
+
+    /// Returns the digest of the package: that of its manifest.
+    pub fn digest(&self) -> Digest {
+        package_digest(&self.manifest_bytes)
+    }
+
+    /// Returns what was read of the archive so far, in bytes.
+    pub fn length(&self) -> u64 {
+        self.raw.len() as u64
+    }
+
+    /// Checks that enough trusted keys signed the manifest.
+    ///
+    /// # Errors
+    /// As [`Keyring::check`].
+    pub fn verify(self, keyring: &Keyring) -> Result<VerifiedPackage, TrustError> {
+        let payload = Payload::manifest(&self.manifest_bytes);
+        let signers = keyring.check(self.manifest.group(), &payload, &self.signatures)?;
+        Ok(VerifiedPackage { head: self, signers })
+    }
+
+    /// Goes on without trust: to inspect, lint or sign. What comes of it cannot be installed.
+    pub fn without_trust(self) -> UnverifiedPackage {
+        UnverifiedPackage(self)
+    }
+
+    fn read_contents(self, reader: &mut impl Read) -> Result<Contents, VerifyError> {
+        let Self { mut raw, manifest_bytes, manifest, signatures } = self;
+        let mut reader = Recorded { inner: reader, raw: &mut raw };
+        let members = manifest.members();
+        let index = read_index(&mut reader, &members.index)?;
+        manifest.check_index(&index)?;
+        let sbom = read_attachment(&mut reader, names::SBOM, members.sbom.as_ref())?;
+        let provenance = read_attachment(&mut reader, names::PROVENANCE, members.provenance.as_ref())?;
+        let length = container::read_header(&mut reader, names::PAYLOAD)?;
+        if length != members.payload.length || length > TAR_MEMBER_BYTES {
+            return Err(VerifyError::Member { name: names::PAYLOAD });
+        }
+        let digest = package_digest(&manifest_bytes);
+        Ok(Contents { raw, manifest, digest, signatures, index, sbom, provenance })
+    }
+}
+
+/// A package that nobody vouches for: it can be looked at, and not installed.
+#[derive(Debug, Clone)]
+pub struct UnverifiedPackage(Head);
+
+impl UnverifiedPackage {
+    /// Reads the rest of the head, up to the payload.
+    ///
+    /// # Errors
+    /// When a member is not the one that the manifest announces, or an entry breaks the archive policy.
+    pub fn read_contents(self, reader: &mut impl Read) -> Result<Contents, VerifyError> {
+        self.0.read_contents(reader)
+    }
+}
+
+/// A package whose manifest enough trusted keys signed.
+#[derive(Debug, Clone)]
+pub struct VerifiedPackage {
+    head: Head,
+    signers: Vec<KeyId>,
+}
+
+impl VerifiedPackage {
+    /// Returns the signed manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.head.manifest
+    }
+
+    /// Returns the digest of the package.
+    pub fn digest(&self) -> Digest {
+        self.head.digest()
+    }
+
+    /// Returns the trusted keys that signed.
+    pub fn signers(&self) -> &[KeyId] {
+        &self.signers
+    }
+
+    /// Reads the rest of the head, up to the payload.
+    ///
+    /// # Errors
+    /// When a member is not the one that was signed, or an entry breaks the archive policy.
+    pub fn read_index(self, reader: &mut impl Read) -> Result<VerifiedIndex, VerifyError> {
+        let contents = self.head.read_contents(reader)?;
+        Ok(VerifiedIndex { contents, signers: self.signers })
+    }
+}
+
+/// A package whose index is the signed one and breaks no rule: it may be unpacked.
+///
+/// There is no other way to make one than through [`Head::verify`]:
+///
+/// ```compile_fail
+/// fn trust_me(contents: copkg_spec::archive::Contents) -> copkg_spec::archive::VerifiedIndex {
+///     copkg_spec::archive::VerifiedIndex { contents, signers: Vec::new() }
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct VerifiedIndex {
+    contents: Contents,
+    signers: Vec<KeyId>,
+}
+
+impl VerifiedIndex {
+    /// Returns the manifest, the index and the attachments.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// Returns the trusted keys that signed.
+    pub fn signers(&self) -> &[KeyId] {
+        &self.signers
+    }
+}
+
+/// All of a package but its payload.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    raw: Vec<u8>,
+    manifest: Manifest,
+    digest: Digest,
+    signatures: Signatures,
+    index: Index,
+    sbom: Option<Vec<u8>>,
+    provenance: Option<Vec<u8>>,
+}
+
+impl Contents {
+    /// Returns the manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Returns the digest of the package.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Returns the signatures as the archive has them.
+    pub fn signatures(&self) -> &Signatures {
+        &self.signatures
+    }
+
+    /// Returns the entries and the frames.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Returns the CycloneDX document, if there is one.
+    pub fn sbom(&self) -> Option<&[u8]> {
+        self.sbom.as_deref()
+    }
+
+    /// Returns the in-toto statements, if there are any.
+    pub fn provenance(&self) -> Option<&[u8]> {
+        self.provenance.as_deref()
+    }
+
+    /// Returns the archive's bytes up to the payload, the payload's tar header included.
+    ///
+    /// They can be kept and read again as an archive that has no payload.
+    pub fn head_bytes(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// Starts to unpack the payload.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn unpacker(&self) -> io::Result<Unpacker<'_>> {
+        Unpacker::new(&self.index)
+    }
+}
+
+fn read_index(reader: &mut impl Read, expected: &Compressed) -> Result<Index, VerifyError> {
+    let name = names::INDEX;
+    let compressed = container::read_member(reader, name, INDEX_BYTES.min(expected.length))?;
+    if Member::of(&compressed) != (Member { length: expected.length, sha256: expected.sha256 }) {
+        return Err(VerifyError::Member { name });
+    }
+    if expected.size > INDEX_BYTES {
+        return Err(VerifyError::Container(ContainerError::TooLarge {
+            name,
+            length: expected.size,
+            limit: INDEX_BYTES,
+        }));
+    }
+    frame::check_shape(&compressed, expected.size)?;
+    let mut bytes = Vec::new();
+    FrameReader::new().map_err(FrameError::Zstd)?.decompress(&compressed, expected.size, &mut bytes)?;
+    Ok(Index::parse(&bytes)?)
+}
+
+fn read_attachment(
+    reader: &mut impl Read,
+    name: &'static str,
+    expected: Option<&Member>,
+) -> Result<Option<Vec<u8>>, VerifyError> {
+    let Some(expected) = expected else { return Ok(None) };
+    let bytes = container::read_member(reader, name, ATTACHMENT_BYTES.min(expected.length))?;
+    if Member::of(&bytes) == *expected { Ok(Some(bytes)) } else { Err(VerifyError::Member { name }) }
+}
+
+/// Keeps what passes.
+struct Recorded<'a, R> {
+    inner: &'a mut R,
+    raw: &'a mut Vec<u8>,
+}
+
+impl<R: Read> Read for Recorded<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.raw.extend_from_slice(&buffer[..n]);
+        Ok(n)
+    }
+}
+
+/// Says why the start of a file is not the start of a package.
+#[derive(Debug, Error)]
+pub enum HeadError {
+    /// It is not a package archive.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The manifest is not one.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The signatures are none.
+    #[error(transparent)]
+    Signatures(#[from] SignaturesError),
+}
+
+/// Says why a package is not what its manifest says.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// It is not a package archive.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// A member is not the one that the manifest announces.
+    #[error("the archive's {name} is not the one that its manifest announces")]
+    Member {
+        /// The member.
+        name: &'static str,
+    },
+    /// The index cannot be decompressed.
+    #[error("the archive's index is refused")]
+    Frame(#[from] FrameError),
+    /// The index is refused.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The manifest and the index contradict one another.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}

@@ -1,0 +1,24 @@
+//! The archive: a package as one file, written and read in the one way that the format allows.
+//!
+//! `docs/format.md` is the specification. Reading is a chain of types, each of which proves the step before it:
+//!
+//! [`Head`] (bytes that say who they are) → [`VerifiedPackage`] (signed by trusted keys) → [`VerifiedIndex`] (every
+//! entry accepted by the archive policy) → its payload, frame by frame. What has not been verified has no index,
+//! and what has no index cannot be unpacked.
+
+mod body;
+mod chunk;
+mod container;
+mod diagnose;
+mod frame;
+mod head;
+mod pack;
+mod resign;
+pub(crate) mod tar_header;
+
+pub use body::{Sink, UnpackError, Unpacker};
+pub use container::ContainerError;
+pub use frame::{FrameError, FrameReader};
+pub use head::{Contents, Head, HeadError, UnverifiedPackage, VerifiedIndex, VerifiedPackage, VerifyError};
+pub use pack::{Attachments, PackError, PackOptions, Packed, TreeEntry, TreeNode, pack};
+pub use resign::{ResignError, add_signatures};

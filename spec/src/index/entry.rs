@@ -1,0 +1,168 @@
+//! Entries: the files, directories and symbolic links of a package.
+
+use serde::{Deserialize, Serialize};
+
+use super::path::{EntryPath, LinkTarget};
+use crate::digest::Digest;
+use crate::limits::TAR_MEMBER_BYTES;
+use crate::policy::{Refused, Rule};
+
+/// The mode of a file: the only two that a package may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// 0644.
+    Regular,
+    /// 0755.
+    Executable,
+}
+
+impl Mode {
+    /// Returns the permission bits.
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Regular => 0o644,
+            Self::Executable => 0o755,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Regular => "0644",
+            Self::Executable => "0755",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Rule> {
+        match text {
+            "0644" => Ok(Self::Regular),
+            "0755" => Ok(Self::Executable),
+            _ => {
+                let bits = u32::from_str_radix(text, 8).unwrap_or(0);
+                let special = bits & 0o7000 != 0;
+                Err(if special { Rule::SpecialBits(text.to_owned()) } else { Rule::Mode(text.to_owned()) })
+            }
+        }
+    }
+}
+
+/// One entry of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "RawEntry", try_from = "RawEntry")]
+pub enum Entry {
+    /// A directory, always 0755.
+    Directory {
+        /// Where it is.
+        path: EntryPath,
+    },
+    /// A regular file.
+    File {
+        /// Where it is.
+        path: EntryPath,
+        /// 0644 or 0755.
+        mode: Mode,
+        /// Bytes of content.
+        size: u64,
+        /// The digest of the content.
+        sha256: Digest,
+    },
+    /// A symbolic link that stays inside the package and leads to no other link.
+    Symlink {
+        /// Where it is.
+        path: EntryPath,
+        /// Where it leads.
+        target: LinkTarget,
+    },
+}
+
+impl Entry {
+    /// Returns where the entry is.
+    pub fn path(&self) -> &EntryPath {
+        match self {
+            Self::Directory { path } | Self::File { path, .. } | Self::Symlink { path, .. } => path,
+        }
+    }
+
+    /// Returns the bytes of content: 0 for what is not a file.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::File { size, .. } => *size,
+            Self::Directory { .. } | Self::Symlink { .. } => 0,
+        }
+    }
+}
+
+/// An entry as it stands in the index, before it is checked.
+#[derive(Clone, Serialize, Deserialize)]
+struct RawEntry {
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+}
+
+impl TryFrom<RawEntry> for Entry {
+    type Error = Refused;
+
+    fn try_from(raw: RawEntry) -> Result<Self, Refused> {
+        let path: EntryPath = raw.path.parse()?;
+        let refused = |rule| Refused::new(&raw.path, rule);
+        match (raw.kind.as_str(), raw.mode, raw.size, raw.sha256, raw.target) {
+            ("directory", None, None, None, None) => Ok(Self::Directory { path }),
+            ("file", Some(mode), Some(size), Some(sha256), None) => {
+                let mode = Mode::parse(&mode).map_err(refused)?;
+                if size > TAR_MEMBER_BYTES {
+                    return Err(refused(Rule::Size));
+                }
+                Ok(Self::File { path, mode, size, sha256 })
+            }
+            ("symlink", None, None, None, Some(target)) => {
+                Ok(Self::Symlink { path, target: target.parse().map_err(refused)? })
+            }
+            (kind, ..) => Err(refused(rule_for_kind(kind))),
+        }
+    }
+}
+
+/// Names the rule for a type that is not one of the three, or one of the three with the wrong members.
+fn rule_for_kind(kind: &str) -> Rule {
+    match kind {
+        "directory" | "file" | "symlink" => Rule::Disagrees("members"),
+        "hardlink" => Rule::HardLink,
+        "device" => Rule::Device,
+        "fifo" => Rule::Fifo,
+        "socket" => Rule::Socket,
+        other => Rule::UnknownType(other.chars().take(20).collect()),
+    }
+}
+
+impl From<Entry> for RawEntry {
+    fn from(entry: Entry) -> Self {
+        let raw = |path: EntryPath, kind: &str| Self {
+            path: path.as_str().to_owned(),
+            kind: kind.to_owned(),
+            mode: None,
+            size: None,
+            sha256: None,
+            target: None,
+        };
+        match entry {
+            Entry::Directory { path } => raw(path, "directory"),
+            Entry::File { path, mode, size, sha256 } => Self {
+                mode: Some(mode.as_str().to_owned()),
+                size: Some(size),
+                sha256: Some(sha256),
+                ..raw(path, "file")
+            },
+            Entry::Symlink { path, target } => {
+                Self { target: Some(target.as_str().to_owned()), ..raw(path, "symlink") }
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Frames: the independent zstd frames that the payload consists of.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// One frame of the payload. Its place follows from the frames before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Bytes after compression.
+    pub length: u64,
+    /// Bytes before compression.
+    pub size: u64,
+    /// The digest of the compressed bytes, checked before zstd sees them.
+    pub sha256: Digest,
+}

@@ -1,0 +1,140 @@
+//! The index of a package: its entries and the frames of its payload.
+//!
+//! Comes after the manifest, which carries its digest, and before the payload, which it describes. An [`Index`]
+//! exists only for entries that the archive policy accepts as a whole. Places in the payload are not stored: they
+//! follow from the order and the sizes ([`Index::payload_size`], `docs/format.md`, clause 6).
+
+mod entry;
+mod frame;
+mod path;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use entry::{Entry, Mode};
+pub use frame::Frame;
+pub use path::{EntryPath, LinkTarget};
+
+use crate::archive::tar_header;
+use crate::limits::{ENTRIES, FRAME_BYTES, TAR_MEMBER_BYTES};
+use crate::policy::{self, Refused};
+
+/// The entries of a package in canonical order, and the frames of its payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Index {
+    entries: Vec<Entry>,
+    frames: Vec<Frame>,
+}
+
+impl Index {
+    /// Checks `entries` against the archive policy and `frames` against what the entries need.
+    ///
+    /// # Errors
+    /// Names the first entry and rule, or the frame, that is refused.
+    pub fn new(entries: Vec<Entry>, frames: Vec<Frame>) -> Result<Self, IndexError> {
+        if entries.len() as u64 > ENTRIES {
+            return Err(IndexError::TooManyEntries(entries.len()));
+        }
+        policy::check_tree(&entries)?;
+        let index = Self { entries, frames };
+        index.check_frames()?;
+        Ok(index)
+    }
+
+    /// Parses the decompressed bytes of `index.json.zst`.
+    ///
+    /// # Errors
+    /// When they are not an index, and as [`Index::new`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
+        #[derive(Deserialize)]
+        struct Raw {
+            entries: Vec<Entry>,
+            frames: Vec<Frame>,
+        }
+        let raw: Raw = serde_json::from_slice(bytes).map_err(IndexError::Syntax)?;
+        Self::new(raw.entries, raw.frames)
+    }
+
+    /// Returns the entries in canonical order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Returns the entry at `path`.
+    pub fn get(&self, path: &EntryPath) -> Option<&Entry> {
+        let found = self.entries.binary_search_by(|entry| entry.path().cmp(path));
+        found.ok().map(|at| &self.entries[at])
+    }
+
+    /// Returns the frames in the order of the payload.
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// Returns the size of the payload before compression: every header, content and padding, and the end marker.
+    pub fn payload_size(&self) -> u64 {
+        payload_size(&self.entries)
+    }
+
+    /// Returns the size of the compressed payload.
+    pub fn payload_length(&self) -> u64 {
+        self.frames.iter().map(|frame| frame.length).sum()
+    }
+
+    fn check_frames(&self) -> Result<(), IndexError> {
+        for (number, frame) in self.frames.iter().enumerate() {
+            if frame.size == 0 || frame.size > FRAME_BYTES || frame.length == 0 || frame.length > 2 * FRAME_BYTES {
+                return Err(IndexError::FrameSize { number, size: frame.size, length: frame.length });
+            }
+        }
+        let framed = self.frames.iter().map(|frame| frame.size).sum();
+        let needed = self.payload_size();
+        if framed != needed {
+            return Err(IndexError::PayloadSize { framed, needed });
+        }
+        if self.payload_length() > TAR_MEMBER_BYTES {
+            return Err(IndexError::PayloadTooLarge(self.payload_length()));
+        }
+        Ok(())
+    }
+}
+
+/// Returns the size of the payload that holds `entries`, before compression.
+pub(crate) fn payload_size(entries: &[Entry]) -> u64 {
+    entries.iter().map(tar_header::entry_length).sum::<u64>() + tar_header::END_MARKER.len() as u64
+}
+
+/// Says why an index is refused.
+#[derive(Debug, Error)]
+pub enum IndexError {
+    /// It is not JSON of the right shape.
+    #[error("the index is not what the format says")]
+    Syntax(#[source] serde_json::Error),
+    /// An entry breaks the archive policy.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// There are too many entries.
+    #[error("the package has {0} entries, the limit is {ENTRIES}")]
+    TooManyEntries(usize),
+    /// A frame is empty or larger than a frame may be.
+    #[error("frame {number} has {size} bytes, {length} compressed; the limit is {FRAME_BYTES}")]
+    FrameSize {
+        /// The place in the list, from 0.
+        number: usize,
+        /// Bytes before compression.
+        size: u64,
+        /// Bytes after compression.
+        length: u64,
+    },
+    /// The frames hold more or less than the entries need.
+    #[error("the frames hold {framed} bytes, the entries need {needed}")]
+    PayloadSize {
+        /// What the frames hold.
+        framed: u64,
+        /// What the entries need.
+        needed: u64,
+    },
+    /// The payload does not fit a POSIX tar member.
+    #[error("the payload has {0} bytes compressed, the limit is {TAR_MEMBER_BYTES}")]
+    PayloadTooLarge(u64),
+}

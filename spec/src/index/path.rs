@@ -1,0 +1,121 @@
+//! Paths of entries and targets of symbolic links, each of which has passed the archive policy.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::coordinate::serde_as_text;
+use crate::policy::{self, Refused, Rule};
+
+/// A relative path inside a package or a runtime directory that the archive policy accepts.
+///
+/// Ordered component by component, so that a directory comes right before what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EntryPath(String);
+
+impl EntryPath {
+    /// Parses a path as it comes from an archive or a file system.
+    ///
+    /// # Errors
+    /// Names the rule that the path breaks.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refused> {
+        let text = policy::check_path_text(bytes).map_err(|rule| Refused::new(bytes, rule))?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Returns the path with `/` between its components.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the components from left to right.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// Returns the directory that holds the entry, `None` at the top of the package.
+    pub fn parent(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(parent, _)| parent)
+    }
+
+    /// Returns the last component.
+    pub fn name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
+    }
+
+    /// Compares with a text as if it were a path.
+    pub(crate) fn cmp_text(&self, other: &str) -> Ordering {
+        self.0.split('/').cmp(other.split('/'))
+    }
+}
+
+impl Ord for EntryPath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.cmp_text(&other.0)
+    }
+}
+
+impl PartialOrd for EntryPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl FromStr for EntryPath {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        Self::from_bytes(text.as_bytes())
+    }
+}
+
+impl fmt::Display for EntryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+serde_as_text!(EntryPath);
+
+/// The target of a symbolic link: relative, and of characters that a path may have.
+///
+/// Whether it stays inside the package is decided with all entries at hand.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LinkTarget(String);
+
+impl LinkTarget {
+    /// Parses a target as it comes from an archive or a file system.
+    ///
+    /// # Errors
+    /// Names the rule that the target breaks.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Rule> {
+        if bytes.first() == Some(&b'/') {
+            return Err(Rule::LinkAbsolute);
+        }
+        let nested = |rule| Rule::LinkTarget(Box::new(rule));
+        let text = policy::check_characters(bytes).map_err(nested)?;
+        policy::check_components(text, |_| Ok(())).map_err(nested)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Returns the target with `/` between its components.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LinkTarget {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        Self::from_bytes(text.as_bytes())
+    }
+}
+
+impl fmt::Display for LinkTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+serde_as_text!(LinkTarget);

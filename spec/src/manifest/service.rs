@@ -1,0 +1,135 @@
+//! The service section of a manifest: the contract between a package and the host that runs it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::coordinate::{CoordinateError, Label, serde_as_text};
+use crate::index::EntryPath;
+
+/// How a package runs as a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Launches the service, records its PIDs and exits.
+    pub start: EntryPath,
+    /// Stops the service.
+    pub stop: EntryPath,
+    /// Tells whether the service is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<EntryPath>,
+    /// Brings the data of the version before to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrate: Option<EntryPath>,
+    /// Runs before the service is stopped for an upgrade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_stop: Option<EntryPath>,
+    /// The account that the service runs as when root starts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What asks the service to end when its stop script did not.
+    pub stop_signal: Signal,
+    /// How long the start script may take, in seconds.
+    pub start_timeout_seconds: u32,
+    /// How long the service must live after the start script to count as started, in milliseconds.
+    pub settle_milliseconds: u32,
+    /// How long the stop script, and after it the signal, may take, in seconds each.
+    pub stop_timeout_seconds: u32,
+    /// Directories to make below the runtime directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<EntryPath>,
+    /// Whether the output goes to `console/` instead of `log/`.
+    pub console: bool,
+    /// The parameters that the start script takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
+}
+
+impl Service {
+    /// Returns every script that the section names.
+    pub fn scripts(&self) -> impl Iterator<Item = &EntryPath> {
+        let optional = [&self.check, &self.migrate, &self.pre_stop];
+        [&self.start, &self.stop].into_iter().chain(optional.into_iter().flatten())
+    }
+
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        const DAY: u32 = 24 * 60 * 60;
+        let timeouts = [self.start_timeout_seconds, self.stop_timeout_seconds];
+        if timeouts.iter().any(|&seconds| seconds == 0 || seconds > DAY) {
+            return Err("a timeout of the service is zero or more than a day");
+        }
+        let mut names: Vec<&Label> = self.parameters.iter().map(|parameter| &parameter.name).collect();
+        names.sort();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("a parameter of the service comes twice");
+        }
+        Ok(())
+    }
+}
+
+/// A parameter of the start script: `--name=value`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// The name after the two dashes.
+    pub name: Label,
+    /// The value when none is given; a parameter without one must be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// What it means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// A signal that may ask a service to end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// SIGTERM.
+    #[default]
+    Term,
+    /// SIGINT.
+    Int,
+    /// SIGQUIT.
+    Quit,
+    /// SIGHUP.
+    Hup,
+    /// SIGUSR1.
+    Usr1,
+    /// SIGUSR2.
+    Usr2,
+}
+
+impl Signal {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Term, "TERM"),
+        (Self::Int, "INT"),
+        (Self::Quit, "QUIT"),
+        (Self::Hup, "HUP"),
+        (Self::Usr1, "USR1"),
+        (Self::Usr2, "USR2"),
+    ];
+
+    /// Returns the name without `SIG`.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(signal, _)| *signal == self).map_or("TERM", |(_, name)| name)
+    }
+}
+
+impl FromStr for Signal {
+    type Err = CoordinateError;
+
+    fn from_str(text: &str) -> Result<Self, CoordinateError> {
+        let name = text.strip_prefix("SIG").unwrap_or(text);
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
+        found
+            .map(|(signal, _)| *signal)
+            .ok_or_else(|| CoordinateError::new("stop signal", text, "it is one of TERM, INT, QUIT, HUP, USR1, USR2"))
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+serde_as_text!(Signal);

@@ -1,0 +1,126 @@
+//! The rules for the entries of a package taken together: order, parents, names, links.
+
+use std::collections::HashMap;
+
+use unicase::UniCase;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{Refused, Rule};
+use crate::index::{Entry, EntryPath, LinkTarget};
+use crate::limits::PATH_LEVELS;
+
+/// Checks a whole list of entries. They must stand in the canonical order, each after its directory.
+pub(crate) fn check_tree(entries: &[Entry]) -> Result<(), Refused> {
+    check_order(entries)?;
+    let tree = Tree(entries);
+    for entry in entries {
+        check_parent(entry.path(), &tree)?;
+        if let Entry::Symlink { path, target } = entry {
+            check_link(path, target, &tree)?;
+        }
+    }
+    check_names(entries)
+}
+
+fn check_order(entries: &[Entry]) -> Result<(), Refused> {
+    for pair in entries.windows(2) {
+        let rule = match pair[0].path().cmp(pair[1].path()) {
+            std::cmp::Ordering::Less => continue,
+            std::cmp::Ordering::Equal => Rule::Duplicate,
+            std::cmp::Ordering::Greater => Rule::OutOfOrder,
+        };
+        return Err(Refused::new(pair[1].path().as_str(), rule));
+    }
+    Ok(())
+}
+
+/// Entries in canonical order, for look-ups by path.
+struct Tree<'a>(&'a [Entry]);
+
+impl Tree<'_> {
+    fn get(&self, path: &str) -> Option<&Entry> {
+        let found = self.0.binary_search_by(|entry| entry.path().cmp_text(path));
+        found.ok().map(|at| &self.0[at])
+    }
+}
+
+fn check_parent(path: &EntryPath, tree: &Tree<'_>) -> Result<(), Refused> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    let rule = match tree.get(parent) {
+        Some(Entry::Directory { .. }) => return Ok(()),
+        Some(Entry::File { .. }) => Rule::BelowFile,
+        Some(Entry::Symlink { .. }) => Rule::BelowLink,
+        None => Rule::NoParent,
+    };
+    Err(Refused::new(path.as_str(), rule))
+}
+
+fn check_link(path: &EntryPath, target: &LinkTarget, tree: &Tree<'_>) -> Result<(), Refused> {
+    let visit = |at: &str| match tree.get(at) {
+        Some(Entry::Symlink { .. }) => LinkStep::Stop,
+        _ => LinkStep::Go,
+    };
+    match resolve_link(path, target, visit) {
+        Ok(_) => Ok(()),
+        Err(rule) => Err(Refused::new(path.as_str(), rule)),
+    }
+}
+
+/// What a visitor of [`resolve_link`] says of a path on the way to a link's target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkStep {
+    /// It is no symbolic link: go on.
+    Go,
+    /// It is a symbolic link: the chain is refused.
+    Stop,
+}
+
+/// Resolves a link's target component by component, from the link's directory, and returns the path that it
+/// names, empty for the package itself.
+///
+/// `visit` sees each path on the way. As no component may be a link itself, `..` means what it says.
+///
+/// # Errors
+/// When the target leaves the package, is deeper than a path may be, or the visitor stops at a link.
+pub fn resolve_link(
+    path: &EntryPath,
+    target: &LinkTarget,
+    visit: impl Fn(&str) -> LinkStep,
+) -> Result<String, Rule> {
+    let mut at: Vec<&str> = path.parent().map(|parent| parent.split('/').collect()).unwrap_or_default();
+    for component in target.as_str().split('/') {
+        if component == ".." {
+            at.pop().ok_or(Rule::LinkEscapes)?;
+            continue;
+        }
+        at.push(component);
+        if at.len() > PATH_LEVELS {
+            return Err(Rule::TooDeep(at.len()));
+        }
+        let here = at.join("/");
+        if visit(&here) == LinkStep::Stop {
+            return Err(Rule::LinkChain(here));
+        }
+    }
+    Ok(at.join("/"))
+}
+
+/// Refuses names that are one name where case is folded (macOS, Windows) or Unicode is normalised (HFS+).
+fn check_names(entries: &[Entry]) -> Result<(), Refused> {
+    let mut seen: HashMap<String, &EntryPath> = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        let path = entry.path();
+        if let Some(other) = seen.insert(folded(path.as_str()), path) {
+            return Err(Refused::new(path.as_str(), Rule::SameName(other.as_str().to_owned())));
+        }
+    }
+    Ok(())
+}
+
+fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let composed: String = text.nfc().collect();
+    UniCase::unicode(composed).to_folded_case().nfc().collect()
+}
