@@ -1,1 +1,1 @@
-//! Shared parts of the end-to-end tests.
+//! Shared parts of the end-to-end tests and of the quickstart.
