@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::command::{Exit, Explain};
 use crate::coordinate::{CoordinateError, Group, serde_as_text};
 use crate::keys::{KeyId, Payload, PublicKey, Signatures};
 
@@ -157,4 +158,30 @@ pub enum TrustError {
 
 fn describe(found: &[String]) -> String {
     if found.is_empty() { "it is not signed".to_owned() } else { format!("signed by {}", found.join(", ")) }
+}
+
+impl Explain for TrustError {
+    fn exit(&self) -> Exit {
+        Exit::Trust
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoKeys { .. } => "no_trusted_keys",
+            Self::WrongSignature { .. } => "wrong_signature",
+            Self::TooFew { .. } => "too_few_signatures",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoKeys { group } => format!(
+                "get the group's public key from its owner and pin it: pkginstall trust add {group} KEY"
+            ),
+            Self::WrongSignature { .. } => "the file was changed after it was signed; fetch it again".into(),
+            Self::TooFew { group, .. } => format!(
+                "ask the owner of {group} which keys sign; `pkginstall trust list` shows those that are trusted"
+            ),
+        })
+    }
 }

@@ -11,6 +11,7 @@ use super::container::{self, ContainerError, names};
 use super::diagnose;
 use super::frame::{FrameError, FrameReader};
 use super::tar_header::{BLOCK, END_MARKER, entry_header, padded};
+use crate::command::{Exit, Explain};
 use crate::digest::Hashed;
 use crate::index::{Entry, EntryPath, Index, LinkTarget, Mode};
 use crate::policy::{Refused, Rule};
@@ -70,7 +71,11 @@ impl<'a> Unpacker<'a> {
     ///
     /// # Errors
     /// At the first byte that is not what the index says. The sink has then seen entries that were right so far.
-    pub fn unpack<S: Sink>(mut self, reader: &mut impl Read, sink: &mut S) -> Result<(), UnpackError<S::Error>> {
+    pub fn unpack<S: Sink>(
+        mut self,
+        reader: &mut impl Read,
+        sink: &mut S,
+    ) -> Result<(), UnpackError<S::Error>> {
         let mut walk = Walk::new(self.index.entries());
         let (mut compressed, mut bytes) = (Vec::new(), Vec::new());
         for (number, frame) in self.index.frames().iter().enumerate() {
@@ -243,4 +248,33 @@ pub enum UnpackError<E: std::error::Error + 'static> {
     /// The entry could not be written.
     #[error(transparent)]
     Sink(E),
+}
+
+impl<E: Explain + 'static> Explain for UnpackError<E> {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Container(error) => error.exit(),
+            Self::Frame { source, .. } => source.exit(),
+            Self::Refused(error) => error.exit(),
+            Self::Sink(error) => error.exit(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Container(error) => error.code(),
+            Self::Frame { source, .. } => source.code(),
+            Self::Refused(error) => error.code(),
+            Self::Sink(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Container(error) => error.hint(),
+            Self::Frame { source, .. } => source.hint(),
+            Self::Refused(error) => error.hint(),
+            Self::Sink(error) => error.hint(),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Cuts the payload into frames where its content says so.
 //!
 //! A frame ends at the end of an entry that the entry's own path and size choose, and a large file is cut by its
-//! content (`FastCDC`), so that an entry that is added or changed moves only the cuts around it, and the other frames
+//! content (FastCDC), so that an entry that is added or changed moves only the cuts around it, and the other frames
 //! are byte for byte those of the version before. Nothing here depends on time, threads or the machine.
 
 use std::io::{self, Read};
@@ -70,7 +70,13 @@ impl<F: FnMut(Vec<u8>) -> Result<(), Stopped>> Chunker<F> {
         Ok(entry)
     }
 
-    fn add_file(&mut self, path: &EntryPath, mode: Mode, size: u64, content: impl Read) -> Result<Digest, ChunkError> {
+    fn add_file(
+        &mut self,
+        path: &EntryPath,
+        mode: Mode,
+        size: u64,
+        content: impl Read,
+    ) -> Result<Digest, ChunkError> {
         let header = file_header(path, mode, size);
         // One byte more than announced tells a file that grew.
         let mut content = Hashed::new(content.take(size + 1));

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::diagnose;
 use super::tar_header::{BLOCK, END_MARKER, member_header, padded};
+use crate::command::{Exit, Explain};
 use crate::policy::Refused;
 
 /// The names of the members, in their order.
@@ -55,7 +56,11 @@ pub(crate) fn read_member(
 }
 
 /// Reads the zeros that fill the last block of a member.
-pub(crate) fn read_padding(reader: &mut impl Read, length: u64, name: &'static str) -> Result<(), ContainerError> {
+pub(crate) fn read_padding(
+    reader: &mut impl Read,
+    length: u64,
+    name: &'static str,
+) -> Result<(), ContainerError> {
     let mut block = [0; BLOCK];
     #[allow(clippy::cast_possible_truncation, reason = "less than a block")]
     let padding = &mut block[..(padded(length) - length) as usize];
@@ -141,4 +146,35 @@ pub enum ContainerError {
     /// Bytes follow the end of the archive.
     #[error("the archive has bytes after its end")]
     AfterEnd,
+}
+
+impl Explain for ContainerError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Read(_) => Exit::Failure,
+            _ => Exit::Trust,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "archive_unreadable",
+            Self::Truncated { .. } => "archive_truncated",
+            Self::Refused(_) => "refused_entry",
+            Self::NotAMember { .. }
+            | Self::TooLarge { .. }
+            | Self::Padding { .. }
+            | Self::AfterPayload
+            | Self::AfterEnd => "not_an_archive",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read(_) => None,
+            Self::Refused(refused) => refused.hint(),
+            Self::NotAMember { expected: names::MANIFEST } => Some("this is not a .copkg file".into()),
+            _ => Some("the file is damaged or was made by another program; fetch it again".into()),
+        }
+    }
 }

@@ -6,6 +6,7 @@ use thiserror::Error;
 use zstd::bulk::Decompressor;
 use zstd::zstd_safe;
 
+use crate::command::{Exit, Explain};
 use crate::digest::Digest;
 use crate::index::Frame;
 use crate::limits::WINDOW_BYTES;
@@ -45,7 +46,12 @@ impl FrameReader {
     }
 
     /// Decompresses one whole frame of exactly `size` bytes.
-    pub(super) fn decompress(&mut self, compressed: &[u8], size: u64, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    pub(super) fn decompress(
+        &mut self,
+        compressed: &[u8],
+        size: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FrameError> {
         let size = usize::try_from(size).map_err(|_| FrameError::Size)?;
         out.clear();
         out.reserve_exact(size);
@@ -124,4 +130,18 @@ pub enum FrameError {
     /// Zstd refuses it.
     #[error("zstd cannot decompress it")]
     Zstd(#[source] io::Error),
+}
+
+impl Explain for FrameError {
+    fn exit(&self) -> Exit {
+        Exit::Trust
+    }
+
+    fn code(&self) -> &'static str {
+        "damaged_frame"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("fetch the package again; if it repeats, the repository is damaged".into())
+    }
 }

@@ -4,9 +4,10 @@ use std::io::{self, Read};
 
 use thiserror::Error;
 
+use super::body::Unpacker;
 use super::container::{self, ContainerError, names};
 use super::frame::{self, FrameError, FrameReader};
-use super::body::Unpacker;
+use crate::command::{Exit, Explain};
 use crate::digest::Digest;
 use crate::index::{Index, IndexError};
 use crate::keys::{KeyId, Payload, Signatures, SignaturesError};
@@ -308,4 +309,59 @@ pub enum VerifyError {
     /// The manifest and the index contradict one another.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+}
+
+impl HeadError {
+    fn inner(&self) -> &dyn Explain {
+        match self {
+            Self::Container(error) => error,
+            Self::Manifest(error) => error,
+            Self::Signatures(error) => error,
+        }
+    }
+}
+
+impl Explain for HeadError {
+    fn exit(&self) -> Exit {
+        self.inner().exit()
+    }
+
+    fn code(&self) -> &'static str {
+        self.inner().code()
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.inner().hint()
+    }
+}
+
+impl Explain for VerifyError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Container(error) => error.exit(),
+            _ => Exit::Trust,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Container(error) => error.code(),
+            Self::Member { .. } => "wrong_member",
+            Self::Frame(error) => error.code(),
+            Self::Index(error) => error.code(),
+            Self::Manifest(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Container(error) => error.hint(),
+            Self::Member { .. } => {
+                Some("fetch the package again; if it repeats, the repository is damaged".into())
+            }
+            Self::Frame(error) => error.hint(),
+            Self::Index(error) => error.hint(),
+            Self::Manifest(error) => error.hint(),
+        }
+    }
 }

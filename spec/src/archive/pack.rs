@@ -18,6 +18,7 @@ use super::chunk::{ChunkError, Chunker, Stopped};
 use super::container::{self, names};
 use super::tar_header::member_header;
 use crate::canonical;
+use crate::command::{Exit, Explain};
 use crate::digest::{Digest, Hashed};
 use crate::index::{Entry, EntryPath, Frame, Index, IndexError, LinkTarget, Mode};
 use crate::keys::{Payload, SecretKey, Signatures};
@@ -64,6 +65,19 @@ pub struct Attachments<'a> {
     pub provenance: Option<&'a [u8]>,
 }
 
+/// What goes into a package beside its tree.
+#[derive(Debug)]
+pub struct PackPlan<'a> {
+    /// The manifest as far as it is known.
+    pub draft: Draft,
+    /// Documents that travel with the package.
+    pub attachments: Attachments<'a>,
+    /// The keys that sign; none leaves the package unsigned.
+    pub keys: &'a [SecretKey],
+    /// How to pack.
+    pub options: PackOptions,
+}
+
 /// How to pack.
 #[derive(Debug, Clone, Copy)]
 pub struct PackOptions {
@@ -86,7 +100,7 @@ pub struct Packed {
     pub file_sha256: Digest,
 }
 
-/// Packs `tree` into `out`, signed with `keys`.
+/// Packs `tree` into `out` as `plan` says.
 ///
 /// `open` gives the content of the file at a path. `scratch` must be empty; it holds the payload meanwhile. On an error
 /// what `out` holds is no package and must be thrown away.
@@ -95,15 +109,13 @@ pub struct Packed {
 /// When the archive policy refuses an entry (before any content is read), a file changes while it is read, or reading
 /// or writing fails.
 pub fn pack<R: Read>(
-    draft: Draft,
+    plan: PackPlan<'_>,
     tree: Vec<TreeEntry>,
     open: impl Fn(&EntryPath) -> io::Result<R> + Send,
-    attachments: Attachments<'_>,
-    keys: &[SecretKey],
-    options: PackOptions,
     mut scratch: impl Read + Write + Seek,
     out: impl Write,
 ) -> Result<Packed, PackError> {
+    let PackPlan { draft, attachments: Attachments { sbom, provenance }, keys, options } = plan;
     let tree = check(tree)?;
     let mut payload = Hashed::new(&mut scratch);
     let (entries, frames) = write_payload(tree, open, options, &mut payload)?;
@@ -111,9 +123,12 @@ pub fn pack<R: Read>(
     let index = Index::new(entries, frames)?;
     let (index_bytes, index_member) = encode_index(&index)?;
     let payload = Compressed { length, size: index.payload_size(), sha256 };
-    let Attachments { sbom, provenance } = attachments;
-    let members =
-        Members { index: index_member, sbom: sbom.map(Member::of), provenance: provenance.map(Member::of), payload };
+    let members = Members {
+        index: index_member,
+        sbom: sbom.map(Member::of),
+        provenance: provenance.map(Member::of),
+        payload,
+    };
     let manifest = Manifest::new(draft, Counts::of(index.entries()), members);
     let manifest_bytes = manifest.to_bytes()?;
     // What a reader would refuse must not be written.
@@ -297,4 +312,37 @@ pub enum PackError {
     /// A thread ended before its work was done.
     #[error("a thread of the packer ended too early")]
     Thread,
+}
+
+impl Explain for PackError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Refused(error) => error.exit(),
+            Self::Index(error) => error.exit(),
+            Self::Manifest(error) => error.exit(),
+            Self::ReadFile { .. } | Self::Changed { .. } | Self::Write(_) | Self::Thread => Exit::Failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(error) => error.code(),
+            Self::Index(error) => error.code(),
+            Self::Manifest(error) => error.code(),
+            Self::ReadFile { .. } => "tree_unreadable",
+            Self::Changed { .. } => "tree_changed",
+            Self::Write(_) => "archive_unwritable",
+            Self::Thread => "internal",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused(error) => error.hint(),
+            Self::Index(error) => error.hint(),
+            Self::Manifest(error) => error.hint(),
+            Self::Changed { .. } => Some("build again when nothing writes to the tree".into()),
+            Self::ReadFile { .. } | Self::Write(_) | Self::Thread => None,
+        }
+    }
 }

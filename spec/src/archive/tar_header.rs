@@ -44,7 +44,9 @@ fn directory_header(path: &EntryPath) -> Vec<u8> {
 /// Returns how many bytes an entry takes in the payload: its headers, its content, its padding.
 pub(crate) fn entry_length(entry: &Entry) -> u64 {
     let extra = match entry {
-        Entry::Directory { path } => extension_length(path.as_str().len() + 1, path.as_str().is_ascii(), 0, true),
+        Entry::Directory { path } => {
+            extension_length(path.as_str().len() + 1, path.as_str().is_ascii(), 0, true)
+        }
         Entry::File { path, .. } => extension_length(path.as_str().len(), path.as_str().is_ascii(), 0, true),
         Entry::Symlink { path, target } => extension_length(
             path.as_str().len(),
@@ -144,13 +146,19 @@ mod tests {
         for length in [1, 97, 98, 99, 100, 101, 110, 250, 955, 956, 957, 1000, 4000] {
             for letter in ["a", "é"] {
                 let text: String = letter.repeat(length / letter.len());
-                let text = text.as_bytes().chunks(200).map(String::from_utf8_lossy).collect::<Vec<_>>().join("/");
+                let text =
+                    text.as_bytes().chunks(200).map(String::from_utf8_lossy).collect::<Vec<_>>().join("/");
                 let Ok(path) = text.parse::<EntryPath>() else { continue };
                 let target = text.parse().unwrap();
                 for entry in [
                     Entry::Directory { path: path.clone() },
                     Entry::Symlink { path: "l".parse().unwrap(), target },
-                    Entry::File { path, mode: Mode::Regular, size: 0, sha256: crate::digest::Digest::of(b"") },
+                    Entry::File {
+                        path,
+                        mode: Mode::Regular,
+                        size: 0,
+                        sha256: crate::digest::Digest::of(b""),
+                    },
                 ] {
                     assert_eq!(entry_header(&entry).len() as u64, entry_length(&entry), "{entry:?}");
                 }

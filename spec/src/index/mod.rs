@@ -16,6 +16,7 @@ pub use frame::Frame;
 pub use path::{EntryPath, LinkTarget};
 
 use crate::archive::tar_header;
+use crate::command::{Exit, Explain};
 use crate::limits::{ENTRIES, FRAME_BYTES, TAR_MEMBER_BYTES};
 use crate::policy::{self, Refused};
 
@@ -83,7 +84,11 @@ impl Index {
 
     fn check_frames(&self) -> Result<(), IndexError> {
         for (number, frame) in self.frames.iter().enumerate() {
-            if frame.size == 0 || frame.size > FRAME_BYTES || frame.length == 0 || frame.length > 2 * FRAME_BYTES {
+            if frame.size == 0
+                || frame.size > FRAME_BYTES
+                || frame.length == 0
+                || frame.length > 2 * FRAME_BYTES
+            {
                 return Err(IndexError::FrameSize { number, size: frame.size, length: frame.length });
             }
         }
@@ -137,4 +142,24 @@ pub enum IndexError {
     /// The payload does not fit a POSIX tar member.
     #[error("the payload has {0} bytes compressed, the limit is {TAR_MEMBER_BYTES}")]
     PayloadTooLarge(u64),
+}
+
+impl Explain for IndexError {
+    fn exit(&self) -> Exit {
+        Exit::Trust
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused_entry",
+            _ => "malformed_index",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused(refused) => refused.hint(),
+            _ => Some("whoever built the package has to build it again with pkgbuild".into()),
+        }
+    }
 }

@@ -35,9 +35,9 @@ impl FromStr for KeyId {
     type Err = CoordinateError;
 
     fn from_str(text: &str) -> Result<Self, CoordinateError> {
-        text.parse().map(Self).map_err(|_| {
-            CoordinateError::new("key id", text, "it has 64 lower-case hexadecimal digits")
-        })
+        text.parse()
+            .map(Self)
+            .map_err(|_| CoordinateError::new("key id", text, "it has 64 lower-case hexadecimal digits"))
     }
 }
 
@@ -53,7 +53,8 @@ impl PublicKey {
     /// # Errors
     /// When it is not an ed25519 key, or one of the points on which signatures prove nothing.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let key = VerifyingKey::from_public_key_pem(text.trim()).map_err(|_| KeyError::Malformed("public key"))?;
+        let key =
+            VerifyingKey::from_public_key_pem(text.trim()).map_err(|_| KeyError::Malformed("public key"))?;
         Self::accept(key)
     }
 
@@ -68,7 +69,8 @@ impl PublicKey {
     /// Returns the key's id.
     pub fn id(&self) -> KeyId {
         let public = HEXLOWER.encode(self.0.as_bytes());
-        let description = json!({ "keytype": "ed25519", "keyval": { "public": public }, "scheme": "ed25519" });
+        let description =
+            json!({ "keytype": "ed25519", "keyval": { "public": public }, "scheme": "ed25519" });
         // Strings alone always have a canonical form.
         let bytes = canonical::to_vec(&description).unwrap_or_default();
         KeyId(Digest::of(&bytes))

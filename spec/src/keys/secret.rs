@@ -5,7 +5,10 @@ use std::fmt;
 use ed25519_dalek::pkcs8::KeypairBytes;
 use ed25519_dalek::{Signer as _, SigningKey};
 use pkcs8::rand_core::CryptoRng;
-use pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
+use pkcs8::{
+    DecodePrivateKey as _, EncodePrivateKey as _, EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef,
+    SecretDocument,
+};
 use zeroize::Zeroizing;
 
 use super::{KeyError, Payload, PublicKey, Signature};
@@ -37,7 +40,8 @@ impl SecretKey {
         let malformed = |_| KeyError::Malformed("secret key");
         let pair = if Self::is_encrypted(pem) {
             let passphrase = passphrase.ok_or(KeyError::PassphraseNeeded)?;
-            let (_, document) = SecretDocument::from_pem(pem.trim()).map_err(|_| KeyError::Malformed("secret key"))?;
+            let (_, document) =
+                SecretDocument::from_pem(pem.trim()).map_err(|_| KeyError::Malformed("secret key"))?;
             let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes())
                 .map_err(|_| KeyError::Malformed("secret key"))?;
             let plain = encrypted.decrypt(passphrase.as_bytes()).map_err(|_| KeyError::WrongPassphrase)?;
@@ -64,7 +68,6 @@ impl SecretKey {
         };
         let plain = pair.to_pkcs8_der().map_err(|_| KeyError::Encode)?;
         PrivateKeyInfoRef::try_from(plain.as_bytes())
-            .map_err(pkcs8::Error::from)
             .and_then(|info| info.encrypt_with_rng(rng, passphrase.as_bytes()))
             .and_then(|document| Ok(document.to_pem(ENCRYPTED_LABEL, LineEnding::LF)?))
             .map_err(|_| KeyError::Encode)

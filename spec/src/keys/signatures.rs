@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::{KeyId, PublicKey, SecretKey};
 use crate::canonical;
+use crate::command::{Exit, Explain};
 use crate::limits::{SIGNATURES, SIGNATURES_BYTES};
 
 /// The type of a package manifest, as it is signed.
@@ -27,7 +28,8 @@ impl<'a> Payload<'a> {
     /// Returns what is really signed: `DSSEv1`, then length and text of the type and of the bytes, as DSSE 1.0 says.
     pub(super) fn pre_authentication_encoding(&self) -> Vec<u8> {
         let Self { payload_type, bytes } = self;
-        let mut encoding = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), bytes.len()).into_bytes();
+        let mut encoding =
+            format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), bytes.len()).into_bytes();
         encoding.extend_from_slice(bytes);
         encoding
     }
@@ -135,7 +137,8 @@ impl RawSignature {
 
     fn parse(self) -> Result<Signature, SignaturesError> {
         let bytes = HEXLOWER.decode(self.sig.as_bytes()).map_err(|_| SignaturesError::Encoding)?;
-        let signature = ed25519_dalek::Signature::from_slice(&bytes).map_err(|_| SignaturesError::Encoding)?;
+        let signature =
+            ed25519_dalek::Signature::from_slice(&bytes).map_err(|_| SignaturesError::Encoding)?;
         Ok(Signature::new(self.keyid, signature))
     }
 }
@@ -158,4 +161,18 @@ pub enum SignaturesError {
     /// A signature is not 64 bytes in hexadecimal.
     #[error("a signature is not 128 lower-case hexadecimal digits")]
     Encoding,
+}
+
+impl Explain for SignaturesError {
+    fn exit(&self) -> Exit {
+        Exit::Trust
+    }
+
+    fn code(&self) -> &'static str {
+        "malformed_signatures"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("the file is damaged or was made by another program; fetch it again".into())
+    }
 }

@@ -15,6 +15,7 @@ pub use member::{Compressed, Member, Members};
 pub use service::{Parameter, Service, Signal};
 
 use crate::canonical::{self, CanonicalError};
+use crate::command::{Exit, Explain};
 use crate::coordinate::{Group, Label, PackageCoordinate, Version};
 use crate::digest::Digest;
 use crate::index::{Entry, Index};
@@ -128,7 +129,19 @@ impl Manifest {
         let Draft { coordinate, kind, platform, source_date, about, service } = draft;
         let (group, id, version) =
             (coordinate.group().clone(), coordinate.id().clone(), coordinate.version().clone());
-        Self { format: FORMAT, group, id, version, kind, platform, source_date, about, service, counts, members }
+        Self {
+            format: FORMAT,
+            group,
+            id,
+            version,
+            kind,
+            platform,
+            source_date,
+            about,
+            service,
+            counts,
+            members,
+        }
     }
 
     /// Parses the bytes of `package.json`.
@@ -213,7 +226,9 @@ impl Manifest {
 
     fn check(&self) -> Result<(), ManifestError> {
         match (self.kind, &self.service) {
-            (Kind::Service, None) => Err(ManifestError::Contradiction("it is a service without a service section")),
+            (Kind::Service, None) => {
+                Err(ManifestError::Contradiction("it is a service without a service section"))
+            }
             (Kind::Service, Some(service)) => service.check().map_err(ManifestError::Contradiction),
             (_, Some(_)) => Err(ManifestError::Contradiction("it has a service section and is no service")),
             (_, None) => Ok(()),
@@ -268,4 +283,26 @@ pub enum ManifestError {
     /// A script that the service section names is not a file of the package.
     #[error("the manifest names the script {0:?}, which is not a file of the package")]
     NoScript(String),
+}
+
+impl Explain for ManifestError {
+    fn exit(&self) -> Exit {
+        Exit::Trust
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Format(FormatError::Major { .. } | FormatError::Requires(_)) => "unknown_format",
+            _ => "malformed_manifest",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Format(FormatError::Major { .. } | FormatError::Requires(_)) => {
+                "a newer version of this program reads the package".into()
+            }
+            _ => "whoever built the package has to build it again with pkgbuild".into(),
+        })
+    }
 }

@@ -120,9 +120,9 @@ impl FromStr for Signal {
     fn from_str(text: &str) -> Result<Self, CoordinateError> {
         let name = text.strip_prefix("SIG").unwrap_or(text);
         let found = Self::ALL.iter().find(|(_, known)| *known == name);
-        found
-            .map(|(signal, _)| *signal)
-            .ok_or_else(|| CoordinateError::new("stop signal", text, "it is one of TERM, INT, QUIT, HUP, USR1, USR2"))
+        found.map(|(signal, _)| *signal).ok_or_else(|| {
+            CoordinateError::new("stop signal", text, "it is one of TERM, INT, QUIT, HUP, USR1, USR2")
+        })
     }
 }
 

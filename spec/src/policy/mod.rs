@@ -8,11 +8,12 @@ mod tree;
 
 use std::fmt;
 
+use crate::command::{Exit, Explain};
 use thiserror::Error;
 
 pub(crate) use path::{check_characters, check_components, check_path_text};
 pub(crate) use tree::check_tree;
-pub use tree::{resolve_link, LinkStep};
+pub use tree::{LinkStep, resolve_link};
 
 /// An entry that the archive policy refuses, and the rule that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -176,4 +177,21 @@ pub enum Rule {
     /// More content than the manifest declares.
     #[error("the archive has more than the manifest declares")]
     Surplus,
+}
+
+impl Explain for Refused {
+    fn exit(&self) -> Exit {
+        Exit::Trust
+    }
+
+    fn code(&self) -> &'static str {
+        "refused_entry"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "docs/format.md, clause 8, has the rules; whoever builds the package has to change the entry"
+                .into(),
+        )
+    }
 }

@@ -1,0 +1,279 @@
+//! Packages that are packed and read again: same content, same bytes, nothing else accepted.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io::{Cursor, Read as _};
+use std::num::NonZeroUsize;
+
+use copkg_spec::archive::{
+    Attachments, Head, PackOptions, PackPlan, Sink, TreeEntry, TreeNode, add_signatures, pack,
+};
+use copkg_spec::index::{EntryPath, LinkTarget, Mode};
+use copkg_spec::keys::SecretKey;
+use copkg_spec::manifest::{About, Draft, Kind};
+use copkg_spec::platform::Platform;
+use copkg_spec::trust::{Keyring, Pin, TrustError};
+use proptest::prelude::*;
+
+fn draft() -> Draft {
+    Draft {
+        coordinate: "com.example:web:1.0".parse().unwrap(),
+        kind: Kind::Content,
+        platform: Platform::Any,
+        source_date: 1_700_000_000,
+        about: About::default(),
+        service: None,
+    }
+}
+
+fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed(&[seed; 32])
+}
+
+fn keyring(keys: &[SecretKey], threshold: u32) -> Keyring {
+    let mut keyring = Keyring::new();
+    let keys = keys.iter().map(SecretKey::public).collect();
+    keyring.pin(Pin { groups: "com.example".parse().unwrap(), threshold, keys });
+    keyring
+}
+
+/// A tree in memory: path → content, `None` for a directory.
+type Tree = BTreeMap<String, Option<Vec<u8>>>;
+
+fn sample() -> Tree {
+    let mut tree = Tree::new();
+    tree.insert("bin".into(), None);
+    tree.insert("bin/web".into(), Some(b"#!/bin/sh\n".to_vec()));
+    tree.insert("empty".into(), Some(Vec::new()));
+    tree.insert("ünïcode ☃.txt".into(), Some(b"x".to_vec()));
+    tree.insert("d".repeat(150), None);
+    tree.insert(format!("{}/{}", "d".repeat(150), "f".repeat(200)), Some(vec![7; 513]));
+    let noise = (0..3_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    tree.insert("large.bin".into(), Some(noise));
+    tree
+}
+
+fn pack_tree(tree: &Tree, keys: &[SecretKey], threads: usize) -> Vec<u8> {
+    let entries = tree.iter().map(|(path, content)| TreeEntry {
+        path: path.parse().unwrap(),
+        node: match content {
+            None => TreeNode::Directory,
+            Some(bytes) => TreeNode::File { mode: Mode::Regular, size: bytes.len() as u64 },
+        },
+    });
+    let link = TreeEntry {
+        path: "link".parse().unwrap(),
+        node: TreeNode::Symlink { target: "bin/web".parse().unwrap() },
+    };
+    let open = |path: &EntryPath| Ok(Cursor::new(tree[path.as_str()].clone().unwrap_or_default()));
+    let plan = PackPlan {
+        draft: draft(),
+        attachments: Attachments { sbom: Some(b"{}"), provenance: None },
+        keys,
+        options: PackOptions { level: 3, threads: NonZeroUsize::new(threads).unwrap() },
+    };
+    let mut out = Vec::new();
+    pack(plan, entries.chain([link]).collect(), open, Cursor::new(Vec::new()), &mut out).unwrap();
+    out
+}
+
+/// Collects what comes out of a package.
+#[derive(Default)]
+struct Collected {
+    tree: Tree,
+    links: Vec<(String, String)>,
+    current: Option<(String, Vec<u8>)>,
+}
+
+impl Sink for Collected {
+    type Error = Infallible;
+
+    fn directory(&mut self, path: &EntryPath) -> Result<(), Infallible> {
+        self.tree.insert(path.to_string(), None);
+        Ok(())
+    }
+
+    fn file(&mut self, path: &EntryPath, _: Mode, _: u64) -> Result<(), Infallible> {
+        assert!(self.links.is_empty(), "links come last");
+        self.current = Some((path.to_string(), Vec::new()));
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.current.as_mut().unwrap().1.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> Result<(), Infallible> {
+        let (path, bytes) = self.current.take().unwrap();
+        self.tree.insert(path, Some(bytes));
+        Ok(())
+    }
+
+    fn symlink(&mut self, path: &EntryPath, target: &LinkTarget) -> Result<(), Infallible> {
+        self.links.push((path.to_string(), target.to_string()));
+        Ok(())
+    }
+}
+
+/// Reads a whole package, as an install does.
+fn unpack(bytes: &[u8], keyring: &Keyring) -> Result<Collected, String> {
+    let mut reader = bytes;
+    let head = Head::read(&mut reader).map_err(|e| e.to_string())?;
+    let package = head.verify(keyring).map_err(|e| e.to_string())?;
+    let index = package.read_index(&mut reader).map_err(|e| e.to_string())?;
+    let mut sink = Collected::default();
+    index.contents().unpacker().unwrap().unpack(&mut reader, &mut sink).map_err(|e| e.to_string())?;
+    Ok(sink)
+}
+
+#[test]
+fn what_is_packed_comes_out_again() {
+    let keys = [key(1)];
+    let out = unpack(&pack_tree(&sample(), &keys, 2), &keyring(&keys, 1)).unwrap();
+    assert!(out.tree == sample());
+    assert_eq!(out.links, [("link".to_owned(), "bin/web".to_owned())]);
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_byte() {
+    let keys = [key(1)];
+    let one = pack_tree(&sample(), &keys, 1);
+    for threads in [2, 3, 7] {
+        assert!(pack_tree(&sample(), &keys, threads) == one, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_change_in_one_file_leaves_most_frames_as_they_were() {
+    let mut tree: Tree =
+        (0..400).map(|i| (format!("f{i:03}"), Some(format!("{i}\n").repeat(3000).into_bytes()))).collect();
+    tree.insert("bin".into(), None);
+    tree.insert("bin/web".into(), Some(Vec::new()));
+    let frames = |tree: &Tree| {
+        let bytes = pack_tree(tree, &[], 2);
+        let mut reader = bytes.as_slice();
+        let head = Head::read(&mut reader).unwrap();
+        let contents = head.without_trust().read_contents(&mut reader).unwrap();
+        contents.index().frames().iter().map(|frame| frame.sha256).collect::<Vec<_>>()
+    };
+    let before = frames(&tree);
+    tree.insert("f200".into(), Some(b"changed".to_vec()));
+    tree.insert("f100a".into(), Some(b"new".to_vec()));
+    let after = frames(&tree);
+    let kept = after.iter().filter(|frame| before.contains(frame)).count();
+    assert!(before.len() > 8 && kept + 4 >= before.len(), "{kept} of {} frames kept", before.len());
+}
+
+#[test]
+fn any_flipped_byte_is_noticed() {
+    let keys = [key(1)];
+    let mut tree = sample();
+    tree.remove("large.bin");
+    let bytes = pack_tree(&tree, &keys, 1);
+    let keyring = keyring(&keys, 1);
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        assert!(unpack(&flipped, &keyring).is_err(), "byte {at} of {}", bytes.len());
+    }
+}
+
+#[test]
+fn a_truncated_or_longer_archive_is_refused() {
+    let keys = [key(1)];
+    let mut tree = sample();
+    tree.remove("large.bin");
+    let mut bytes = pack_tree(&tree, &keys, 1);
+    let keyring = keyring(&keys, 1);
+    for length in (0..bytes.len()).step_by(7) {
+        assert!(unpack(&bytes[..length], &keyring).is_err(), "{length} bytes");
+    }
+    bytes.push(0);
+    assert_eq!(unpack(&bytes, &keyring).err().unwrap(), "the archive has bytes after its end");
+}
+
+#[test]
+fn several_keys_sign_and_the_threshold_counts_the_trusted_ones() {
+    let (a, b, stranger) = (key(1), key(2), key(3));
+    let signed = pack_tree(&sample(), &[key(1), key(3)], 1);
+    let both = [a, b];
+    assert!(unpack(&signed, &keyring(&both, 1)).is_ok());
+    assert!(unpack(&signed, &keyring(&both, 2)).is_err());
+    let mut twice = Vec::new();
+    add_signatures(&mut signed.as_slice(), &both, &mut twice).unwrap();
+    assert!(unpack(&twice, &keyring(&both, 2)).is_ok());
+    assert!(unpack(&twice, &keyring(&[stranger], 1)).is_ok());
+    assert_eq!(digest(&signed), digest(&twice), "signatures do not change the identity");
+}
+
+fn digest(bytes: &[u8]) -> copkg_spec::digest::Digest {
+    Head::read(&mut { bytes }).unwrap().digest()
+}
+
+#[test]
+fn nothing_is_trusted_at_first_sight() {
+    let bytes = pack_tree(&sample(), &[key(1)], 1);
+    let verify =
+        |keyring: &Keyring| Head::read(&mut bytes.as_slice()).unwrap().verify(keyring).err().unwrap();
+    assert!(matches!(verify(&Keyring::new()), TrustError::NoKeys { .. }));
+    assert!(matches!(verify(&keyring(&[key(2)], 1)), TrustError::TooFew { .. }));
+}
+
+#[test]
+fn the_head_can_be_kept_and_verified_again() {
+    let keys = [key(1)];
+    let bytes = pack_tree(&sample(), &keys, 1);
+    let read = |mut bytes: &[u8]| {
+        let package = Head::read(&mut bytes).unwrap().verify(&keyring(&keys, 1)).unwrap();
+        package.read_index(&mut bytes).unwrap()
+    };
+    let head = read(&bytes).contents().head_bytes().to_vec();
+    assert!(bytes.starts_with(&head));
+    assert_eq!(read(&head).contents().index(), read(&bytes).contents().index());
+}
+
+#[test]
+fn tar_reads_the_archive_and_its_payload() {
+    let bytes = pack_tree(&sample(), &[key(1)], 1);
+    let mut outer = tar::Archive::new(bytes.as_slice());
+    let mut names = Vec::new();
+    for member in outer.entries().unwrap() {
+        let mut member = member.unwrap();
+        names.push(member.path().unwrap().display().to_string());
+        if names.last().unwrap() == "payload.tar.zst" {
+            let mut payload = Vec::new();
+            member.read_to_end(&mut payload).unwrap();
+            let plain = zstd::decode_all(payload.as_slice()).unwrap();
+            let mut inner = tar::Archive::new(plain.as_slice());
+            let paths: Vec<String> = inner
+                .entries()
+                .unwrap()
+                .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+                .collect();
+            assert_eq!(paths.len(), sample().len() + 1);
+            assert!(paths.contains(&"ünïcode ☃.txt".to_owned()), "{paths:?}");
+        }
+    }
+    assert_eq!(
+        names,
+        ["package.json", "signatures.json", "index.json.zst", "sbom.cdx.json", "payload.tar.zst"]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_tree_comes_out_as_it_went_in(
+        files in proptest::collection::btree_map("[a-z]{1,12}", proptest::collection::vec(any::<u8>(), 0..70_000), 0..12),
+    ) {
+        let mut tree: Tree = files.into_iter().map(|(name, bytes)| (format!("t/{name}"), Some(bytes))).collect();
+        tree.insert("t".into(), None);
+        tree.insert("bin".into(), None);
+        tree.insert("bin/web".into(), Some(Vec::new()));
+        let keys = [key(9)];
+        let out = unpack(&pack_tree(&tree, &keys, 2), &keyring(&keys, 1)).unwrap();
+        prop_assert!(out.tree == tree);
+    }
+}
