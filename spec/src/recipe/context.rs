@@ -1,0 +1,72 @@
+//! Where a value stands while it is resolved, so that every problem is reported with its place.
+
+use std::str::FromStr;
+
+use super::Located;
+use super::error::Problem;
+use super::place::Place;
+
+/// The place of the value that is being resolved.
+#[derive(Debug, Clone)]
+pub(super) struct Context(Place);
+
+impl Context {
+    pub(super) fn table(name: &str) -> Self {
+        Self(Place::table(name))
+    }
+
+    pub(super) fn key(&self, name: &str) -> Self {
+        Self(self.0.key(name))
+    }
+
+    pub(super) fn item(&self, number: usize) -> Self {
+        Self(self.0.item(number))
+    }
+
+    pub(super) fn fail<T>(&self, problem: impl Into<Problem>) -> Result<T, Located> {
+        Err((self.0.clone(), problem.into()))
+    }
+
+    /// Parses `text` as a `T`.
+    pub(super) fn parse<T>(&self, text: &str) -> Result<T, Located>
+    where
+        T: FromStr,
+        T::Err: Into<Problem>,
+    {
+        text.parse().or_else(|problem: T::Err| self.fail(problem))
+    }
+
+    pub(super) fn parse_option<T>(&self, text: Option<&str>) -> Result<Option<T>, Located>
+    where
+        T: FromStr,
+        T::Err: Into<Problem>,
+    {
+        text.map(|text| self.parse(text)).transpose()
+    }
+
+    /// Parses each item of a list.
+    pub(super) fn parse_each<T>(&self, texts: &[String]) -> Result<Vec<T>, Located>
+    where
+        T: FromStr,
+        T::Err: Into<Problem>,
+    {
+        texts.iter().enumerate().map(|(number, text)| self.item(number).parse(text)).collect()
+    }
+
+    /// Takes a text for people: not empty when it is there, and without control characters but line ends and tabs.
+    pub(super) fn text(&self, text: Option<String>) -> Result<Option<String>, Located> {
+        let Some(text) = text else { return Ok(None) };
+        if text.trim().is_empty() {
+            return self.fail(Problem::keys("it is empty: leave the key out"));
+        }
+        if let Some(c) = text.chars().find(|&c| c.is_control() && c != '\n' && c != '\t') {
+            return self.fail(Problem::value("text", &text, format!("it has the control character {c:?}")));
+        }
+        Ok(Some(text.trim_end().to_owned()))
+    }
+
+    /// Takes a text that must not be empty.
+    pub(super) fn required_text(&self, text: String) -> Result<String, Located> {
+        if text.trim().is_empty() { self.fail(Problem::keys("it is empty")) } else { Ok(text) }
+    }
+}

@@ -1,0 +1,261 @@
+//! The recipe as it is written: the shape that serde reads and that the JSON Schema describes.
+//!
+//! Comes first; the sections' own modules turn each part into types that cannot be wrong. The doc comments here are
+//! what an editor shows, so they speak to the author of a recipe.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::manifest::Kind;
+
+/// A copkg recipe: `package.toml`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    /// What the package is.
+    pub(super) package: Package,
+    /// Values of your own, used elsewhere as `${vars.NAME}`.
+    #[serde(default)]
+    pub(super) vars: BTreeMap<String, String>,
+    /// Where the source comes from. Without one: the directory of the recipe.
+    #[serde(default)]
+    pub(super) source: Vec<Source>,
+    /// How the source is built.
+    #[serde(default)]
+    pub(super) build: Build,
+    /// What goes into the package, beside what `[build] install` put into `$COPKG_DESTDIR`.
+    #[serde(default)]
+    pub(super) contents: Vec<Content>,
+    /// How the service runs. For packages of kind `service`.
+    pub(super) service: Option<Service>,
+    /// Tests that run against the packed and unpacked package.
+    #[serde(default)]
+    pub(super) tests: Vec<Test>,
+    /// Findings of the lint that are meant to be so.
+    #[serde(default)]
+    pub(super) lint: Lint,
+}
+
+/// What the package is.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Package {
+    /// The group: lower-case labels joined by dots, e.g. `com.example`.
+    pub(super) group: String,
+    /// The id: one lower-case label, e.g. `web`.
+    pub(super) id: String,
+    /// The version, e.g. `1.2.0`.
+    pub(super) version: String,
+    /// What the package holds. `service` when left out.
+    #[serde(default)]
+    pub(super) kind: Kind,
+    /// The platforms that the recipe can be built for: `any`, `x86_64-linux`, … `["any"]` when left out.
+    pub(super) platforms: Option<Vec<String>>,
+    /// What is new in this version.
+    pub(super) release_note: Option<String>,
+    /// One or two sentences on what it is.
+    pub(super) description: Option<String>,
+    /// The licence, as an SPDX expression.
+    pub(super) license: Option<String>,
+    /// Where to read more.
+    pub(super) homepage: Option<String>,
+    /// Who looks after the package.
+    pub(super) maintainer: Option<String>,
+    /// A file of the source that is put at the top of the package under its own name.
+    pub(super) readme: Option<String>,
+    /// A `CycloneDX` SBOM in the source, attached to the package.
+    pub(super) sbom: Option<String>,
+}
+
+/// Where source comes from: exactly one of `path`, `url` and `git`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    /// A directory or file, relative to the recipe.
+    pub(super) path: Option<String>,
+    /// A file to fetch; needs `sha256`.
+    pub(super) url: Option<String>,
+    /// The SHA-256 digest of the fetched file.
+    pub(super) sha256: Option<String>,
+    /// Whether a fetched tar archive is unpacked. By its name when left out.
+    pub(super) unpack: Option<bool>,
+    /// How many leading directories are dropped while unpacking.
+    pub(super) strip: Option<u8>,
+    /// A git repository; needs `commit`.
+    pub(super) git: Option<String>,
+    /// The full hash of the commit.
+    pub(super) commit: Option<String>,
+    /// What is left out: globs; one without a slash matches a name anywhere.
+    #[serde(default)]
+    pub(super) excludes: Vec<String>,
+    /// Patch files, relative to the recipe, applied in order with `patch -p1`.
+    #[serde(default)]
+    pub(super) patches: Vec<String>,
+    /// The subdirectory of the build's source directory that it goes to.
+    pub(super) dst: Option<String>,
+}
+
+/// How the source is built: shell scripts, run in the source directory in this order.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "the keys of the recipe are named so")]
+pub(super) struct Build {
+    /// First: configure, generate, vendor.
+    pub(super) prepare: Option<String>,
+    /// Then: compile.
+    pub(super) build: Option<String>,
+    /// Then: the software's own tests. Skipped with `--no-tests`.
+    pub(super) check: Option<String>,
+    /// Last: put into `$COPKG_DESTDIR` what goes into the package.
+    pub(super) install: Option<String>,
+    /// Variables for the scripts.
+    #[serde(default)]
+    pub(super) env: BTreeMap<String, String>,
+    /// Names of variables that the scripts take over from whoever runs the build.
+    #[serde(default)]
+    pub(super) inherit_env: Vec<String>,
+    /// How long each script may take, e.g. `30m`.
+    pub(super) timeout: Option<String>,
+    /// Whether the scripts may use the network.
+    #[serde(default)]
+    pub(super) network: bool,
+    /// How the scripts are kept apart from the machine.
+    #[serde(default)]
+    pub(super) sandbox: Sandbox,
+}
+
+/// How build scripts are kept apart from the machine.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Sandbox {
+    /// With bubblewrap where it is installed; says so where it is not.
+    #[default]
+    Auto,
+    /// With bubblewrap, or not at all.
+    Bubblewrap,
+    /// Not at all.
+    None,
+}
+
+/// One part of the package's contents.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Content {
+    /// A path in the source directory; for a symlink: its target.
+    pub(super) src: Option<String>,
+    /// Where it goes in the package. The same as `src` when left out; `.` for a tree at the top.
+    pub(super) dst: Option<String>,
+    /// The mode of the files. By the executable bit of each when left out.
+    pub(super) mode: Option<Mode>,
+    /// What it is. By what `src` is when left out.
+    #[serde(rename = "type")]
+    pub(super) kind: Option<ContentKind>,
+    /// What of a tree is left out: globs; one without a slash matches a name anywhere.
+    #[serde(default)]
+    pub(super) excludes: Vec<String>,
+}
+
+/// The mode of a file.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(super) enum Mode {
+    /// Readable.
+    #[serde(rename = "0644")]
+    Regular,
+    /// Readable and executable.
+    #[serde(rename = "0755")]
+    Executable,
+}
+
+/// What a part of the contents is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ContentKind {
+    /// One file.
+    File,
+    /// An empty directory.
+    Dir,
+    /// A directory with everything below it.
+    Tree,
+    /// A symbolic link.
+    Symlink,
+    /// One configuration file, below `etc/`.
+    Config,
+}
+
+/// How the service runs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Service {
+    /// The command line; start and stop scripts are generated from it. Without it the package brings its own
+    /// `script.d/start` and `script.d/stop`.
+    pub(super) exec: Option<String>,
+    /// The account that it runs as, where `pkginstall` runs as root.
+    pub(super) user: Option<String>,
+    /// The signal that stops it: `TERM`, `INT`, `QUIT`, `HUP`, `USR1` or `USR2`. `TERM` when left out.
+    pub(super) stop_signal: Option<String>,
+    /// How long the start script may take. `60s` when left out.
+    pub(super) start_timeout: Option<String>,
+    /// How long the service must stay up after its start. `1s` when left out.
+    pub(super) settle: Option<String>,
+    /// How long stopping may take before it is killed. `30s` when left out.
+    pub(super) stop_timeout: Option<String>,
+    /// Directories below the runtime directory that it needs.
+    #[serde(default)]
+    pub(super) directories: Vec<String>,
+    /// Whether its output goes to `console/` in the runtime directory.
+    #[serde(default)]
+    pub(super) console: bool,
+    /// For a service that goes to the background itself: its PID file, relative to the runtime directory.
+    pub(super) pid_file: Option<String>,
+    /// Parameters of the start script: `--NAME=VALUE`.
+    #[serde(default)]
+    pub(super) parameters: Vec<Parameter>,
+}
+
+/// A parameter of the start script.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameter {
+    /// Its name: `[a-z][a-z0-9_-]*`.
+    pub(super) name: String,
+    /// Its value when it is not given. Without a default it must be given.
+    pub(super) default: Option<String>,
+    /// What it does.
+    #[serde(default)]
+    pub(super) description: String,
+}
+
+/// A test of the finished package.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Test {
+    /// Its name.
+    pub(super) name: String,
+    /// The shell script; it runs in a scratch directory with `$COPKG_SOFTWARE` pointing at the unpacked package.
+    pub(super) run: String,
+    /// How long it may take. `5m` when left out.
+    pub(super) timeout: Option<String>,
+}
+
+/// What the lint lets pass.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lint {
+    /// Findings that are meant to be so.
+    #[serde(default)]
+    pub(super) allow: Vec<Allow>,
+}
+
+/// A finding that is meant to be so.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Allow {
+    /// The rule's name, as the lint prints it.
+    pub(super) rule: String,
+    /// Where it is allowed: a glob on the path in the package. Everywhere when left out.
+    pub(super) path: Option<String>,
+    /// Why it is right.
+    pub(super) reason: String,
+}

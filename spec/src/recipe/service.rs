@@ -1,0 +1,145 @@
+//! `[service]`: how the service runs.
+
+use super::context::Context;
+use super::error::Problem;
+use super::seconds::Seconds;
+use super::{Located, raw};
+use crate::coordinate::Label;
+use crate::index::EntryPath;
+use crate::manifest::Signal;
+
+/// How the service runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceRecipe {
+    /// What starts and stops it.
+    pub launch: Launch,
+    /// The account that it runs as, where `pkginstall` runs as root.
+    pub user: Option<String>,
+    /// The signal that stops it.
+    pub stop_signal: Signal,
+    /// How long the start script may take.
+    pub start_timeout: Seconds,
+    /// How long the service must stay up after its start.
+    pub settle: Seconds,
+    /// How long stopping may take before it is killed.
+    pub stop_timeout: Seconds,
+    /// Directories below the runtime directory that it needs.
+    pub directories: Vec<EntryPath>,
+    /// Where its output goes.
+    pub output: Output,
+    /// Parameters of the start script.
+    pub parameters: Vec<Parameter>,
+}
+
+/// What starts and stops a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Launch {
+    /// Scripts generated from a command line.
+    Exec {
+        /// The command line: words, quotes and variables, on one line.
+        command: String,
+        /// For a service that goes to the background itself: its PID file, one word of a command line.
+        pid_file: Option<String>,
+    },
+    /// The package's own `script.d/start` and `script.d/stop`, of any extension.
+    OwnScripts,
+}
+
+/// Where the output of a service goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// To `log/` in the runtime directory.
+    Log,
+    /// To `console/` in the runtime directory.
+    Console,
+}
+
+/// A parameter of the start script: `--NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: Label,
+    /// Its value when it is not given; `None`: it must be given.
+    pub default: Option<String>,
+    /// What it does.
+    pub description: String,
+}
+
+const START_TIMEOUT: Seconds = Seconds::of(60);
+const SETTLE: Seconds = Seconds::of(1);
+const STOP_TIMEOUT: Seconds = Seconds::of(30);
+
+impl ServiceRecipe {
+    pub(super) fn resolve(raw: raw::Service, at: &Context) -> Result<Self, Located> {
+        let time = |key: &str, text: Option<&str>, default: Seconds| {
+            at.key(key).parse_option(text).map(|time| time.unwrap_or(default))
+        };
+        let stop_signal = raw.stop_signal.as_deref().unwrap_or("TERM");
+        Ok(Self {
+            launch: launch(raw.exec, raw.pid_file, at)?,
+            stop_signal: at.key("stop_signal").parse(stop_signal)?,
+            start_timeout: time("start_timeout", raw.start_timeout.as_deref(), START_TIMEOUT)?,
+            settle: time("settle", raw.settle.as_deref(), SETTLE)?,
+            stop_timeout: time("stop_timeout", raw.stop_timeout.as_deref(), STOP_TIMEOUT)?,
+            directories: at.key("directories").parse_each(&raw.directories)?,
+            output: if raw.console { Output::Console } else { Output::Log },
+            parameters: parameters(raw.parameters, &at.key("parameters"))?,
+            user: raw.user.map(|user| account(user, &at.key("user"))).transpose()?,
+        })
+    }
+}
+
+/// Which words, quotes and variables a command line may have is checked where the scripts are generated.
+fn launch(exec: Option<String>, pid_file: Option<String>, at: &Context) -> Result<Launch, Located> {
+    let pid_file = pid_file.map(|text| one_line(&text, &at.key("pid_file"))).transpose()?;
+    match exec {
+        Some(exec) => Ok(Launch::Exec { command: one_line(&exec, &at.key("exec"))?, pid_file }),
+        None if pid_file.is_some() => at.key("pid_file").fail(Problem::keys("pid_file goes with exec")),
+        None => Ok(Launch::OwnScripts),
+    }
+}
+
+fn one_line(text: &str, at: &Context) -> Result<String, Located> {
+    let line = text.trim();
+    if line.is_empty() || line.chars().any(char::is_control) {
+        return at.fail(Problem::value("command line", text, "it is one line, and not empty"));
+    }
+    Ok(line.to_owned())
+}
+
+fn account(name: String, at: &Context) -> Result<String, Located> {
+    let first = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    if first && name.len() <= 32 && name.chars().all(allowed) {
+        return Ok(name);
+    }
+    at.fail(Problem::value(
+        "user name",
+        &name,
+        "it has a-z, 0-9, '_' and '-', no digit first, and at most 32 of them",
+    ))
+}
+
+fn parameters(raw: Vec<raw::Parameter>, at: &Context) -> Result<Vec<Parameter>, Located> {
+    let mut parameters: Vec<Parameter> = Vec::new();
+    for (number, raw) in raw.into_iter().enumerate() {
+        let at = at.item(number);
+        let name = parameter_name(&raw.name, &at.key("name"))?;
+        if parameters.iter().any(|other| other.name == name) {
+            return at.key("name").fail(Problem::Twice { what: "parameter", name: raw.name });
+        }
+        parameters.push(Parameter { name, default: raw.default, description: raw.description });
+    }
+    Ok(parameters)
+}
+
+fn parameter_name(text: &str, at: &Context) -> Result<Label, Located> {
+    let error = |why: &str| at.fail(Problem::value("name of a parameter", text, why));
+    if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return error("it starts with a lower-case letter");
+    }
+    if matches!(text, "runtime-dir" | "coordinate" | "help") {
+        return error("every start script has this option already");
+    }
+    at.parse(text)
+}
