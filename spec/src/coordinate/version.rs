@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use versions::Versioning;
+use debversion::Version as DebianVersion;
 
 use super::{CoordinateError, text_type};
 
@@ -11,9 +11,10 @@ const VERSION_MAX: usize = 64;
 
 /// A version: `[0-9A-Za-z][0-9A-Za-z.+_~-]*`, at most 64 bytes.
 ///
-/// Two versions are equal only when their texts are. They are ordered by the `versions` crate, which compares
-/// `SemVer` as `SemVer` says, and anything else by its numbers and words from left to right; where that finds no
-/// difference (`1.0` and `1.0+build`) the bytes decide, so that the order is total.
+/// Two versions are equal only when their texts are. They are ordered as Debian orders upstream versions (the `debversion`
+/// crate), with a hyphen read as `~`: numbers count as numbers, and what follows a hyphen or a tilde comes before the
+/// version without it. That is a total order, and agrees with `SemVer` on `SemVer`'s own examples: `1.0.0-rc.1 < 1.0.0`.
+/// Where it finds no difference (`1.0` and `1.00`) the bytes decide.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Version(String);
 text_type!(Version);
@@ -38,9 +39,22 @@ impl Version {
     }
 }
 
+impl Version {
+    /// Tells whether this is a pre-release: a version with a hyphen or a tilde, such as `2.0.0-rc.1`.
+    pub fn is_prerelease(&self) -> bool {
+        self.0.contains(['-', '~'])
+    }
+
+    fn debian(&self) -> DebianVersion {
+        // Debian has no underscore; `+` stands where it does in the order of separators.
+        let upstream_version = self.0.replace('-', "~").replace('_', "+");
+        DebianVersion { epoch: None, upstream_version, debian_revision: None }
+    }
+}
+
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        Versioning::new(&self.0).cmp(&Versioning::new(&other.0)).then_with(|| self.0.cmp(&other.0))
+        self.debian().cmp(&other.debian()).then_with(|| self.0.cmp(&other.0))
     }
 }
 
