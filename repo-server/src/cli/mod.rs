@@ -1,0 +1,55 @@
+//! The command line: parses it, runs a subcommand, and reports how it ended.
+
+mod serve;
+mod units;
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use copkg_spec::command::{Exit, Explain, Failure, Options, Report, Streams};
+
+/// Serves a repository of packages over HTTP
+#[derive(Debug, Parser)]
+#[command(name = "repo-server", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+}
+
+/// Runs the command that `arguments` name, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: Streams) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&arguments, &error, streams),
+    };
+    let mut report = Report::new(cli.options.clone(), streams);
+    let result = match &cli.command {
+        Command::Serve(command) => command.run(&cli.options, &mut report),
+    };
+    match result {
+        Ok(()) => Exit::Ok,
+        Err(error) => report.fail(&Failure::of(&error as &dyn Explain)),
+    }
+}
+
+/// Prints the help or version that was asked for, or says what is wrong with the arguments.
+fn unparsed(arguments: &[OsString], error: &clap::Error, streams: Streams) -> Exit {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let mut report = Report::new(Options { json, ..Options::default() }, streams);
+    let text = error.render().to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = report.raw(text.as_bytes());
+        return Exit::Ok;
+    }
+    let message = text.trim_end().trim_start_matches("error: ").to_owned();
+    report.fail(&Failure { exit: Exit::Usage, code: "usage".into(), message, causes: vec![], hint: None })
+}

@@ -1,0 +1,252 @@
+//! `repo-server serve`: opens the store and the listener, says where it listens, serves until told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::Args;
+use copkg_spec::command::{Exit, Explain, Options, Report};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::Serialize;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::units;
+use crate::api::{self, Limits, Readiness, State};
+use crate::logs;
+use crate::server::{self, Drained, Settings};
+use crate::storage::{Storage, StorageError, StoreUrl};
+
+/// Serve a repository until SIGTERM or SIGINT
+///
+/// Prints the address on standard output once connections are taken, and logs to standard error. At the first signal
+/// it takes no new connections, finishes what runs, and exits with 0; at a second one it stops at once.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[arg(help = "The store: a directory as file:///path")]
+    #[arg(long, value_name = "URL", env = "COPKG_STORE", hide_env_values = true)]
+    store: StoreUrl,
+    /// The address and port; port 0 takes a free one
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "COPKG_LISTEN",
+        hide_env_values = true,
+        default_value = "127.0.0.1:8080"
+    )]
+    listen: SocketAddr,
+    #[command(flatten)]
+    limits: LimitOptions,
+    #[command(flatten)]
+    times: TimeOptions,
+    /// How a line of the log looks
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Log")]
+    log_format: logs::Format,
+    /// What is logged: a level, or target=level; without it info, more with -v, less with -q
+    #[arg(long, value_name = "FILTER", env = "COPKG_LOG", hide_env_values = true, help_heading = "Log")]
+    #[arg(value_parser = logs::check_filter)]
+    log: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitOptions {
+    /// Connections at once; more are answered with 503
+    #[arg(long = "max-connections", value_name = "NUMBER", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections: u32,
+    /// The longest path and query of a request
+    #[arg(long = "max-uri", value_name = "SIZE", default_value = "8KiB", value_parser = units::size)]
+    uri: ByteSize,
+    /// The largest head of a request, at least 8KiB
+    #[arg(long = "max-head", value_name = "SIZE", default_value = "64KiB", value_parser = units::size)]
+    head: ByteSize,
+    /// The largest body of a request
+    #[arg(long = "max-body", value_name = "SIZE", default_value = "64KiB", value_parser = units::size)]
+    body: ByteSize,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Times")]
+struct TimeOptions {
+    /// For the head of a request to arrive, and for an idle connection to be kept
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    head_timeout: Duration,
+    /// For an answer that is computed; package files have no such limit
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    request_timeout: Duration,
+    /// For a client that takes no bytes of its answer
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    write_timeout: Duration,
+    /// Between a failing /readyz and the closed port, for load balancers to notice
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = units::duration)]
+    drain_delay: Duration,
+    /// For running requests to finish after a signal
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    drain_timeout: Duration,
+}
+
+/// Says why serving did not start.
+#[derive(Debug, Error)]
+pub(super) enum ServeError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    /// Threads or signals are not to be had.
+    #[error("cannot start the server")]
+    Start(#[source] io::Error),
+}
+
+impl Explain for ServeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Storage(error) => error.exit(),
+            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Exit::Conflict,
+            Self::Listen { .. } | Self::Start(_) => Exit::Failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Storage(error) => error.code(),
+            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => "address_in_use",
+            Self::Listen { .. } => "cannot_listen",
+            Self::Start(_) => "cannot_start",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Storage(error) => error.hint(),
+            Self::Listen { address, source } => listen_hint(*address, source.kind()),
+            Self::Start(_) => None,
+        }
+    }
+}
+
+fn listen_hint(address: SocketAddr, kind: io::ErrorKind) -> Option<String> {
+    let (ip, port) = (address.ip(), address.port());
+    Some(match kind {
+        io::ErrorKind::AddrInUse => {
+            format!("another program has port {port}; stop it, or take a free port with --listen {ip}:0")
+        }
+        io::ErrorKind::PermissionDenied => format!("port {port} needs privileges; take one above 1023"),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{ip} is not an address of this machine; 0.0.0.0 and [::] stand for all of them")
+        }
+        _ => return None,
+    })
+}
+
+/// What is printed once connections are taken.
+#[derive(Serialize)]
+struct Listening {
+    url: String,
+    address: SocketAddr,
+    store: String,
+}
+
+impl Serve {
+    pub(super) fn run(&self, options: &Options, report: &mut Report) -> Result<(), ServeError> {
+        logs::start(self.log_format, self.filter(options));
+        let storage = Storage::open(&self.store)?;
+        let runtime = Runtime::new().map_err(ServeError::Start)?;
+        let result = runtime.block_on(self.serve(storage, report));
+        // A read that hangs in the file system must not keep the process.
+        runtime.shutdown_background();
+        result
+    }
+
+    async fn serve(&self, storage: Storage, report: &mut Report) -> Result<(), ServeError> {
+        let stops = count_signals().map_err(ServeError::Start)?;
+        let settings = self.settings();
+        make_room(settings.max_connections);
+        let (listener, address) = self.listen().await?;
+        let state = State { storage, readiness: Readiness::default() };
+        let router = api::router(state.clone(), self.limits());
+        let url = format!("http://{address}");
+        tracing::info!(%url, store = %self.store, "listening");
+        let listening = Listening { url, address, store: self.store.to_string() };
+        report.data(&listening, || format!("listening on {}", listening.url));
+        match server::serve(listener, router, settings, state.readiness, stops).await {
+            Drained::Whole => tracing::info!("stopped"),
+            Drained::Cut(connections) => tracing::warn!(connections, "stopped; connections were cut"),
+        }
+        Ok(())
+    }
+
+    async fn listen(&self) -> Result<(TcpListener, SocketAddr), ServeError> {
+        let failed = |source| ServeError::Listen { address: self.listen, source };
+        let listener = TcpListener::bind(self.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok((listener, address))
+    }
+
+    fn filter(&self, options: &Options) -> &str {
+        let by_verbosity = match (options.quiet, options.verbose) {
+            (0, 0) => "info",
+            (0, 1) => "info,repo_server=debug",
+            (0, _) => "debug",
+            (1, _) => "warn",
+            _ => "error",
+        };
+        self.log.as_deref().unwrap_or(by_verbosity)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            uri_bytes: bytes(self.limits.uri),
+            body_bytes: self.limits.body.as_u64(),
+            request_timeout: self.times.request_timeout,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            max_connections: usize::try_from(self.limits.connections).unwrap_or(usize::MAX),
+            // hyper takes no less.
+            head_bytes: bytes(self.limits.head).max(8192),
+            head_timeout: self.times.head_timeout,
+            write_timeout: self.times.write_timeout,
+            drain_delay: self.times.drain_delay,
+            drain_timeout: self.times.drain_timeout,
+        }
+    }
+}
+
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}
+
+/// Counts the signals that ask the server to stop.
+fn count_signals() -> io::Result<watch::Receiver<u32>> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (sender, receiver) = watch::channel(0);
+    tokio::spawn(async move {
+        while !sender.is_closed() {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            sender.send_modify(|seen| *seen += 1);
+        }
+    });
+    Ok(receiver)
+}
+
+/// Raises the limit of open files as far as this process may, and says so when that is not enough.
+fn make_room(connections: usize) {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    // A connection may hold its socket and one file.
+    let needed = 2 * connections as u64 + 64;
+    if let Some(files) = limit.maximum.filter(|&files| files < needed) {
+        tracing::warn!(files, needed, "the limit of open files is below what --max-connections may need");
+    }
+}

@@ -1,0 +1,41 @@
+//! Values with units on the command line: `30s`, `8KiB`.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::SignedDuration;
+
+/// Parses a time span such as `500ms`, `30s` or `5m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a number and a unit, e.g. 500ms, 30s or 5m".to_owned();
+    let span: SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(span).map_err(|_| wrong())
+}
+
+/// Parses a size such as `512`, `8KiB` or `1MB`.
+pub(super) fn size(text: &str) -> Result<ByteSize, String> {
+    text.parse().map_err(|_| "write a number and a unit, e.g. 512, 8KiB or 1MB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        for text in ["30", "", "-5s", "soon"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_in_bytes_unless_it_says_otherwise() {
+        assert_eq!(size("512").unwrap().as_u64(), 512);
+        assert_eq!(size("8KiB").unwrap().as_u64(), 8192);
+        assert!(size("-1").is_err());
+        assert!(size("large").is_err());
+    }
+}
