@@ -97,6 +97,11 @@ impl Target {
         Ok(Self { coordinate, platform })
     }
 
+    /// Returns the coordinate of the package.
+    pub fn coordinate(&self) -> &PackageCoordinate {
+        &self.coordinate
+    }
+
     /// Returns the platform that the file is for.
     pub fn platform(&self) -> &Platform {
         &self.platform

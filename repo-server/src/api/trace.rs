@@ -98,7 +98,7 @@ impl HttpBody for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         let Record { id, method, path, status, length, bytes, started } = &self.record;
-        let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+        let duration_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         // Nobody takes the body of a HEAD, and nobody asks for more behind the last byte of a known length.
         let whole =
             self.ended || self.body.is_end_stream() || method == Method::HEAD || *length == Some(*bytes);

@@ -139,7 +139,7 @@ async fn version_listing(
 async fn file_listing(storage: &Storage, target: &Target) -> Result<Option<FileListing>, ReadError> {
     let path = target.store_path();
     let Some(object) = storage.object(&path).await? else { return Ok(None) };
-    let package_digest = match head::package_digest(&object).await {
+    let package_digest = match head::package_digest(&object, target).await {
         Ok(digest) => digest,
         Err(head::HeadError::Read(error)) => return Err(error),
         Err(error) => {

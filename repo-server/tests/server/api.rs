@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::support::{Server, Store, manifest, target};
-use copkg_spec::digest::Digest;
+use crate::support::{Server, Store, target};
+use copkg_spec::archive::Head;
 use serde_json::json;
 
 #[test]
@@ -43,7 +43,9 @@ fn versions_are_listed_in_their_order_with_their_files() {
         store.put(&format!("com.example:web:{version}"), "any", 10);
     }
     let bytes = store.put("com.example:web:1.9.0", "x86_64-linux", 1000);
+    // No package, and another one than its name says.
     fs::write(store.place("com.example:web:1.9.0", "riscv64-linux"), "no package").unwrap();
+    fs::write(store.place("com.example:web:1.9.0", "aarch64-linux"), &bytes).unwrap();
     fs::create_dir_all(store.place("com.example:web:3", "any").parent().unwrap()).unwrap();
     let listing = Server::start(&store).get("/api/v1/packages/com.example/web").json();
     let versions: Vec<_> = listing["versions"].as_array().unwrap().iter().map(|v| &v["version"]).collect();
@@ -55,7 +57,7 @@ fn versions_are_listed_in_their_order_with_their_files() {
         "platform": "x86_64-linux",
         "size": bytes.len(),
         "path": &target("com.example:web:1.9.0", "x86_64-linux")[1..],
-        "package_digest": Digest::of(manifest("com.example:web:1.9.0").as_bytes()),
+        "package_digest": Head::read(&mut bytes.as_slice()).unwrap().digest(),
     });
     assert_eq!(files[1], expected);
 }

@@ -1,13 +1,17 @@
 //! A real server process on a free port, a store with packages, and a client that sends what it is told.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Cursor, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use copkg_spec::archive::{Attachments, PackOptions, PackPlan, TreeEntry, TreeNode, pack};
 use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::index::{EntryPath, Mode};
+use copkg_spec::manifest::{About, Draft, Kind};
 use copkg_spec::platform::Platform;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -55,9 +59,9 @@ impl Store {
         path
     }
 
-    /// Puts a package file there: a real head, and a payload of `payload` bytes that count up.
-    pub(crate) fn put(&self, coordinate: &str, platform: &str, payload: usize) -> Vec<u8> {
-        let bytes = package(&manifest(coordinate), payload);
+    /// Puts a package there with one file of `content` bytes, and returns the archive.
+    pub(crate) fn put(&self, coordinate: &str, platform: &str, content: usize) -> Vec<u8> {
+        let bytes = package(coordinate, platform, content);
         fs::write(self.place(coordinate, platform), &bytes).unwrap();
         bytes
     }
@@ -70,21 +74,39 @@ pub(crate) fn target(coordinate: &str, platform: &str) -> String {
     format!("/targets/{}", coordinate.target_path(&platform))
 }
 
-/// Stands for a `package.json`; the server reads nothing in it.
-pub(crate) fn manifest(coordinate: &str) -> String {
-    format!("{{\"coordinate\":\"{coordinate}\"}}")
+/// Packs a package with one file of `content` bytes that do not compress.
+fn package(coordinate: &str, platform: &str, content: usize) -> Vec<u8> {
+    let path: EntryPath = "data".parse().unwrap();
+    let content = noise(content);
+    let node = TreeNode::File { mode: Mode::Regular, size: content.len() as u64 };
+    let draft = Draft {
+        coordinate: coordinate.parse().unwrap(),
+        kind: Kind::Content,
+        platform: platform.parse().unwrap(),
+        source_date: 0,
+        about: About::default(),
+        service: None,
+    };
+    let options = PackOptions { level: 1, threads: NonZeroUsize::MIN };
+    let plan = PackPlan { draft, attachments: Attachments::default(), keys: &[], options };
+    let mut bytes = Vec::new();
+    let open = |_: &EntryPath| Ok(content.as_slice());
+    pack(plan, vec![TreeEntry { path, node }], open, Cursor::new(Vec::new()), &mut bytes).unwrap();
+    bytes
 }
 
-fn package(manifest: &str, payload: usize) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    let counting: Vec<u8> = (0..payload).map(|i| u8::try_from(i % 251).unwrap()).collect();
-    for (name, bytes) in [("package.json", manifest.as_bytes()), ("payload.tar.zst", &counting)] {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, name, bytes).unwrap();
+/// Bytes of a xorshift generator, the same ones each time.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.to_le_bytes());
     }
-    tar.into_inner().unwrap()
+    bytes.truncate(length);
+    bytes
 }
 
 /// A server process. It is killed when a test forgets it.
@@ -123,8 +145,12 @@ impl Server {
     /// Sends one request on a connection of its own.
     pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = self.connect();
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n");
+        let headers: Vec<String> =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{}\r\n",
+            headers.concat()
+        );
         stream.write_all(request.as_bytes()).unwrap();
         Answer::read(&mut stream)
     }
