@@ -8,5 +8,7 @@
 pub mod cli;
 pub mod host;
 pub mod process;
+pub mod receipts;
 pub mod runtime;
 pub mod service;
+pub mod tree;

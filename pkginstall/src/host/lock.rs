@@ -98,12 +98,8 @@ impl Lock {
             return Err(LockError::Held { path: path.to_owned(), holder });
         };
         on_wait(&holder);
-        let started = Instant::now();
-        while started.elapsed() < limit {
-            thread::sleep(POLL);
-            if try_exclusive(&file).map_err(failed)? {
-                return Ok(Self::note_holder(file));
-            }
+        if poll(&file, limit, Instant::now()).map_err(failed)? {
+            return Ok(Self::note_holder(file));
         }
         Err(LockError::Held { path: path.to_owned(), holder: read_holder(&mut file) })
     }
@@ -117,15 +113,23 @@ impl Lock {
 }
 
 /// Tries to lock `file` for this open file alone; tells whether it was free.
-///
-/// # Errors
-/// When the file system has no locks.
 pub(super) fn try_exclusive(file: &File) -> io::Result<bool> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(true),
         Err(Errno::WOULDBLOCK) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Tries to lock `file` until `limit` has passed; tells whether it was locked. The kernel has no such wait.
+pub(super) fn poll(file: &File, limit: Duration, started: Instant) -> io::Result<bool> {
+    while started.elapsed() < limit {
+        thread::sleep(POLL);
+        if try_exclusive(file)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn open(path: &Utf8Path) -> io::Result<File> {

@@ -1,7 +1,19 @@
 //! The ground that an installation stands on: the prefix's layout, its locks, its journal and recovery.
+//!
+//! Every command that changes something begins with [`Catalogue::lock`], which checks the ground, takes the lock and
+//! recovers what an earlier command left.
 
+mod catalogue;
+mod error;
+mod ground;
+mod journal;
 mod lock;
 mod prefix;
+mod recover;
 
+pub use catalogue::{Catalogue, Notice, Pending};
+pub use error::HostError;
+pub use journal::{Intent, Operation, OperationId};
 pub use lock::{Lock, LockError, Wait};
 pub use prefix::{Prefix, PrefixError};
+pub use recover::Recovered;

@@ -1,0 +1,132 @@
+//! The catalogue: what is installed, and who is changing it; locked while that is looked at and changed.
+//!
+//! Comes after the prefix is known and before every change. The lock is held only while an intent is opened and while
+//! it is committed; the long work in between is protected by the intent, so unrelated work runs in parallel.
+
+use std::time::Instant;
+
+use copkg_spec::coordinate::PackageCoordinate;
+use jiff::Timestamp;
+
+use super::journal::{self, Entry, OpenIntent, Owner};
+use super::recover::{self, Recovered};
+use super::{HostError, Intent, Lock, LockError, Operation, OperationId, Prefix, Wait, ground};
+use crate::tree::Directory;
+
+/// Something that the user may want to know while a change goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Another process holds what we need.
+    Waiting {
+        /// Who.
+        holder: String,
+    },
+    /// What an earlier command left was put right.
+    Recovered(Recovered),
+}
+
+/// The catalogue of a prefix, locked by this process until it is dropped.
+#[derive(Debug)]
+pub struct Catalogue<'p> {
+    prefix: &'p Prefix,
+    alive: Vec<Entry>,
+    _lock: Lock,
+}
+
+impl<'p> Catalogue<'p> {
+    /// Checks the ground, takes the lock, and recovers what dead commands left.
+    ///
+    /// # Errors
+    /// When the prefix is not safe, the lock is held for longer than `wait`, or the file system refuses.
+    pub fn lock(prefix: &'p Prefix, wait: Wait, tell: &mut dyn FnMut(Notice)) -> Result<Self, HostError> {
+        ground::prepare(prefix)?;
+        let lock = Lock::take(&prefix.catalogue_lock(), wait, |holder| {
+            tell(Notice::Waiting { holder: holder.to_owned() });
+        })?;
+        let (alive, dead): (Vec<_>, Vec<_>) =
+            journal::read(prefix)?.into_iter().partition(|entry| entry.owner == Owner::Alive);
+        for entry in dead {
+            if let Some(recovered) = recover::recover(prefix, &entry)? {
+                tell(Notice::Recovered(recovered));
+            }
+        }
+        recover::sweep_staging(prefix, &alive)?;
+        Ok(Self { prefix, alive, _lock: lock })
+    }
+
+    /// Returns the prefix that is locked.
+    pub fn prefix(&self) -> &'p Prefix {
+        self.prefix
+    }
+
+    /// Returns the operation that another process is doing to `package`, if any.
+    pub fn pending(&mut self, package: &PackageCoordinate) -> Option<Pending> {
+        let at = self.alive.iter().position(|entry| entry.is_about(package))?;
+        Some(Pending(self.alive.swap_remove(at)))
+    }
+
+    /// Returns the packages that other processes are installing.
+    pub fn being_installed(&self) -> impl Iterator<Item = &PackageCoordinate> {
+        let intents = self.alive.iter().filter_map(|entry| entry.intent.as_ref());
+        intents.filter(|intent| intent.operation == Operation::Install).map(|intent| &intent.package)
+    }
+
+    /// Makes a staging directory for an installation and writes the intent down.
+    ///
+    /// # Errors
+    /// When the file system refuses; nothing is left behind then.
+    pub fn open_install(
+        &self,
+        package: &PackageCoordinate,
+        now: Timestamp,
+    ) -> Result<(OpenIntent, Directory), HostError> {
+        let id = OperationId::random()?;
+        let staging = Directory::open(&self.prefix.staging())?;
+        let directory = staging.make(id.as_str(), 0o755)?;
+        let intent = Intent { staged: Some(directory.identity()?), ..intent(Operation::Install, package, now) };
+        match OpenIntent::open(self.prefix, id.clone(), &intent) {
+            Ok(open) => Ok((open, directory)),
+            Err(error) => {
+                staging.remove_tree(id.as_str())?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes down that `package` is being removed. From here on it will be gone, whatever happens.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn open_removal(&self, package: &PackageCoordinate, now: Timestamp) -> Result<OpenIntent, HostError> {
+        OpenIntent::open(self.prefix, OperationId::random()?, &intent(Operation::Remove, package, now))
+    }
+}
+
+/// An operation that another process is doing.
+#[derive(Debug)]
+pub struct Pending(Entry);
+
+impl Pending {
+    /// Waits until the other process has ended it or died. Not to be called with the catalogue locked.
+    ///
+    /// # Errors
+    /// When it takes longer than `wait`.
+    pub fn wait(self, wait: Wait, tell: &mut dyn FnMut(Notice)) -> Result<(), HostError> {
+        let Entry { intent, path, file, .. } = self.0;
+        let holder = intent.map_or_else(|| "another process".to_owned(), |i| format!("process {}", i.process));
+        let Wait::AtMost(limit) = wait else { return Err(LockError::Held { path, holder }.into()) };
+        tell(Notice::Waiting { holder: holder.clone() });
+        let taken = super::lock::poll(&file, limit, Instant::now()).map_err(|e| HostError::journal(&path, e))?;
+        if taken { Ok(()) } else { Err(LockError::Held { path, holder }.into()) }
+    }
+}
+
+impl Entry {
+    fn is_about(&self, package: &PackageCoordinate) -> bool {
+        self.intent.as_ref().is_some_and(|intent| intent.package == *package)
+    }
+}
+
+fn intent(operation: Operation, package: &PackageCoordinate, now: Timestamp) -> Intent {
+    Intent { operation, package: package.clone(), staged: None, started: now, process: std::process::id() }
+}

@@ -1,0 +1,180 @@
+//! The journal: what is being done to the prefix, written down before it is done.
+//!
+//! One file an operation. Its owner opens it under the catalogue lock and keeps it locked for as long as it lives, so
+//! whoever can lock a journal file knows that its owner is dead, and may finish or undo what it began.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::coordinate::PackageCoordinate;
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::lock::try_exclusive;
+use super::{HostError, Prefix};
+use crate::tree::Identity;
+
+/// Names one operation: 32 random hexadecimal digits. Its journal file and its staging directory carry this name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OperationId(String);
+
+impl OperationId {
+    /// Draws a new name.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn random() -> Result<Self, HostError> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|_| HostError::Random)?;
+        Ok(Self(HEXLOWER.encode(&bytes)))
+    }
+
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of_file(name: &str) -> Option<Self> {
+        let id = name.strip_suffix(".json")?;
+        let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then(|| Self(id.to_owned()))
+    }
+}
+
+/// What is done to a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Operation {
+    /// It is being installed.
+    Install,
+    /// It is being removed.
+    Remove,
+}
+
+/// What an operation means to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// What.
+    pub operation: Operation,
+    /// To which package.
+    pub package: PackageCoordinate,
+    /// The directory that an installation fills. It keeps its identity when it is moved into its place, which tells it
+    /// from a directory that somebody else made there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<Identity>,
+    /// When.
+    pub started: Timestamp,
+    /// By which process, for people to read.
+    pub process: u32,
+}
+
+/// An intent that this process owns. Dropping it unclosed leaves it to recovery, as dying does.
+#[derive(Debug)]
+pub struct OpenIntent {
+    id: OperationId,
+    path: Utf8PathBuf,
+    // Locked until it is closed, by us or by the kernel.
+    _file: File,
+}
+
+impl OpenIntent {
+    /// Writes `intent` down. Only under the catalogue lock: nobody may see the file before it is locked and whole.
+    pub(super) fn open(prefix: &Prefix, id: OperationId, intent: &Intent) -> Result<Self, HostError> {
+        let path = prefix.journal().join(format!("{}.json", id.as_str()));
+        let opened = write_locked(&path, intent);
+        match opened {
+            Ok(file) => Ok(Self { id, path, _file: file }),
+            Err(source) => {
+                // A full disk leaves an empty file; it says nothing, and must not stay.
+                let _ = std::fs::remove_file(&path);
+                Err(HostError::journal(&path, source))
+            }
+        }
+    }
+
+    /// Returns the name of the operation.
+    pub fn id(&self) -> &OperationId {
+        &self.id
+    }
+
+    /// Removes the intent: what it meant is done, or undone.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn close(self) -> Result<(), HostError> {
+        remove(&self.path)
+    }
+}
+
+/// An intent in the journal.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: OperationId,
+    pub(super) path: Utf8PathBuf,
+    /// `None` where its owner died before it had written it down, and so before it did anything.
+    pub(super) intent: Option<Intent>,
+    pub(super) owner: Owner,
+    pub(super) file: File,
+}
+
+/// Whether somebody works on an intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Alive,
+    Dead,
+}
+
+/// Reads the journal. Only under the catalogue lock. Afterwards this process owns the intents whose owners are dead.
+pub(super) fn read(prefix: &Prefix) -> Result<Vec<Entry>, HostError> {
+    let directory = prefix.journal();
+    let failed = |source| HostError::journal(&directory, source);
+    let mut names = Vec::new();
+    for entry in directory.read_dir_utf8().map_err(failed)? {
+        names.push(entry.map_err(failed)?.file_name().to_owned());
+    }
+    names.sort();
+    let files = names.iter().filter_map(|name| Some((directory.join(name), OperationId::of_file(name)?)));
+    files.filter_map(|(path, id)| read_entry(path, id).transpose()).collect()
+}
+
+/// Removes an intent's file, durably.
+pub(super) fn remove(path: &Utf8Path) -> Result<(), HostError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HostError::journal(path, error)),
+        _ => sync_parent(path).map_err(|source| HostError::journal(path, source)),
+    }
+}
+
+fn read_entry(path: Utf8PathBuf, id: OperationId) -> Result<Option<Entry>, HostError> {
+    let failed = |source| HostError::journal(&path, source);
+    let mut file = match File::options().read(true).write(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let owner = if try_exclusive(&file).map_err(failed)? { Owner::Dead } else { Owner::Alive };
+    let is_gone = rustix::fs::fstat(&file).is_ok_and(|stat| stat.st_nlink == 0);
+    if is_gone {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(failed)?;
+    Ok(Some(Entry { id, path, intent: serde_json::from_slice(&text).ok(), owner, file }))
+}
+
+fn write_locked(path: &Utf8Path, intent: &Intent) -> io::Result<File> {
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    try_exclusive(&file)?;
+    file.write_all(&serde_json::to_vec(intent)?)?;
+    file.sync_all()?;
+    sync_parent(path)?;
+    Ok(file)
+}
+
+fn sync_parent(path: &Utf8Path) -> io::Result<()> {
+    copkg_spec::durable::sync_directory(path.parent().unwrap_or(Utf8Path::new("/")).as_std_path())
+}

@@ -1,0 +1,164 @@
+//! Recovery: what a dead command left is finished or undone, so that every package is absent or whole.
+//!
+//! Runs under the catalogue lock, before anything else. An installation counts from its receipt on: before it, all is
+//! undone; after it, only the intent is left to close. A removal counts from its intent on. Every step can be repeated,
+//! so a crash in here is recovered like any other.
+
+use copkg_spec::coordinate::PackageCoordinate;
+
+use super::journal::{self, Entry};
+use super::{HostError, Intent, Operation, OperationId, Prefix};
+use crate::receipts;
+use crate::tree::{Directory, Identity, Removed, if_there};
+
+/// What recovery did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Recovered {
+    /// The package that a dead command was changing.
+    pub package: PackageCoordinate,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a package whose change was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Its installation was complete.
+    Installed,
+    /// Its installation was undone.
+    Undone,
+    /// Its removal was finished.
+    Removed,
+}
+
+impl std::fmt::Display for Recovered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = match self.outcome {
+            Outcome::Installed => "an installation that was cut short is complete",
+            Outcome::Undone => "an installation that was cut short is undone",
+            Outcome::Removed => "a removal that was cut short is finished",
+        };
+        write!(f, "{}: {what}", self.package)
+    }
+}
+
+/// Recovers one intent whose owner is dead, and closes it.
+pub(super) fn recover(prefix: &Prefix, entry: &Entry) -> Result<Option<Recovered>, HostError> {
+    let recovered = match &entry.intent {
+        // Its owner died before it had written it down, and so before it did anything.
+        None => None,
+        Some(intent) => {
+            let outcome = match intent.operation {
+                Operation::Install => finish_or_undo_install(prefix, &entry.id, intent)?,
+                Operation::Remove => {
+                    take_away(prefix, &entry.id, &intent.package)?;
+                    delete_staged(prefix, &entry.id)?;
+                    Outcome::Removed
+                }
+            };
+            Some(Recovered { package: intent.package.clone(), outcome })
+        }
+    };
+    journal::remove(&entry.path)?;
+    Ok(recovered)
+}
+
+/// Removes what lies in staging without an intent: a command died between making it and writing the intent down.
+pub(super) fn sweep_staging(prefix: &Prefix, alive: &[Entry]) -> Result<(), HostError> {
+    let staging = Directory::open(&prefix.staging())?;
+    for name in staging.names()? {
+        if !alive.iter().any(|entry| entry.id.as_str() == name) {
+            staging.remove_tree(&name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Undoes an installation that has no receipt. Whatever lies at the install path and is not ours stays.
+///
+/// # Errors
+/// When the file system refuses; it can be repeated.
+pub fn undo_install(
+    prefix: &Prefix,
+    id: &OperationId,
+    package: &PackageCoordinate,
+    staged: Option<Identity>,
+) -> Result<(), HostError> {
+    let staging = Directory::open(&prefix.staging())?;
+    if staging.look(id.as_str())?.is_none() && staged.is_some() && identity_at(prefix, package)? == staged {
+        unplace(prefix, id, package)?;
+    }
+    receipts::forget(prefix, package)?;
+    remove_empty_parents(prefix, package)?;
+    delete_staged(prefix, id)
+}
+
+/// Takes a package away: first the receipt, then the tree, which is moved to staging. It is then not installed any more.
+///
+/// # Errors
+/// When the file system refuses; it can be repeated.
+pub fn take_away(prefix: &Prefix, id: &OperationId, package: &PackageCoordinate) -> Result<(), HostError> {
+    receipts::forget(prefix, package)?;
+    unplace(prefix, id, package)?;
+    remove_empty_parents(prefix, package)
+}
+
+/// Deletes what an operation has in staging.
+///
+/// # Errors
+/// When the file system refuses; it can be repeated.
+pub fn delete_staged(prefix: &Prefix, id: &OperationId) -> Result<(), HostError> {
+    Ok(Directory::open(&prefix.staging())?.remove_tree(id.as_str())?)
+}
+
+fn finish_or_undo_install(prefix: &Prefix, id: &OperationId, intent: &Intent) -> Result<Outcome, HostError> {
+    let receipt = receipts::read(prefix, &intent.package)?;
+    if receipt.is_some_and(|receipt| receipt.operation == *id) {
+        delete_staged(prefix, id)?;
+        return Ok(Outcome::Installed);
+    }
+    undo_install(prefix, id, &intent.package, intent.staged)?;
+    Ok(Outcome::Undone)
+}
+
+/// Moves the tree of `package` back to staging, if it is there.
+fn unplace(prefix: &Prefix, id: &OperationId, package: &PackageCoordinate) -> Result<(), HostError> {
+    let Some(parent) = parent_of(prefix, package)? else { return Ok(()) };
+    let version = package.version().as_str();
+    if parent.look(version)?.is_none() {
+        return Ok(());
+    }
+    let staging = Directory::open(&prefix.staging())?;
+    // A removal that was cut short may have left a part of the tree under this name already.
+    staging.remove_tree(id.as_str())?;
+    parent.rename(version, &staging, id.as_str())?;
+    parent.sync()?;
+    Ok(staging.sync()?)
+}
+
+fn identity_at(prefix: &Prefix, package: &PackageCoordinate) -> Result<Option<Identity>, HostError> {
+    let Some(parent) = parent_of(prefix, package)? else { return Ok(None) };
+    Ok(parent.look(package.version().as_str())?.map(|stat| Identity::of(&stat)))
+}
+
+fn parent_of(prefix: &Prefix, package: &PackageCoordinate) -> Result<Option<Directory>, HostError> {
+    let software = Directory::open(&prefix.software())?;
+    let parent = format!("{}/{}", package.group().as_path(), package.id());
+    Ok(if_there(software.descend(&parent))?)
+}
+
+/// Removes the directories above the install path that hold nothing any more.
+fn remove_empty_parents(prefix: &Prefix, package: &PackageCoordinate) -> Result<(), HostError> {
+    let software = Directory::open(&prefix.software())?;
+    let path = format!("{}/{}", package.group().as_path(), package.id());
+    let names: Vec<&str> = path.split('/').collect();
+    for length in (1..=names.len()).rev() {
+        let (above, name) = (names[..length - 1].join("/"), names[length - 1]);
+        let Some(parent) = if_there(software.descend(&above))? else { continue };
+        if parent.remove_empty(name)? == Removed::NotEmpty {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Receipts: what is installed. A package is installed if and only if its receipt is there.
+//!
+//! The receipt is the last thing that an installation writes and the first that a removal takes away. Beside it lies
+//! the head of the archive (manifest, signatures, index), so that a package can be checked and explained offline.
+
+mod error;
+
+pub use error::ReceiptError;
+
+use std::io;
+
+use camino::Utf8Path;
+use copkg_spec::archive::{Contents, Head};
+use copkg_spec::coordinate::{Group, Label, PackageCoordinate, Version};
+use copkg_spec::digest::Digest;
+use copkg_spec::durable::{self, Existing};
+use copkg_spec::keys::KeyId;
+use copkg_spec::manifest::{Kind, Manifest};
+use copkg_spec::platform::Platform;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::host::{OperationId, Prefix};
+
+/// The version of the receipt's form.
+const SCHEMA_VERSION: u32 = 1;
+
+/// What was installed, from where, and who vouched for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    schema_version: u32,
+    /// The name of the package.
+    pub package: PackageCoordinate,
+    /// What it holds.
+    pub kind: Kind,
+    /// The platform that was chosen.
+    pub platform: Platform,
+    /// The digest of the package: that of its manifest.
+    pub digest: Digest,
+    /// The trusted keys that signed it.
+    pub signers: Vec<KeyId>,
+    /// The URL or the path that it came from.
+    pub source: String,
+    /// When it was installed.
+    pub installed: Timestamp,
+    /// The operation that installed it.
+    pub operation: OperationId,
+    /// Bytes of all files together.
+    pub bytes: u64,
+}
+
+impl Receipt {
+    /// Writes the receipt for a package that has been verified.
+    pub fn new(
+        contents: &Contents,
+        signers: &[KeyId],
+        source: String,
+        installed: Timestamp,
+        operation: OperationId,
+    ) -> Self {
+        let manifest = contents.manifest();
+        Self {
+            schema_version: SCHEMA_VERSION,
+            package: manifest.coordinate(),
+            kind: manifest.kind(),
+            platform: manifest.platform().clone(),
+            digest: contents.digest(),
+            signers: signers.to_vec(),
+            source,
+            installed,
+            operation,
+            bytes: manifest.counts().bytes,
+        }
+    }
+}
+
+/// Reads the receipt of `package`; `None` means that it is not installed.
+///
+/// # Errors
+/// When the receipt is there and cannot be read.
+pub fn read(prefix: &Prefix, package: &PackageCoordinate) -> Result<Option<Receipt>, ReceiptError> {
+    let path = prefix.receipt(package);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|source| ReceiptError::read(&path, source))?,
+    };
+    let receipt: Receipt = serde_json::from_slice(&bytes).map_err(|e| ReceiptError::read(&path, e.into()))?;
+    if receipt.package != *package {
+        return Err(ReceiptError::Misplaced { path, package: receipt.package });
+    }
+    Ok(Some(receipt))
+}
+
+/// Reads the receipt of `package`, which must be installed.
+///
+/// # Errors
+/// When it is not installed, or the receipt cannot be read.
+pub fn require(prefix: &Prefix, package: &PackageCoordinate) -> Result<Receipt, ReceiptError> {
+    read(prefix, package)?.ok_or_else(|| ReceiptError::NotInstalled { package: package.clone() })
+}
+
+/// Lists what is installed, in the order of the coordinates.
+///
+/// # Errors
+/// When the directories of receipts cannot be read.
+pub fn list(prefix: &Prefix) -> Result<Vec<PackageCoordinate>, ReceiptError> {
+    let mut packages = Vec::new();
+    let root = prefix.receipts();
+    for group in names(&root)? {
+        let Ok(group) = group.parse::<Group>() else { continue };
+        for id in names(&root.join(group.as_str()))? {
+            let Ok(id) = id.parse::<Label>() else { continue };
+            for file in names(&root.join(group.as_str()).join(id.as_str()))? {
+                let version = file.strip_suffix(".json").and_then(|text| text.parse::<Version>().ok());
+                packages.extend(version.map(|v| PackageCoordinate::new(group.clone(), id.clone(), v)));
+            }
+        }
+    }
+    packages.sort();
+    Ok(packages)
+}
+
+/// Reads the manifest of an installed package.
+///
+/// # Errors
+/// When its head is missing or is not the one that the receipt names.
+pub fn manifest(prefix: &Prefix, receipt: &Receipt) -> Result<Manifest, ReceiptError> {
+    let path = prefix.head(&receipt.package);
+    let file = std::fs::File::open(&path).map_err(|source| ReceiptError::read(&path, source))?;
+    let head = read_head(&path, receipt, &mut io::BufReader::new(file))?;
+    Ok(head.unverified_manifest().clone())
+}
+
+/// Reads manifest, index and attachments of an installed package.
+///
+/// # Errors
+/// When its head is missing or is not the one that the receipt names.
+pub fn contents(prefix: &Prefix, receipt: &Receipt) -> Result<Contents, ReceiptError> {
+    let path = prefix.head(&receipt.package);
+    let bytes = std::fs::read(&path).map_err(|source| ReceiptError::read(&path, source))?;
+    let mut reader = bytes.as_slice();
+    // Verified when it was installed; the digest in the receipt says that it is still the same.
+    let head = read_head(&path, receipt, &mut reader)?;
+    let contents = head.without_trust().read_contents(&mut reader);
+    contents.map_err(|source| ReceiptError::Contents { path, source: Box::new(source) })
+}
+
+/// Commits an installation: the head, then the receipt. From here on the package is installed.
+///
+/// # Errors
+/// When the file system refuses; the package is then not installed.
+pub fn write(prefix: &Prefix, receipt: &Receipt, head: &[u8]) -> Result<(), ReceiptError> {
+    let (head_path, path) = (prefix.head(&receipt.package), prefix.receipt(&receipt.package));
+    let failed = |path: &Utf8Path, source| ReceiptError::Write { path: path.to_owned(), source };
+    if let Some(directory) = path.parent() {
+        durable::create_dir_all(directory.as_std_path()).map_err(|e| failed(directory, e))?;
+    }
+    // Without a receipt a head means nothing: one that a crash left is replaced.
+    let wrote = durable::write(head_path.as_std_path(), 0o644, Existing::Replace, head);
+    wrote.map_err(|e| failed(&head_path, e))?;
+    let text = serde_json::to_vec_pretty(receipt).map_err(|e| failed(&path, e.into()))?;
+    durable::write(path.as_std_path(), 0o644, Existing::Keep, &text).map_err(|e| failed(&path, e))
+}
+
+/// Takes the receipt away, then the head. From here on the package is not installed.
+///
+/// # Errors
+/// When the file system refuses; it can be repeated.
+pub fn forget(prefix: &Prefix, package: &PackageCoordinate) -> Result<(), ReceiptError> {
+    let Some(directory) = prefix.receipt(package).parent().map(Utf8Path::to_owned) else { return Ok(()) };
+    if !directory.exists() {
+        return Ok(());
+    }
+    remove_file(&prefix.receipt(package))?;
+    sync(&directory)?;
+    remove_file(&prefix.head(package))?;
+    remove_leftovers(&directory)?;
+    for empty in directory.ancestors().take(2) {
+        // Holds the receipts of other versions, or is gone: both are well.
+        let _ = std::fs::remove_dir(empty);
+    }
+    Ok(())
+}
+
+fn read_head(path: &Utf8Path, receipt: &Receipt, reader: &mut impl io::Read) -> Result<Head, ReceiptError> {
+    let head = Head::read(reader).map_err(|e| ReceiptError::Head { path: path.to_owned(), source: Box::new(e) })?;
+    if head.digest() != receipt.digest {
+        return Err(ReceiptError::Digest { path: path.to_owned(), package: receipt.package.clone() });
+    }
+    Ok(head)
+}
+
+/// Removes the temporary files of durable writes that were cut short.
+fn remove_leftovers(directory: &Utf8Path) -> Result<(), ReceiptError> {
+    let leftovers = names(directory)?.into_iter().filter(|name| name.starts_with(".tmp-"));
+    leftovers.map(|name| directory.join(name)).try_for_each(|path| remove_file(&path))
+}
+
+fn remove_file(path: &Utf8Path) -> Result<(), ReceiptError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(ReceiptError::Remove { path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sync(directory: &Utf8Path) -> Result<(), ReceiptError> {
+    let synced = durable::sync_directory(directory.as_std_path());
+    synced.map_err(|source| ReceiptError::Remove { path: directory.to_owned(), source })
+}
+
+/// Lists the names in a directory; none where there is no directory.
+fn names(directory: &Utf8Path) -> Result<Vec<String>, ReceiptError> {
+    let failed = |source| ReceiptError::read(directory, source);
+    let entries = match directory.read_dir_utf8() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        entries => entries.map_err(failed)?,
+    };
+    entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_owned())).collect()
+}
