@@ -44,7 +44,7 @@ impl Package {
             pid_file: None,
             stop_signal: "TERM".into(),
             start_timeout_seconds: 11,
-            settle_seconds: 0,
+            settle_milliseconds: 0,
             stop_timeout_seconds: 11,
         };
         change(&mut command);
@@ -133,7 +133,7 @@ fn is_alive(pid: u32) -> bool {
 #[test]
 fn a_service_that_stays_in_the_foreground_is_started_and_stopped() {
     in_each_shell(|shell| {
-        let package = Package::new(shell, "echo serving; exec sleep 600", |c| c.settle_seconds = 1);
+        let package = Package::new(shell, "echo serving; exec sleep 600", |c| c.settle_milliseconds = 1_000);
         let started = package.start(&[]);
         assert_eq!(exit_of(&started), 0, "{shell:?}: {}", says(&started));
         assert_eq!(package.recorded(), package.living(), "{shell:?}");
@@ -164,7 +164,7 @@ fn a_service_may_be_interrupted_where_env_allows_it() {
 fn a_daemon_is_found_by_its_mark_without_its_workers() {
     in_each_shell(|shell| {
         let server = "setsid sh -c 'sleep 600 & exec sleep 601' </dev/null >/dev/null 2>&1 &\nexit 0";
-        let package = Package::new(shell, server, |c| c.settle_seconds = 5);
+        let package = Package::new(shell, server, |c| c.settle_milliseconds = 5_000);
         let started = package.start(&[]);
         assert_eq!(exit_of(&started), 0, "{shell:?}: {}", says(&started));
         let [pid] = package.recorded()[..] else { panic!("{shell:?}: {:?}", package.recorded()) };
@@ -190,13 +190,13 @@ fn a_daemon_without_a_mark_is_found_by_its_pid_file() {
 #[test]
 fn a_service_that_ends_at_once_is_a_failure_with_its_exit_code() {
     in_each_shell(|shell| {
-        let failing = Package::new(shell, "exit 3", |c| c.settle_seconds = 5);
+        let failing = Package::new(shell, "exit 3", |c| c.settle_milliseconds = 5_000);
         let ran = failing.start(&[]);
         assert_eq!(exit_of(&ran), 3, "{shell:?}: {}", says(&ran));
         assert!(says(&ran).contains("the service ended with exit code 3"), "{}", says(&ran));
         assert_eq!(failing.recorded(), [0; 0]);
 
-        let idle = Package::new(shell, "exit 0", |c| c.settle_seconds = 5);
+        let idle = Package::new(shell, "exit 0", |c| c.settle_milliseconds = 5_000);
         let ran = idle.start(&[]);
         assert_eq!(exit_of(&ran), 1, "{shell:?}");
         assert!(says(&ran).contains("name its pid_file"), "{}", says(&ran));
@@ -252,7 +252,7 @@ fn parameters_and_variables_reach_the_service_untouched() {
                 default: Some("*".into()),
                 description: String::new(),
             }];
-            c.settle_seconds = 1;
+            c.settle_milliseconds = 1_000;
         });
         let text = "a 'b' \"c\" $(touch x) `d` \\ * ü=";
         assert_eq!(exit_of(&package.start(&[&format!("--text={text}")])), 0);
@@ -314,7 +314,7 @@ fn a_service_that_ignores_the_signal_makes_stop_fail() {
         let server = "trap '' TERM; while :; do sleep 600; done";
         let package = Package::new(shell, server, |c| {
             c.stop_timeout_seconds = 2;
-            c.settle_seconds = 1;
+            c.settle_milliseconds = 1_000;
         });
         assert_eq!(exit_of(&package.start(&[])), 0);
         let stopped = package.stop();
@@ -340,7 +340,7 @@ fn nothing_is_left_of_the_terminal() {
     in_each_shell(|shell| {
         let package = Package::new(shell, "exec sleep 600", |c| {
             c.output = Output::Console;
-            c.settle_seconds = 1;
+            c.settle_milliseconds = 1_000;
         });
         // The output of the script is a pipe: it must be free when the script has ended.
         assert_eq!(exit_of(&package.start(&[])), 0);

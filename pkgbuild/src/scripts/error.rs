@@ -108,7 +108,7 @@ impl Explain for ScriptError {
             }
             Self::ShellWord { .. } => "name the program itself, or sh -c '…'".into(),
             Self::PidFile { .. } => "name one file, e.g. pid_file = \"run/server.pid\"".into(),
-            Self::ParameterName { .. } => "a name is [a-z][a-z0-9_-]*, e.g. \"listen-port\"".into(),
+            Self::ParameterName { .. } => "a name is [a-z0-9][a-z0-9_-]*, e.g. \"listen-port\"".into(),
             Self::Directory { .. } => "name it relative to the runtime directory, e.g. \"data/cache\"".into(),
             Self::Signal { .. } => "use TERM, INT, QUIT, HUP, USR1 or USR2".into(),
         })

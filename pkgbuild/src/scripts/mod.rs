@@ -36,7 +36,7 @@ pub struct ServiceCommand {
     /// How long `start` may take.
     pub start_timeout_seconds: u32,
     /// How long a service must live to count as started, and one that goes into the background may take to do so.
-    pub settle_seconds: u32,
+    pub settle_milliseconds: u32,
     /// How long `stop` waits after the signal.
     pub stop_timeout_seconds: u32,
 }
@@ -44,7 +44,7 @@ pub struct ServiceCommand {
 /// One parameter of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    /// `[a-z][a-z0-9_-]*`; `exec` knows the value as `$PARAM_` and the name in capitals.
+    /// `[a-z0-9][a-z0-9_-]*`; `exec` knows the value as `$PARAM_` and the name in capitals.
     pub name: String,
     /// The value when none is given. A parameter without one must be given.
     pub default: Option<String>,

@@ -24,7 +24,7 @@ pub(super) fn start(command: &ServiceCommand, exec: &Exec, pid_file: Option<&Wor
             ("DIRECTORIES", directories(command)),
             ("OUTPUT", format!("{}/console.log", output_directory(command.output))),
             ("PID_FILE", pid_file.map_or_else(|| "''".into(), Word::to_shell)),
-            ("SETTLE", command.settle_seconds.min(timeout).to_string()),
+            ("SETTLE", (command.settle_milliseconds / 10).min(timeout.saturating_mul(100)).to_string()),
             ("TIMEOUT", timeout.to_string()),
             ("ENVIRONMENT", environment(exec)),
             ("EXEC", exec.words.iter().map(Word::to_shell).collect::<Vec<_>>().join(" ")),

@@ -144,6 +144,7 @@ rm -f -- run/start.pid run/start.stat
 
 OUTPUT=$RUNTIME_DIR/@OUTPUT@
 PID_FILE=@PID_FILE@
+# How long it must live to count as one that stays in the foreground, in hundredths of a second.
 SETTLE=@SETTLE@
 TIMEOUT=@TIMEOUT@
 
@@ -210,7 +211,7 @@ if [ -n "$PID_FILE" ]; then rm -f -- "$PID_FILE"; fi
 MAIN=$!
 
 look_at_clock
-SETTLED=$((NOW + SETTLE * 100))
+SETTLED=$((NOW + SETTLE))
 DEADLINE=$((NOW + TIMEOUT * 100))
 ended=''
 while :; do

@@ -17,7 +17,7 @@ pub(super) fn command(exec: &str) -> ServiceCommand {
         pid_file: None,
         stop_signal: "TERM".into(),
         start_timeout_seconds: 11,
-        settle_seconds: 1,
+        settle_milliseconds: 1_000,
         stop_timeout_seconds: 6,
     }
 }
@@ -110,11 +110,11 @@ fn what_cannot_be_written_down_is_refused() {
     "##);
     assert_snapshot!(refused(|c| c.parameters[0].name = "coordinate".into()), @r##"
     error: the parameter "coordinate" has a name that cannot be used: start has an option of that name
-      hint: a name is [a-z][a-z0-9_-]*, e.g. "listen-port"
+      hint: a name is [a-z0-9][a-z0-9_-]*, e.g. "listen-port"
     "##);
     assert_snapshot!(refused(|c| c.parameters[0].name = "data_dir".into()), @r##"
     error: the parameter "data-dir" has a name that cannot be used: another parameter has the same variable
-      hint: a name is [a-z][a-z0-9_-]*, e.g. "listen-port"
+      hint: a name is [a-z0-9][a-z0-9_-]*, e.g. "listen-port"
     "##);
     assert_snapshot!(refused(|c| c.directories.push("../x".into())), @r##"
     error: the directory "../x" is not a path below the runtime directory

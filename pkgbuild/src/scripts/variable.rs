@@ -47,8 +47,8 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     if RESERVED.contains(&name) {
         return Err("start has an option of that name");
     }
-    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        return Err("it does not start with a lower-case letter");
+    if !name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()) {
+        return Err("it does not start with a lower-case letter or a digit");
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     if name.chars().all(allowed) { Ok(()) } else { Err("it has a character that is not a-z, 0-9, _ or -") }
