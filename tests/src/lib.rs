@@ -1,1 +1,11 @@
 //! Shared parts of the end-to-end tests and of the quickstart.
+//!
+//! Everything here looks at the three programs from outside, as a user does: command lines, files, sockets.
+
+pub mod example;
+pub mod execution;
+pub mod network;
+pub mod programs;
+pub mod quickstart;
+pub mod repository;
+pub mod scene;
