@@ -134,7 +134,8 @@ fn listen_hint(address: SocketAddr, kind: io::ErrorKind) -> Option<String> {
     let (ip, port) = (address.ip(), address.port());
     Some(match kind {
         io::ErrorKind::AddrInUse => {
-            format!("another program has port {port}; stop it, or take a free port with --listen {ip}:0")
+            let free = SocketAddr::new(ip, 0);
+            format!("another program has port {port}; stop it, or take a free port with --listen {free}")
         }
         io::ErrorKind::PermissionDenied => format!("port {port} needs privileges; take one above 1023"),
         io::ErrorKind::AddrNotAvailable => {
