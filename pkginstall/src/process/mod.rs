@@ -1,1 +1,24 @@
-//! Processes: identified by more than a number, signalled through a pidfd.
+//! Processes: identified by more than a number, signalled through a pidfd, known with all that they left behind.
+//!
+//! Everything that a service does to a process goes through here. Comes before the service steps; knows nothing of
+//! packages. A number from a file never becomes a signal: it must first become a [`ProcessIdentity`], and that a
+//! [`ProcessHandle`].
+
+mod boot;
+mod children;
+mod ending;
+mod error;
+mod family;
+mod handle;
+mod identity;
+mod stat;
+mod table;
+
+pub use boot::BootId;
+pub use children::{Children, Ended};
+pub use ending::{Survivors, end};
+pub use error::ProcessError;
+pub use family::{Family, StartId};
+pub use handle::{ProcessHandle, wait_until_one_ends};
+pub use identity::{ProcessIdentity, Whereabouts};
+pub use table::ProcessTable;

@@ -1,0 +1,101 @@
+//! Being the parent of orphans: whatever a script leaves behind becomes our child, so that we know of it and of how it
+//! ends.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rustix::io::Errno;
+use rustix::process::{WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
+
+use super::{ProcessError, ProcessTable};
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It returned this exit code.
+    Exited(i32),
+    /// This signal ended it.
+    Killed(i32),
+}
+
+impl Ended {
+    /// Tells whether it ended with exit code 0.
+    pub fn is_success(self) -> bool {
+        self == Self::Exited(0)
+    }
+
+    fn of(status: WaitStatus) -> Option<Self> {
+        status.exit_status().map(Self::Exited).or_else(|| status.terminating_signal().map(Self::Killed))
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exit code {code}"),
+            Self::Killed(number) => match rustix::process::Signal::from_named_raw(*number) {
+                Some(signal) => write!(f, "signal {number} ({signal:?})"),
+                None => write!(f, "signal {number}"),
+            },
+        }
+    }
+}
+
+/// Makes this process the parent of its orphaned descendants for as long as it lives.
+///
+/// While it does, this process must not wait for children in any other way.
+#[derive(Debug)]
+pub struct Children {
+    ended: BTreeMap<u32, Ended>,
+}
+
+impl Children {
+    /// Begins to adopt.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn adopt() -> Result<Self, ProcessError> {
+        set_child_subreaper(Some(getpid())).map_err(|error| ProcessError::Wait(error.into()))?;
+        Ok(Self { ended: BTreeMap::new() })
+    }
+
+    /// Collects the children that have ended.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn collect(&mut self) -> Result<(), ProcessError> {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => {
+                    if let Some(ended) = Ended::of(status) {
+                        self.ended.insert(pid.as_raw_nonzero().get().unsigned_abs(), ended);
+                    }
+                }
+                Ok(None) | Err(Errno::CHILD) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(ProcessError::Wait(error.into())),
+            }
+        }
+    }
+
+    /// Returns how `pid` ended, if it was a child of ours and has been collected.
+    pub fn end_of(&self, pid: u32) -> Option<Ended> {
+        self.ended.get(&pid).copied()
+    }
+
+    /// Returns the children that live, adopted ones included.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn living() -> Result<Vec<super::ProcessIdentity>, ProcessError> {
+        let table = ProcessTable::read()?;
+        let ours = table.rows.iter().filter(|(_, stat)| stat.parent == std::process::id());
+        Ok(ours.filter_map(|(pid, _)| table.identity(*pid)).collect())
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        let _ = set_child_subreaper(None);
+    }
+}

@@ -1,0 +1,150 @@
+//! The family of a service: every process that came out of one start, however it forked.
+//!
+//! A process belongs to the family when
+//! - it is one of the recorded processes,
+//! - it carries the mark of the start in its environment, which a child inherits,
+//! - it is a descendant of a member,
+//! - or it lives in a session that the start made, in which a member lives that is proven by the points above. An
+//!   empty session's number may be another's by now, so the number alone proves nothing.
+//!
+//! A process that carries the mark of another start belongs to that one, whoever its parent is: so a service that
+//! starts services is not the death of them. We ourselves never belong.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ProcessError, ProcessIdentity, ProcessTable};
+
+/// The variable that marks every process of a start.
+const MARK: &str = "COPKG_START_ID";
+
+/// Names one start of one service: 32 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StartId(String);
+
+impl StartId {
+    /// The variable that carries it.
+    pub const VARIABLE: &'static str = MARK;
+
+    /// Makes an id of random bytes.
+    pub fn new(random: [u8; 16]) -> Self {
+        let mut text = String::new();
+        for byte in random {
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+
+    /// Returns the digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How the members of a family are known.
+#[derive(Debug, Clone, Default)]
+pub struct Family {
+    /// The recorded processes.
+    pub members: Vec<ProcessIdentity>,
+    /// The mark of the start.
+    pub mark: Option<StartId>,
+    /// The numbers of the sessions that the start made.
+    pub sessions: BTreeSet<u32>,
+}
+
+impl Family {
+    /// Finds the members that live, in the order of their start.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn find(&self) -> Result<Vec<ProcessIdentity>, ProcessError> {
+        let table = ProcessTable::read()?;
+        let mut found = self.proven(&table);
+        // A member of a session brings children, and a child may live in another session.
+        loop {
+            let before = found.len();
+            self.add_descendants(&table, &mut found);
+            self.add_sessions(&table, &mut found);
+            if found.len() == before {
+                break;
+            }
+        }
+        let mut family: Vec<_> = found.into_iter().filter_map(|pid| table.identity(pid)).collect();
+        family.sort_by_key(|identity| (identity.start_time(), identity.pid()));
+        Ok(family)
+    }
+
+    /// Finds the members that live and whose parent is no member: a daemon, not its workers.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn heads(&self) -> Result<Vec<ProcessIdentity>, ProcessError> {
+        let family = self.find()?;
+        let pids: BTreeSet<u32> = family.iter().map(ProcessIdentity::pid).collect();
+        let table = ProcessTable::read()?;
+        let is_head =
+            |identity: &ProcessIdentity| !table.parent(identity.pid()).is_some_and(|p| pids.contains(&p));
+        Ok(family.into_iter().filter(is_head).collect())
+    }
+
+    fn proven(&self, table: &ProcessTable) -> BTreeSet<u32> {
+        let recorded = self.members.iter().filter(|member| table.contains(member)).map(ProcessIdentity::pid);
+        let marked = table.rows.keys().copied().filter(|&pid| self.mark_of(pid) == Marked::Ours);
+        recorded.chain(marked).filter(|&pid| pid != std::process::id()).collect()
+    }
+
+    fn add_descendants(&self, table: &ProcessTable, found: &mut BTreeSet<u32>) {
+        loop {
+            let children: Vec<u32> = table
+                .rows
+                .iter()
+                .filter(|(pid, stat)| found.contains(&stat.parent) && !found.contains(pid))
+                .map(|(pid, _)| *pid)
+                .filter(|&pid| self.may_join(pid))
+                .collect();
+            if children.is_empty() {
+                return;
+            }
+            found.extend(children);
+        }
+    }
+
+    fn add_sessions(&self, table: &ProcessTable, found: &mut BTreeSet<u32>) {
+        let proven: BTreeSet<u32> = found
+            .iter()
+            .filter_map(|pid| table.rows.get(pid))
+            .map(|stat| stat.session)
+            .filter(|session| self.sessions.contains(session))
+            .collect();
+        let mates = table.rows.iter().filter(|(_, stat)| proven.contains(&stat.session)).map(|(pid, _)| *pid);
+        found.extend(mates.filter(|&pid| self.may_join(pid)));
+    }
+
+    fn may_join(&self, pid: u32) -> bool {
+        pid != std::process::id() && self.mark_of(pid) != Marked::Another
+    }
+
+    fn mark_of(&self, pid: u32) -> Marked {
+        let Some(ours) = &self.mark else { return Marked::Not };
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let value = environment
+            .split(|&byte| byte == 0)
+            .find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="));
+        match value {
+            Some(value) if value == ours.as_str().as_bytes() => Marked::Ours,
+            Some(_) => Marked::Another,
+            None => Marked::Not,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marked {
+    Ours,
+    Another,
+    Not,
+}

@@ -1,0 +1,88 @@
+//! A process that is held by a pidfd: the number may be reused, the handle never means another process.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::{ProcessError, ProcessIdentity};
+
+/// Holds one process.
+#[derive(Debug)]
+pub struct ProcessHandle {
+    identity: ProcessIdentity,
+    fd: OwnedFd,
+}
+
+impl ProcessHandle {
+    pub(super) fn new(identity: ProcessIdentity, fd: OwnedFd) -> Self {
+        Self { identity, fd }
+    }
+
+    /// Returns who it is.
+    pub fn identity(&self) -> &ProcessIdentity {
+        &self.identity
+    }
+
+    /// Sends a signal. A process that has ended since is no error.
+    ///
+    /// # Errors
+    /// When we may not.
+    pub fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
+        match pidfd_send_signal(&self.fd, signal) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(ProcessError::Pidfd {
+                action: "signal",
+                pid: self.identity.pid(),
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Tells whether the process has ended.
+    ///
+    /// # Errors
+    /// When the kernel refuses to say.
+    pub fn has_ended(&self) -> Result<bool, ProcessError> {
+        wait_until_one_ends(&[self], Some(Instant::now()))
+    }
+
+    /// Waits until the process ends; tells whether it did before the deadline.
+    ///
+    /// # Errors
+    /// When the kernel refuses to wait.
+    pub fn wait(&self, deadline: Instant) -> Result<bool, ProcessError> {
+        wait_until_one_ends(&[self], Some(deadline))
+    }
+}
+
+/// Waits until one of the processes ends; tells whether one did before the deadline. Without a process, waits for
+/// the deadline.
+///
+/// # Errors
+/// When the kernel refuses to wait.
+pub fn wait_until_one_ends(
+    handles: &[&ProcessHandle],
+    deadline: Option<Instant>,
+) -> Result<bool, ProcessError> {
+    loop {
+        let mut fds: Vec<PollFd<'_>> =
+            handles.iter().map(|handle| PollFd::from_borrowed_fd(handle.fd.as_fd(), PollFlags::IN)).collect();
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match poll(&mut fds, left.map(timespec).as_ref()) {
+            Ok(0) if left.is_some_and(|left| !left.is_zero()) => {}
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(ProcessError::Wait(error.into())),
+        }
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
