@@ -1,4 +1,5 @@
 //! Packages that are packed and read again: same content, same bytes, nothing else accepted.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

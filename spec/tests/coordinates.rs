@@ -1,4 +1,5 @@
 //! Coordinates and versions: what parses prints as it was, what is refused says why, and the order is an order.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::cmp::Ordering;
 

@@ -1,0 +1,83 @@
+//! Hostile archives: every row of the archive policy, refused by the reader, by `publish` and by `install`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod craft;
+mod vectors;
+
+use copkg_spec::archive::{Head, Sink};
+use copkg_spec::index::{EntryPath, LinkTarget, Mode};
+
+/// A sink that takes everything, so that only the reader can refuse.
+struct Nothing;
+
+impl Sink for Nothing {
+    type Error = std::convert::Infallible;
+
+    fn directory(&mut self, _: &EntryPath) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn file(&mut self, _: &EntryPath, _: Mode, _: u64) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn data(&mut self, _: &[u8]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn symlink(&mut self, _: &EntryPath, _: &LinkTarget) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// Reads a whole archive and returns what refuses it, with every cause.
+fn read(mut bytes: &[u8]) -> Result<(), String> {
+    let head = Head::read(&mut bytes).map_err(|error| describe(&error))?;
+    let package = head.verify(&craft::keyring()).map_err(|error| describe(&error))?;
+    let index = package.read_index(&mut bytes).map_err(|error| describe(&error))?;
+    let unpacker = index.contents().unpacker().map_err(|error| describe(&error))?;
+    unpacker.unpack(&mut bytes, &mut Nothing).map_err(|error| describe(&error))
+}
+
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[test]
+fn the_crafted_archive_is_accepted_when_nothing_is_bent() {
+    let entries =
+        vec![craft::dir("d"), craft::file("d/f", b"x"), craft::link("l", "d/f"), craft::file("z", b"")];
+    let payload = craft::Tar::default().dir("d").file("d/f", b"x").link("l", "d/f").file("z", b"").end();
+    read(&craft::Package::new(entries, payload).build()).unwrap();
+}
+
+#[test]
+fn every_row_of_the_policy_is_refused_by_the_reader() {
+    let vectors = vectors::all();
+    let wrong: Vec<String> = vectors
+        .iter()
+        .filter_map(|vector| match read(&vector.bytes) {
+            Err(why) if why.contains(vector.refused_for) => None,
+            Err(why) => Some(format!("{}: refused for {why:?}, not {:?}", vector.name, vector.refused_for)),
+            Ok(()) => Some(format!("{}: accepted", vector.name)),
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), vectors.len(), wrong.join("\n"));
+    assert!(vectors.len() >= 120, "{} vectors", vectors.len());
+}
