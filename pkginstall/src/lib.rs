@@ -6,9 +6,14 @@
 //! … → repository → fetch → verify → stage → activate → runtime directory → service
 
 pub mod cli;
+pub mod fetch;
 pub mod host;
 pub mod process;
 pub mod receipts;
+pub mod repository;
 pub mod runtime;
 pub mod service;
+pub mod stage;
 pub mod tree;
+pub mod trust;
+pub mod verify;

@@ -1,9 +1,32 @@
 //! Installs copkg packages and runs their services.
+//!
+//! The only file that looks at the process that it runs in: everything else is handed what it needs.
 
+use std::env;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use pkginstall::cli::{self, Surroundings};
+use camino::Utf8PathBuf;
+use copkg_spec::command::Streams;
+use pkginstall::cli::{self, Ambient, Surroundings};
 
 fn main() -> ExitCode {
-    cli::run(Surroundings::of_this_process()).into()
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let surroundings = Surroundings {
+        arguments: env::args_os().collect(),
+        streams: Streams {
+            out: Box::new(io::stdout()),
+            err: Box::new(io::stderr()),
+            err_is_terminal: io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(),
+        },
+        ambient: Ambient {
+            environment: env::vars_os().filter_map(text).collect(),
+            working_directory: env::current_dir().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok()),
+            user: rustix::process::geteuid().as_raw(),
+            clock: jiff::Timestamp::now,
+        },
+    };
+    cli::run(surroundings).into()
 }

@@ -1,10 +1,9 @@
 //! What a subcommand is handed: the report, the settings, the prefix and the clock.
 //!
-//! The process's surroundings are read here once, for `main`; nothing behind this file looks at the environment.
+//! `main` reads the process's surroundings once; nothing behind it looks at the environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
@@ -38,28 +37,6 @@ pub struct Ambient {
     pub user: u32,
     /// The time.
     pub clock: Clock,
-}
-
-impl Surroundings {
-    /// Reads the surroundings of this process.
-    pub fn of_this_process() -> Self {
-        let variables = std::env::vars_os();
-        let environment =
-            variables.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
-        let directory = std::env::current_dir().ok().and_then(|d| Utf8PathBuf::from_path_buf(d).ok());
-        let streams = Streams {
-            out: Box::new(io::stdout()),
-            err: Box::new(io::stderr()),
-            err_is_terminal: io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-        };
-        let ambient = Ambient {
-            environment,
-            working_directory: directory,
-            user: rustix::process::geteuid().as_raw(),
-            clock: Timestamp::now,
-        };
-        Self { arguments: std::env::args_os().collect(), streams, ambient }
-    }
 }
 
 /// The options that say which prefix, and how long to wait for it.

@@ -7,7 +7,7 @@ mod start;
 mod status;
 mod stop;
 
-pub use context::{Clock, Context, Surroundings};
+pub use context::{Ambient, Clock, Context, Surroundings};
 
 use clap::{Parser, Subcommand};
 use copkg_spec::command::{Exit, Failure, Options, Report};

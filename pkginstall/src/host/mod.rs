@@ -13,7 +13,7 @@ mod recover;
 
 pub use catalogue::{Catalogue, Notice, Pending};
 pub use error::HostError;
-pub use journal::{Intent, Operation, OperationId};
+pub use journal::{Intent, OpenIntent, Operation, OperationId};
 pub use lock::{Lock, LockError, Wait};
 pub use prefix::{Prefix, PrefixError};
-pub use recover::Recovered;
+pub use recover::{Recovered, delete_staged, take_away, undo_install};

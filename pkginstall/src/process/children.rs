@@ -7,7 +7,7 @@ use std::fmt;
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 
-use super::{ProcessError, ProcessTable};
+use super::{ProcessError, ProcessHandle};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,14 +83,12 @@ impl Children {
         self.ended.get(&pid).copied()
     }
 
-    /// Returns the children that live, adopted ones included.
+    /// Holds a child that was just started. It keeps its number until it is collected, even when it has ended already.
     ///
     /// # Errors
-    /// When `/proc` cannot be read.
-    pub fn living() -> Result<Vec<super::ProcessIdentity>, ProcessError> {
-        let table = ProcessTable::read()?;
-        let ours = table.rows.iter().filter(|(_, stat)| stat.parent == std::process::id());
-        Ok(ours.filter_map(|(pid, _)| table.identity(*pid)).collect())
+    /// When the kernel refuses.
+    pub fn hold(&self, pid: u32) -> Result<ProcessHandle, ProcessError> {
+        ProcessHandle::of_child(pid)
     }
 }
 

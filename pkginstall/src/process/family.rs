@@ -56,12 +56,21 @@ pub struct Family {
     pub sessions: BTreeSet<u32>,
 }
 
+/// The living members of a family, in the order of their start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Members {
+    /// All of them.
+    pub all: Vec<ProcessIdentity>,
+    /// Those whose parent is no member: a daemon, not its workers.
+    pub heads: Vec<ProcessIdentity>,
+}
+
 impl Family {
-    /// Finds the members that live, in the order of their start.
+    /// Finds the members that live.
     ///
     /// # Errors
     /// When `/proc` cannot be read.
-    pub fn find(&self) -> Result<Vec<ProcessIdentity>, ProcessError> {
+    pub fn find(&self) -> Result<Members, ProcessError> {
         let table = ProcessTable::read()?;
         let mut found = self.proven(&table);
         // A member of a session brings children, and a child may live in another session.
@@ -73,22 +82,13 @@ impl Family {
                 break;
             }
         }
-        let mut family: Vec<_> = found.into_iter().filter_map(|pid| table.identity(pid)).collect();
-        family.sort_by_key(|identity| (identity.start_time(), identity.pid()));
-        Ok(family)
-    }
-
-    /// Finds the members that live and whose parent is no member: a daemon, not its workers.
-    ///
-    /// # Errors
-    /// When `/proc` cannot be read.
-    pub fn heads(&self) -> Result<Vec<ProcessIdentity>, ProcessError> {
-        let family = self.find()?;
-        let pids: BTreeSet<u32> = family.iter().map(ProcessIdentity::pid).collect();
-        let table = ProcessTable::read()?;
-        let is_head =
-            |identity: &ProcessIdentity| !table.parent(identity.pid()).is_some_and(|p| pids.contains(&p));
-        Ok(family.into_iter().filter(is_head).collect())
+        let is_head = |pid: u32| !table.parent(pid).is_some_and(|parent| found.contains(&parent));
+        Ok(Members {
+            all: in_order(found.iter().filter_map(|&pid| table.identity(pid))),
+            heads: in_order(
+                found.iter().filter(|&&pid| is_head(pid)).filter_map(|&pid| table.identity(pid)),
+            ),
+        })
     }
 
     fn proven(&self, table: &ProcessTable) -> BTreeSet<u32> {
@@ -140,6 +140,12 @@ impl Family {
             None => Marked::Not,
         }
     }
+}
+
+fn in_order(members: impl Iterator<Item = ProcessIdentity>) -> Vec<ProcessIdentity> {
+    let mut members: Vec<_> = members.collect();
+    members.sort_by_key(|identity| (identity.start_time(), identity.pid()));
+    members
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::{ProcessError, ProcessIdentity};
+use super::stat::Stat;
+use super::{BootId, ProcessError, ProcessIdentity};
 
 /// Holds one process.
 #[derive(Debug)]
@@ -19,6 +20,15 @@ pub struct ProcessHandle {
 impl ProcessHandle {
     pub(super) fn new(identity: ProcessIdentity, fd: OwnedFd) -> Self {
         Self { identity, fd }
+    }
+
+    /// Holds a child of ours that has not been collected, so that its number is still its own.
+    pub(super) fn of_child(pid: u32) -> Result<Self, ProcessError> {
+        let failed = |error: Errno| ProcessError::Pidfd { action: "open", pid, source: error.into() };
+        let number = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(|| failed(Errno::SRCH))?;
+        let fd = pidfd_open(number, PidfdFlags::empty()).map_err(failed)?;
+        let stat = Stat::read(pid).ok().flatten().ok_or(ProcessError::Hidden { pid })?;
+        Ok(Self::new(ProcessIdentity::recorded(pid, stat.start_time, BootId::current()?), fd))
     }
 
     /// Returns who it is.

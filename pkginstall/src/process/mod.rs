@@ -16,9 +16,9 @@ mod table;
 
 pub use boot::BootId;
 pub use children::{Children, Ended};
-pub use ending::{Survivors, end};
+pub use ending::{Survivors, await_end, end};
 pub use error::ProcessError;
-pub use family::{Family, StartId};
+pub use family::{Family, Members, StartId};
 pub use handle::{ProcessHandle, wait_until_one_ends};
 pub use identity::{ProcessIdentity, Whereabouts};
 pub use table::ProcessTable;

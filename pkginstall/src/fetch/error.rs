@@ -1,0 +1,192 @@
+//! What can go wrong while fetching. It travels through readers as an [`io::Error`], see [`FetchError::inside`].
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use copkg_spec::command::{Exit, Explain};
+use thiserror::Error;
+
+/// Says why bytes could not be had.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    /// The server or the directory has no such file.
+    #[error("there is no {place}")]
+    NotFound {
+        /// The URL or path.
+        place: String,
+    },
+    /// The server wants credentials, or other ones.
+    #[error("the server refuses {place}: {status}")]
+    Unauthorized {
+        /// The URL.
+        place: String,
+        /// The status line.
+        status: String,
+    },
+    /// The server answers something that no retry will change.
+    #[error("the server answers {place} with {status}")]
+    Refused {
+        /// The URL.
+        place: String,
+        /// The status line.
+        status: String,
+    },
+    /// Every attempt failed.
+    #[error("cannot fetch {place}: gave up after {attempts} attempts")]
+    GaveUp {
+        /// The URL.
+        place: String,
+        /// How many.
+        attempts: u32,
+        /// The last failure.
+        #[source]
+        source: Box<Attempt>,
+    },
+    /// The server asks for a longer pause than we make.
+    #[error("the server of {place} asks to come back in {} seconds", wait.as_secs())]
+    Later {
+        /// The URL.
+        place: String,
+        /// How long.
+        wait: Duration,
+    },
+    /// The file became another one between two requests.
+    #[error("{place} changed while it was fetched")]
+    Changed {
+        /// The URL.
+        place: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    File {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The HTTP client cannot be set up.
+    #[error("cannot set up the HTTP client: {why}")]
+    Client {
+        /// Why.
+        why: String,
+    },
+    /// Credentials cannot be read.
+    #[error("cannot read the credentials of the repository from {from}")]
+    Credentials {
+        /// The file or the variable.
+        from: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why one attempt failed, in a way that another may not.
+#[derive(Debug, Error)]
+pub enum Attempt {
+    /// The connection failed, was cut or was silent for too long.
+    #[error("{0}")]
+    Network(String),
+    /// The server says that it cannot just now.
+    #[error("the server answers with {0}")]
+    Status(String),
+    /// The server ended before the file did.
+    #[error("the connection ended after {got} of {expected} bytes")]
+    Short {
+        /// Bytes that came.
+        got: u64,
+        /// Bytes that were announced.
+        expected: u64,
+    },
+}
+
+impl Attempt {
+    /// Says what a failure of the client says, with its causes and without the URL, which may be secret in parts.
+    pub(super) fn network(error: &reqwest::Error) -> Self {
+        let mut text = if error.is_timeout() {
+            "the server is silent for too long".to_owned()
+        } else if error.is_connect() {
+            "cannot connect".to_owned()
+        } else {
+            "the connection failed".to_owned()
+        };
+        // The innermost cause is the one that says something: "Connection refused", "no such host".
+        let mut cause = error.source();
+        while let Some(inner) = cause.and_then(Error::source) {
+            cause = Some(inner);
+        }
+        if let Some(cause) = cause {
+            text = format!("{text}: {cause}");
+        }
+        Self::Network(text)
+    }
+}
+
+impl FetchError {
+    /// Finds the failure of a fetch in an error that came out of a reader.
+    pub fn inside<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            let found = wrapped.and_then(|inner| inner.downcast_ref::<Self>());
+            if found.is_some() {
+                return found;
+            }
+            next = error.source();
+        }
+        None
+    }
+}
+
+impl From<FetchError> for io::Error {
+    fn from(error: FetchError) -> Self {
+        Self::other(error)
+    }
+}
+
+impl Explain for FetchError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NotFound { .. } => Exit::NotFound,
+            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
+            Self::Unauthorized { .. }
+            | Self::Refused { .. }
+            | Self::File { .. }
+            | Self::Client { .. }
+            | Self::Credentials { .. } => Exit::Failure,
+            Self::GaveUp { .. } | Self::Later { .. } | Self::Changed { .. } => Exit::TryAgain,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => "not_found",
+            Self::File { .. } => "unreadable",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Refused { .. } => "server_refused",
+            Self::GaveUp { .. } => "network",
+            Self::Later { .. } => "server_busy",
+            Self::Changed { .. } => "changed_meanwhile",
+            Self::Client { .. } => "http_client",
+            Self::Credentials { .. } => "no_credentials",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Unauthorized { .. } => {
+                "set `auth` of the repository in config.toml: a user and `password_file`, or `token_file`"
+            }
+            Self::GaveUp { .. } | Self::Later { .. } => {
+                "try again later; `fetch.attempts` in config.toml says how often it is tried"
+            }
+            Self::Changed { .. } => "try again; if it repeats, the repository is not what it should be",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,263 @@
+//! HTTP: one file, in as many requests as it takes.
+//!
+//! After a cut the next request asks for the rest with `Range`, and with `If-Range` for the file that it began with
+//! (RFC 9110, 13.1.5). A server without ranges sends all of it again, and what is known already is skipped.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use reqwest::blocking::{RequestBuilder, Response};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
+};
+use reqwest::{StatusCode, Url};
+
+use super::backoff::retry_after;
+use super::error::Attempt;
+use super::{Credentials, FetchError, Fetcher, Span};
+
+/// Progress below this does not count: a server that sends a byte for each request must not hold us for ever.
+const PROGRESS: u64 = 16 << 10;
+
+/// The bytes of a file of a server.
+#[derive(Debug)]
+pub struct HttpStream<'f> {
+    fetcher: &'f Fetcher,
+    url: Url,
+    credentials: Option<Credentials>,
+    /// The next byte to hand out.
+    position: u64,
+    /// The byte after the last one wanted.
+    end: Option<u64>,
+    file_length: Option<u64>,
+    /// What tells this version of the file from another: its ETag, or its date.
+    validator: Option<HeaderValue>,
+    response: Option<Response>,
+    failures: u32,
+    progress: u64,
+}
+
+/// How one request ended.
+enum Failed {
+    /// Another attempt may succeed, after the pause that the server asks for.
+    Now(Attempt, Option<Duration>),
+    /// None will.
+    ForGood(FetchError),
+}
+
+impl<'f> HttpStream<'f> {
+    pub(super) fn open(
+        fetcher: &'f Fetcher,
+        url: Url,
+        credentials: Option<Credentials>,
+        span: Span,
+    ) -> Result<Self, FetchError> {
+        let mut stream = Self {
+            fetcher,
+            url,
+            credentials,
+            position: span.start,
+            end: span.end,
+            file_length: None,
+            validator: None,
+            response: None,
+            failures: 0,
+            progress: 0,
+        };
+        stream.connect()?;
+        Ok(stream)
+    }
+
+    pub(super) fn rest(&mut self) {
+        self.response = None;
+    }
+
+    pub(super) fn file_length(&self) -> Option<u64> {
+        self.file_length
+    }
+
+    /// Makes requests until one is answered with the bytes from `position` on.
+    fn connect(&mut self) -> Result<(), FetchError> {
+        loop {
+            match self.request() {
+                Ok(response) => {
+                    self.response = Some(response);
+                    return Ok(());
+                }
+                Err(Failed::ForGood(error)) => return Err(error),
+                Err(Failed::Now(attempt, asked)) => self.back_off(attempt, asked)?,
+            }
+        }
+    }
+
+    fn request(&mut self) -> Result<Response, Failed> {
+        let client = self.fetcher.client().map_err(Failed::ForGood)?;
+        let request = self.conditions(client.get(self.url.clone()).header(ACCEPT_ENCODING, "identity"));
+        let response = request.send().map_err(|error| Failed::Now(Attempt::network(&error), None))?;
+        match response.status() {
+            StatusCode::OK => self.begin_whole(response),
+            StatusCode::PARTIAL_CONTENT => self.begin_part(response),
+            status => Err(self.refused(status, &response)),
+        }
+    }
+
+    fn conditions(&self, mut request: RequestBuilder) -> RequestBuilder {
+        if let Some(credentials) = &self.credentials {
+            request = credentials.apply(request);
+        }
+        if self.position == 0 && self.end.is_none() {
+            return request;
+        }
+        let last = self.end.map(|end| end.saturating_sub(1).to_string()).unwrap_or_default();
+        request = request.header(RANGE, format!("bytes={}-{last}", self.position));
+        match &self.validator {
+            Some(validator) => request.header(IF_RANGE, validator),
+            None => request,
+        }
+    }
+
+    fn begin_whole(&mut self, mut response: Response) -> Result<Response, Failed> {
+        self.check_same(&response)?;
+        self.file_length = response.content_length();
+        let skipped = io::copy(&mut response.by_ref().take(self.position), &mut io::sink());
+        match skipped {
+            Ok(n) if n == self.position => Ok(response),
+            Ok(got) => Err(Failed::Now(Attempt::Short { got, expected: self.position }, None)),
+            Err(error) => Err(Failed::Now(attempt_of(&error), None)),
+        }
+    }
+
+    fn begin_part(&mut self, response: Response) -> Result<Response, Failed> {
+        self.check_same(&response)?;
+        let range = response.headers().get(CONTENT_RANGE).and_then(|value| parse_content_range(value.to_str().ok()?));
+        let Some((start, length)) = range.filter(|(start, _)| *start == self.position) else {
+            let status = "a part of the file that was not asked for".to_owned();
+            return Err(Failed::ForGood(FetchError::Refused { place: self.url.to_string(), status }));
+        };
+        debug_assert_eq!(start, self.position);
+        self.file_length = length.or(self.file_length);
+        Ok(response)
+    }
+
+    /// Checks that the file is still the one that the first request began with.
+    fn check_same(&mut self, response: &Response) -> Result<(), Failed> {
+        let found = validator(response);
+        let changed = match (&self.validator, &found) {
+            (Some(old), Some(new)) => old != new,
+            _ => false,
+        };
+        if changed {
+            return Err(Failed::ForGood(FetchError::Changed { place: self.url.to_string() }));
+        }
+        self.validator = self.validator.take().or(found);
+        Ok(())
+    }
+
+    fn refused(&self, status: StatusCode, response: &Response) -> Failed {
+        let (place, text) = (self.url.to_string(), status.to_string());
+        match status.as_u16() {
+            404 | 410 => Failed::ForGood(FetchError::NotFound { place }),
+            401 | 403 | 407 => Failed::ForGood(FetchError::Unauthorized { place, status: text }),
+            416 if self.position > 0 => Failed::ForGood(FetchError::Changed { place }),
+            408 | 425 | 429 | 500 | 502 | 503 | 504 => {
+                let asked = response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
+                Failed::Now(Attempt::Status(text), asked)
+            }
+            _ => Failed::ForGood(FetchError::Refused { place, status: text }),
+        }
+    }
+
+    /// Waits before the next attempt, or gives up.
+    fn back_off(&mut self, attempt: Attempt, asked: Option<Duration>) -> Result<(), FetchError> {
+        let limits = self.fetcher.limits;
+        if self.progress >= PROGRESS {
+            (self.failures, self.progress) = (0, 0);
+        }
+        self.failures += 1;
+        let place = self.url.to_string();
+        if self.failures >= limits.attempts.max(1) {
+            return Err(FetchError::GaveUp { place, attempts: self.failures, source: Box::new(attempt) });
+        }
+        if let Some(wait) = asked.filter(|wait| *wait > limits.longest_pause) {
+            return Err(FetchError::Later { place, wait });
+        }
+        let mut chance = [u8::MAX];
+        // Without random numbers everybody waits for the whole pause.
+        let _ = getrandom::fill(&mut chance);
+        let pause = limits.pause(self.failures, chance[0]);
+        (self.fetcher.pause)(asked.map_or(pause, |asked| asked.max(pause)));
+        Ok(())
+    }
+
+    /// Returns how many bytes are still wanted, where that is known.
+    fn left(&self) -> Option<u64> {
+        let end = match (self.end, self.file_length) {
+            (Some(end), Some(length)) => Some(end.min(length)),
+            (end, length) => end.or(length),
+        };
+        end.map(|end| end.saturating_sub(self.position))
+    }
+}
+
+impl Read for HttpStream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.left().map_or(buffer.len(), |left| usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len()));
+        if wanted == 0 {
+            return Ok(0);
+        }
+        loop {
+            let Some(response) = &mut self.response else {
+                self.connect()?;
+                continue;
+            };
+            let attempt = match response.read(&mut buffer[..wanted]) {
+                Ok(0) => match self.left() {
+                    None => return Ok(0),
+                    Some(left) => Attempt::Short { got: self.position, expected: self.position + left },
+                },
+                Ok(n) => {
+                    self.position += n as u64;
+                    self.progress += n as u64;
+                    return Ok(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => attempt_of(&error),
+            };
+            self.response = None;
+            self.back_off(attempt, None)?;
+        }
+    }
+}
+
+fn attempt_of(error: &io::Error) -> Attempt {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
+        Some(error) => Attempt::network(error),
+        None => Attempt::Network(format!("the connection failed: {error}")),
+    }
+}
+
+/// A strong ETag, else the date. A weak ETag says nothing about bytes (RFC 9110, 8.8.1).
+fn validator(response: &Response) -> Option<HeaderValue> {
+    let get = |name: HeaderName| response.headers().get(name).cloned();
+    get(ETAG).filter(|etag| !etag.as_bytes().starts_with(b"W/")).or_else(|| get(LAST_MODIFIED))
+}
+
+/// Reads `bytes <first>-<last>/<length>`: the first byte, and the length of the whole file where it is said.
+fn parse_content_range(value: &str) -> Option<(u64, Option<u64>)> {
+    let (range, length) = value.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, _last) = range.split_once('-')?;
+    Some((first.trim().parse().ok()?, length.trim().parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_range_says_where_it_begins_and_how_long_the_file_is() {
+        assert_eq!(parse_content_range("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(parse_content_range("bytes 5-9/*"), Some((5, None)));
+        assert_eq!(parse_content_range("bytes */10"), None);
+        assert_eq!(parse_content_range("pages 1-2/3"), None);
+    }
+}
