@@ -4,6 +4,7 @@
 
 pub mod example;
 pub mod execution;
+pub mod faults;
 pub mod network;
 pub mod programs;
 pub mod quickstart;

@@ -190,9 +190,7 @@ impl Scene {
             output.as_ref(),
         ];
         self.pkgbuild(words)?.success()?;
-        let disk = |source| SceneError::Disk { path: output.clone(), source };
-        let mut files = fs::read_dir(&output).map_err(disk)?.flatten().map(|entry| entry.path());
-        files.next().ok_or_else(|| disk(io::ErrorKind::NotFound.into()))
+        only_file(&output).map_err(|source| SceneError::Disk { path: output, source })
     }
 
     /// Publishes a package file to the scene's repository.
@@ -257,6 +255,15 @@ fn files_below(directory: &Path) -> Vec<String> {
         }
     }
     found
+}
+
+/// Returns the only file in a directory.
+///
+/// # Errors
+/// When there is none.
+pub fn only_file(directory: &Path) -> io::Result<PathBuf> {
+    let mut entries = fs::read_dir(directory)?;
+    entries.next().ok_or(io::ErrorKind::NotFound)?.map(|entry| entry.path())
 }
 
 /// Says on standard error why a test does less than it could.
