@@ -20,5 +20,5 @@ pub use body::{Sink, UnpackError, Unpacker};
 pub use container::ContainerError;
 pub use frame::{FrameError, FrameReader};
 pub use head::{Contents, Head, HeadError, UnverifiedPackage, VerifiedIndex, VerifiedPackage, VerifyError};
-pub use pack::{Attachments, PackError, PackOptions, PackPlan, Packed, TreeEntry, TreeNode, pack};
+pub use pack::{Attachments, PackError, PackOptions, PackPlan, Packed, TreeEntry, TreeNode, pack, pack_with_provenance};
 pub use resign::{ResignError, add_signatures};

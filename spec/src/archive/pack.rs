@@ -112,10 +112,26 @@ pub fn pack<R: Read>(
     plan: PackPlan<'_>,
     tree: Vec<TreeEntry>,
     open: impl Fn(&EntryPath) -> io::Result<R> + Send,
+    scratch: impl Read + Write + Seek,
+    out: impl Write,
+) -> Result<Packed, PackError> {
+    let provenance = plan.attachments.provenance.map(<[u8]>::to_vec);
+    pack_with_provenance(plan, tree, open, |_| provenance, scratch, out)
+}
+
+/// Packs as [`pack`] does, with a provenance that names the finished payload instead of that of the plan.
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_with_provenance<R: Read>(
+    plan: PackPlan<'_>,
+    tree: Vec<TreeEntry>,
+    open: impl Fn(&EntryPath) -> io::Result<R> + Send,
+    provenance: impl FnOnce(&Compressed) -> Option<Vec<u8>>,
     mut scratch: impl Read + Write + Seek,
     out: impl Write,
 ) -> Result<Packed, PackError> {
-    let PackPlan { draft, attachments: Attachments { sbom, provenance }, keys, options } = plan;
+    let PackPlan { draft, attachments: Attachments { sbom, .. }, keys, options } = plan;
     let tree = check(tree)?;
     let mut payload = Hashed::new(&mut scratch);
     let (entries, frames) = write_payload(tree, open, options, &mut payload)?;
@@ -123,6 +139,8 @@ pub fn pack<R: Read>(
     let index = Index::new(entries, frames)?;
     let (index_bytes, index_member) = encode_index(&index)?;
     let payload = Compressed { length, size: index.payload_size(), sha256 };
+    let provenance = provenance(&payload);
+    let provenance = provenance.as_deref();
     let members = Members {
         index: index_member,
         sbom: sbom.map(Member::of),
