@@ -5,12 +5,15 @@
 //! [`is_supported`] says no, and the tests use seeded delays instead.
 
 mod calls;
+mod proxy;
 #[cfg(target_arch = "x86_64")]
 mod runner;
 #[cfg(target_arch = "x86_64")]
 mod tracee;
 
 use std::path::PathBuf;
+
+pub use proxy::{Proxy, Spoil};
 
 #[cfg(target_arch = "x86_64")]
 pub use runner::{become_tracee, run};

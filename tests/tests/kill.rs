@@ -1,0 +1,241 @@
+//! `kill -9` at any moment of an install or a removal: afterwards the package is absent or whole, and nothing is stale.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use copkg_tests::execution::Execution;
+use copkg_tests::faults;
+use copkg_tests::scene::{GROUP, Scene, skip};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// How many moments of each operation are tried.
+const POINTS: usize = 60;
+
+/// Decides which, and what is run afterwards.
+const SEED: u64 = 20_261_121;
+
+#[test]
+fn a_killed_install_leaves_the_package_absent_or_whole() -> Outcome {
+    let case = Case::new(Operation::Install)?;
+    case.try_all()
+}
+
+#[test]
+fn a_killed_removal_leaves_the_package_absent_or_whole() -> Outcome {
+    let case = Case::new(Operation::Remove)?;
+    case.try_all()
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Operation {
+    Install,
+    Remove,
+}
+
+/// One operation, and the states that may come of it.
+struct Case {
+    scene: Scene,
+    operation: Operation,
+    /// The command line of the operation.
+    command: Vec<String>,
+    /// The prefix as it is before.
+    before: PathBuf,
+    /// What lies in the prefix when the package is not there, and when it is.
+    absent: BTreeSet<String>,
+    whole: BTreeSet<String>,
+}
+
+impl Case {
+    fn new(operation: Operation) -> Result<Self, Box<dyn Error>> {
+        let scene = Scene::new()?;
+        let file = scene.build(&scene.small_tree("target", "1.0.0")?)?;
+        let other = scene.build(&scene.small_tree("bystander", "1.0.0")?)?;
+        scene.trust()?;
+        let coordinate = format!("{GROUP}:target:1.0.0");
+        let install = ["install".to_owned(), file.to_string_lossy().into_owned()];
+        let remove = ["remove".to_owned(), coordinate];
+        // A prefix that has seen both, so that what is left does not depend on being the first.
+        scene.pkginstall(["install".as_ref(), other.as_os_str()])?.success()?;
+        scene.pkginstall(&install)?.success()?;
+        scene.pkginstall(&remove)?.success()?;
+        let absent = contents(scene.prefix());
+        if operation == Operation::Install {
+            snapshot(&scene, "before")?;
+        }
+        scene.pkginstall(&install)?.success()?;
+        let whole = contents(scene.prefix());
+        if operation == Operation::Remove {
+            snapshot(&scene, "before")?;
+        }
+        assert_ne!(absent, whole);
+        let command = if operation == Operation::Install { install } else { remove };
+        Ok(Self {
+            before: scene.path().join("before"),
+            scene,
+            operation,
+            command: command.to_vec(),
+            absent,
+            whole,
+        })
+    }
+
+    fn try_all(&self) -> Outcome {
+        let mut random = Random(SEED);
+        if !faults::is_supported() {
+            skip("exact kill points", "x86_64 only; killing after seeded delays instead");
+            return self.try_delays(&mut random);
+        }
+        let total = self.count_points()?;
+        assert!(total >= 40, "only {total} points: is everything counted?");
+        for number in 0..POINTS {
+            // The first and the last ones always: there the commit happens.
+            let at = match number {
+                0..10 => number + 1,
+                10..25 => total - (number - 10),
+                _ => random.below(total) + 1,
+            };
+            let mode = if random.below(2) == 0 { "kill" } else { "kill-after" };
+            self.restore()?;
+            let ended = self.under_faultrun(&[mode, "--at", &at.to_string()])?;
+            assert_eq!(ended.code, Some(137), "point {at} of {total} was not reached: {ended}");
+            self.check(&format!("{mode} at point {at} of {total}"), random.below(3))?;
+        }
+        Ok(())
+    }
+
+    /// Kills after a random part of the time that the operation takes.
+    fn try_delays(&self, random: &mut Random) -> Outcome {
+        self.restore()?;
+        let whole = self.scene.pkginstall(&self.command)?.success()?.took;
+        for _ in 0..POINTS {
+            self.restore()?;
+            let mut command = self.scene.command("pkginstall", &self.command);
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            let part = u32::try_from(random.below(1000))?;
+            std::thread::sleep(whole.max(Duration::from_millis(1)) * part / 1000);
+            child.kill()?;
+            child.wait()?;
+            self.check(&format!("kill after {part}/1000 of the time"), random.below(3))?;
+        }
+        Ok(())
+    }
+
+    fn count_points(&self) -> Result<usize, Box<dyn Error>> {
+        self.restore()?;
+        let log = self.scene.path().join("points");
+        self.under_faultrun(&["list", "--log", &log.to_string_lossy()])?.success()?;
+        Ok(fs::read_to_string(log)?.lines().count())
+    }
+
+    fn under_faultrun(&self, options: &[&str]) -> Result<Execution, Box<dyn Error>> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faultrun"));
+        command.args(options).arg("--under").arg(self.scene.prefix()).arg("--");
+        command.arg(self.scene.programs().path("pkginstall")).args(&self.command);
+        self.scene.at_home(&mut command);
+        Ok(self.scene.run(&mut command)?)
+    }
+
+    /// Runs one of three commands after the kill, and looks at what there is.
+    fn check(&self, moment: &str, then: usize) -> Outcome {
+        // A command that only looks must never fail over what was left.
+        let list = self.scene.pkginstall(["list", "--json"])?;
+        assert!(list.is_success(), "{moment}: {list}");
+        let wanted = match then {
+            0 => {
+                self.scene.pkginstall(["recover"])?.success()?;
+                None
+            }
+            1 => {
+                // Trying again ends as if nothing had happened, whether or not it was done already.
+                let again = self.scene.pkginstall(&self.command)?;
+                let gone = self.operation == Operation::Remove && again.code == Some(5);
+                assert!(again.is_success() || gone, "{moment}: {again}");
+                Some(self.operation == Operation::Install)
+            }
+            _ => {
+                self.scene.pkginstall(["remove", &format!("{GROUP}:stranger:1")])?.expect_code(5)?;
+                None
+            }
+        };
+        let found = contents(self.scene.prefix());
+        let is_whole = found == self.whole;
+        assert!(is_whole || found == self.absent, "{moment}, then {then}: {}", self.strange(&found));
+        assert!(wanted.is_none_or(|wanted| wanted == is_whole), "{moment}: tried again without effect");
+        let verify = self.scene.pkginstall(["verify", "--all"])?;
+        assert!(verify.is_success(), "{moment}, then {then}: {verify}");
+        Ok(())
+    }
+
+    fn strange(&self, found: &BTreeSet<String>) -> String {
+        let surplus: Vec<_> = found.difference(&self.whole).collect();
+        let missing: Vec<_> = self.whole.difference(found).collect();
+        format!("neither absent nor whole; beside the whole: {surplus:?}, missing from it: {missing:?}")
+    }
+
+    fn restore(&self) -> Outcome {
+        fs::remove_dir_all(self.scene.prefix())?;
+        copy(&self.scene, &self.before, self.scene.prefix())
+    }
+}
+
+fn snapshot(scene: &Scene, name: &str) -> Outcome {
+    copy(scene, scene.prefix(), &scene.path().join(name))
+}
+
+fn copy(scene: &Scene, from: &Path, to: &Path) -> Outcome {
+    scene.run(Command::new("cp").arg("-a").arg(from).arg(to))?.success()?;
+    Ok(())
+}
+
+/// Returns what lies below the prefix, files with their contents, without what changes from run to run.
+fn contents(prefix: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![prefix.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = path.strip_prefix(prefix).unwrap_or(&path).display().to_string();
+            let kind = entry.file_type();
+            let is_record = name.starts_with(".copkg");
+            let description = match kind {
+                Ok(kind) if kind.is_dir() => {
+                    open.push(path);
+                    "directory".to_owned()
+                }
+                Ok(kind) if kind.is_symlink() => {
+                    fs::read_link(path).unwrap_or_default().display().to_string()
+                }
+                // A receipt has the time of the installation in it.
+                _ if is_record => "record".to_owned(),
+                _ => digest(&path),
+            };
+            found.insert(format!("{name}: {description}"));
+        }
+    }
+    found
+}
+
+fn digest(path: &Path) -> String {
+    use sha2::Digest as _;
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    read.map_or_else(|error| error.to_string(), |_| format!("{:x?}", sha2::Sha256::digest(&bytes)))
+}
+
+/// Numbers that look random and are the same each time (xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(limit.max(1)).unwrap_or(1)).unwrap_or(0)
+    }
+}

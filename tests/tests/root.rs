@@ -1,0 +1,134 @@
+//! Users: with root `[service] user` is honoured; without root everything works below a prefix.
+
+use std::error::Error;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use copkg_tests::execution::Execution;
+use copkg_tests::scene::{GROUP, Scene, skip};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// The user `nobody` of Debian and its kin.
+const NOBODY: u32 = 65534;
+
+#[test]
+fn root_starts_a_service_as_the_user_that_the_recipe_names() -> Outcome {
+    if !rustix::process::geteuid().is_root() {
+        skip("[service] user", "only root can start something as another user");
+        return Ok(());
+    }
+    let scene = Scene::new()?;
+    // The service's user must reach its prefix.
+    let place = tempfile::Builder::new().prefix("copkg-root-").permissions(open_to_all()).tempdir()?;
+    let scene = scene.with_prefix(place.path().join("host"));
+    let file = sleeper(&scene, "user = \"nobody\"\n")?;
+    scene.trust()?;
+    scene.pkginstall(["install".as_ref(), file.as_os_str()])?.success()?;
+    scene.pkginstall(["start", &format!("{GROUP}:sleeper:1"), "--as", "1.sleeper.dev.local"])?.success()?;
+    let runtime = scene.prefix().join("runtime/1.sleeper.dev.local");
+    let owners = owners(&runtime);
+    scene.pkginstall(["stop", "1.sleeper.dev.local"])?.success()?;
+    let (process, data) = owners?;
+    assert_eq!(process, NOBODY, "the service ran as another user");
+    assert_eq!(data, NOBODY, "its data belong to another user");
+    Ok(())
+}
+
+#[test]
+fn everything_works_below_a_prefix_without_root() -> Outcome {
+    let scene = Scene::new()?;
+    let file = sleeper(&scene, "")?;
+    let home = tempfile::Builder::new().prefix("copkg-user-").permissions(open_to_all()).tempdir()?;
+    let scene = scene.with_prefix(home.path().join("host"));
+    fs::copy(&file, home.path().join("sleeper.copkg"))?;
+    fs::copy(scene.path().join("publisher.pub"), home.path().join("publisher.pub"))?;
+    // The build directory may lie where only its owner looks.
+    fs::copy(scene.programs().path("pkginstall"), home.path().join("pkginstall"))?;
+    let coordinate = format!("{GROUP}:sleeper:1");
+    let service = "1.sleeper.dev.local";
+    let steps: [&[&str]; 8] = [
+        &["trust", "add", GROUP, "publisher.pub"],
+        &["install", "sleeper.copkg"],
+        &["verify", "--all"],
+        &["start", &coordinate, "--as", service],
+        &["status", service],
+        &["restart", service],
+        &["stop", service],
+        &["remove", &coordinate],
+    ];
+    give_to_nobody(home.path())?;
+    for step in steps {
+        as_nobody(&scene, home.path(), step)?.success()?;
+    }
+    assert_eq!(scene.traces(), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_user_without_a_prefix_is_told_which_one_to_take() -> Outcome {
+    let scene = Scene::new()?;
+    let home = tempfile::Builder::new().prefix("copkg-user-").permissions(open_to_all()).tempdir()?;
+    fs::copy(scene.programs().path("pkginstall"), home.path().join("pkginstall"))?;
+    give_to_nobody(home.path())?;
+    let mut command = nobodys(home.path(), &["list"]);
+    command.env_remove("COPKG_PREFIX").env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path());
+    let done = scene.run(&mut command)?.expect_code(2)?;
+    assert!(done.err.contains("--prefix"), "{done}");
+    Ok(())
+}
+
+/// Builds a service that does nothing, with `more` in its `[service]` section.
+fn sleeper(scene: &Scene, more: &str) -> Result<std::path::PathBuf, Box<dyn Error>> {
+    let recipe = format!(
+        "[package]\ngroup = \"{GROUP}\"\nid = \"sleeper\"\nversion = \"1\"\n\n[[contents]]\nsrc = \"bin\"\n\n\
+         [service]\nexec = \"bin/sleeper\"\n{more}"
+    );
+    scene.write("sleeper/package.toml", 0o644, recipe)?;
+    let program = "#!/bin/sh\ntouch \"$COPKG_RUNTIME_DIR/data/alive\"\nexec sleep 600\n";
+    scene.write("sleeper/bin/sleeper", 0o755, program)?;
+    Ok(scene.build(&scene.path().join("sleeper"))?)
+}
+
+/// Returns who owns the process and who the file that it wrote.
+fn owners(runtime: &Path) -> Result<(u32, u32), Box<dyn Error>> {
+    let pid = fs::read_to_string(runtime.join("run/start.pid"))?;
+    let process = fs::metadata(Path::new("/proc").join(pid.lines().next().unwrap_or_default()))?.uid();
+    Ok((process, fs::metadata(runtime.join("data/alive"))?.uid()))
+}
+
+fn as_nobody(scene: &Scene, home: &Path, arguments: &[&str]) -> Result<Execution, Box<dyn Error>> {
+    let mut command = nobodys(home, arguments);
+    command
+        .env("COPKG_PREFIX", scene.prefix())
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", home.join(".config"));
+    Ok(scene.run(&mut command)?)
+}
+
+/// Returns a command of `pkginstall` without root: as it is for a user, through `setpriv` for root.
+fn nobodys(home: &Path, arguments: &[&str]) -> Command {
+    let program = home.join("pkginstall");
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut setpriv = Command::new("setpriv");
+        setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
+        setpriv
+    } else {
+        Command::new(program)
+    };
+    command.args(arguments).current_dir(home);
+    command
+}
+
+fn give_to_nobody(directory: &Path) -> Outcome {
+    if rustix::process::geteuid().is_root() {
+        Execution::of(Command::new("chown").args(["-R", "65534:65534"]).arg(directory))?.success()?;
+    }
+    Ok(())
+}
+
+fn open_to_all() -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o755)
+}
