@@ -135,7 +135,9 @@ fn index_of(archive: &[u8]) -> Vec<u8> {
 fn packages_are_byte_for_byte_what_they_were() {
     for (name, bytes) in [("minimal", minimal()), ("service", service())] {
         check(&format!("{name}.copkg"), &bytes);
-        check(&format!("{name}.index.json"), &index_of(&bytes));
+        let index = index_of(&bytes);
+        assert!(canonical::is_canonical(&index));
+        check(&format!("{name}.index.json"), &index);
     }
 }
 

@@ -17,7 +17,6 @@ use zstd::zstd_safe::CParameter;
 use super::chunk::{ChunkError, Chunker, Stopped};
 use super::container::{self, names};
 use super::tar_header::member_header;
-use crate::canonical;
 use crate::command::{Exit, Explain};
 use crate::digest::{Digest, Hashed};
 use crate::index::{Entry, EntryPath, Frame, Index, IndexError, LinkTarget, Mode};
@@ -280,7 +279,7 @@ fn write_frames(from_workers: &[Receiver<Sealed>], out: &mut impl Write) -> io::
 fn encode_index(index: &Index) -> Result<(Vec<u8>, Compressed), PackError> {
     /// A level at which the window stays within the format's limit.
     const LEVEL: i32 = 12;
-    let bytes = canonical::to_vec(index).map_err(ManifestError::Encode)?;
+    let bytes = index.to_bytes()?;
     let compressed = new_compressor(LEVEL).and_then(|mut c| c.compress(&bytes)).map_err(PackError::Write)?;
     let Member { length, sha256 } = Member::of(&compressed);
     Ok((compressed, Compressed { length, size: bytes.len() as u64, sha256 }))

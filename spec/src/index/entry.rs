@@ -92,19 +92,21 @@ impl Entry {
 }
 
 /// An entry as it stands in the index, before it is checked.
+///
+/// The members are in the order of their names, so that serde writes canonical JSON without a detour.
 #[derive(Clone, Serialize, Deserialize)]
 struct RawEntry {
-    path: String,
-    #[serde(rename = "type")]
-    kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
+    path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 impl TryFrom<RawEntry> for Entry {

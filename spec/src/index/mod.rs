@@ -56,6 +56,16 @@ impl Index {
         Self::new(raw.entries, raw.frames)
     }
 
+    /// Encodes the index as canonical JSON.
+    ///
+    /// Straight from the types: an index of a million entries must not become a tree of JSON values first.
+    ///
+    /// # Errors
+    /// Never for an index that [`Index::new`] accepted.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, IndexError> {
+        serde_json::to_vec(self).map_err(IndexError::Syntax)
+    }
+
     /// Returns the entries in canonical order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
