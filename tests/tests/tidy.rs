@@ -159,6 +159,19 @@ fn every_link_in_the_documentation_leads_somewhere() {
 }
 
 #[test]
+fn every_test_that_the_architecture_names_is_there() {
+    let text = read(&root().join("docs/architecture.md"));
+    let named = text.split('`').filter_map(|code| code.split_once(".rs::"));
+    let mut violations = Vec::new();
+    for (file, test) in named {
+        if !read(&root().join(format!("{file}.rs"))).contains(&format!("fn {test}(")) {
+            violations.push(format!("docs/architecture.md: there is no test {test} in {file}.rs"));
+        }
+    }
+    report(violations);
+}
+
+#[test]
 fn nothing_stands_at_the_top_level_that_does_not_belong_there() {
     let entries = fs::read_dir(root()).expect("the root is readable").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
