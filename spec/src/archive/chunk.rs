@@ -81,32 +81,55 @@ impl<F: FnMut(Vec<u8>) -> Result<(), Stopped>> Chunker<F> {
         // One byte more than announced tells a file that grew.
         let mut content = Hashed::new(content.take(size + 1));
         if size > LARGE {
-            self.frame.extend_from_slice(&header);
-            self.cut()?;
-            self.add_large(path, &mut content)?;
+            self.add_large(path, size, &header, &mut content)?;
         } else {
-            self.make_room(header.len() + usize::try_from(padded(size)).unwrap_or(MAXIMUM))?;
-            self.frame.extend_from_slice(&header);
-            content.read_to_end(&mut self.frame).map_err(|source| read_error(path, source))?;
+            self.add_small(path, size, &header, &mut content)?;
         }
         let (_, found, sha256) = content.finish();
-        if found != size {
-            return Err(ChunkError::Pack(PackError::Changed { path: path.clone(), announced: size }));
-        }
-        #[allow(clippy::cast_possible_truncation, reason = "less than a block")]
-        self.frame.extend(std::iter::repeat_n(0, (padded(size) - size) as usize));
-        if size <= LARGE {
-            self.cut_here(path, header.len() + usize::try_from(size).unwrap_or(MAXIMUM))?;
-        }
-        Ok(sha256)
+        if found == size { Ok(sha256) } else { Err(changed(path, size)) }
     }
 
-    fn add_large(&mut self, path: &EntryPath, content: &mut impl Read) -> Result<(), ChunkError> {
+    /// Adds a file to the frame of its neighbours.
+    fn add_small(
+        &mut self,
+        path: &EntryPath,
+        size: u64,
+        header: &[u8],
+        content: &mut impl Read,
+    ) -> Result<(), ChunkError> {
+        let length = header.len() + usize::try_from(padded(size)).unwrap_or(MAXIMUM);
+        self.make_room(length)?;
+        self.frame.extend_from_slice(header);
+        content.read_to_end(&mut self.frame).map_err(|source| read_error(path, source))?;
+        self.pad(size);
+        self.cut_here(path, length)?;
+        Ok(())
+    }
+
+    /// Gives a file frames of its own, so that it can be unpacked beside the others: its header in one, then its content
+    /// where its content says. The padding stays with the last.
+    fn add_large(
+        &mut self,
+        path: &EntryPath,
+        size: u64,
+        header: &[u8],
+        content: &mut impl Read,
+    ) -> Result<(), ChunkError> {
+        self.cut()?;
+        self.frame.extend_from_slice(header);
         for chunk in StreamCDC::new(content, TARGET / 4, TARGET, MAXIMUM) {
             let chunk = chunk.map_err(|error| read_error(path, error.into()))?;
-            (self.emit)(chunk.data)?;
+            self.cut()?;
+            self.frame = chunk.data;
         }
+        self.pad(size);
+        self.cut()?;
         Ok(())
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "less than a block")]
+    fn pad(&mut self, size: u64) {
+        self.frame.extend(std::iter::repeat_n(0, (padded(size) - size) as usize));
     }
 
     /// Ends the frame before an entry that would make it too large.
@@ -135,6 +158,10 @@ impl<F: FnMut(Vec<u8>) -> Result<(), Stopped>> Chunker<F> {
 
 fn read_error(path: &EntryPath, source: io::Error) -> ChunkError {
     ChunkError::Pack(PackError::ReadFile { path: path.clone(), source })
+}
+
+fn changed(path: &EntryPath, announced: u64) -> ChunkError {
+    ChunkError::Pack(PackError::Changed { path: path.clone(), announced })
 }
 
 /// Why an entry could not be added.
