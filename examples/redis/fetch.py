@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -122,9 +123,13 @@ def obtain(cache: pathlib.Path) -> Source:
     reasons = []
     for source in SOURCES:
         try:
-            source.download(cache)
-            if is_whole(cache / source.file, source.sha256):
-                return source
+            # In a directory of its own, so that two of us at once do not mix.
+            with tempfile.TemporaryDirectory(dir=cache) as directory:
+                downloads = pathlib.Path(directory)
+                source.download(downloads)
+                if is_whole(downloads / source.file, source.sha256):
+                    os.replace(downloads / source.file, cache / source.file)
+                    return source
             reasons.append(f"{source.file} is not offered here, or is not the file that was meant")
         except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
             reasons.append(str(error))

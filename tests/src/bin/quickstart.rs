@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use copkg_tests::example::Example;
-use copkg_tests::programs::{Programs, ProgramsError, project};
+use copkg_tests::programs::{Programs, project};
 use copkg_tests::quickstart::{Ending, Narrator, Plan, QuickstartError, Style, take};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -24,12 +24,15 @@ struct Arguments {
     /// What to package; redis when left out, or hello-service where redis cannot be had
     #[arg(long, value_enum)]
     example: Option<Example>,
+    /// Take the three programs as they are, without asking cargo to build them
+    #[arg(long)]
+    no_build: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ending = if arguments.keep { Ending::Keep } else { Ending::CleanUp };
-    match run(Plan { example: arguments.example, ending }) {
+    match run(&arguments, Plan { example: arguments.example, ending }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let mut err = io::stderr();
@@ -42,22 +45,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(plan: Plan) -> Result<(), QuickstartError> {
+fn run(arguments: &Arguments, plan: Plan) -> Result<(), QuickstartError> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).map_err(QuickstartError::Playground)?;
     }
     let style = if io::stdout().is_terminal() { Style::Coloured } else { Style::Plain };
     let narrator = Narrator::new(io::stdout(), style);
-    take(plan, narrator, build()?, interrupted)
+    if !arguments.no_build {
+        build();
+    }
+    take(plan, narrator, Programs::find()?, interrupted)
 }
 
-/// Builds the three programs, as `cargo run` built this one.
-fn build() -> Result<Programs, ProgramsError> {
+/// Builds the three programs, as `cargo run` built this one. Without cargo, what was built before will do.
+fn build() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--bins", "-p", "pkgbuild", "-p", "pkginstall", "-p", "repo-server"]);
-    // Without cargo, what was built before will do.
-    let _ = build.current_dir(project()).status();
-    Programs::find()
+    let _ = Command::new(cargo).args(["build", "--workspace", "--bins"]).current_dir(project()).status();
 }
