@@ -7,9 +7,10 @@ use std::io::{Cursor, Read as _};
 use std::num::NonZeroUsize;
 
 use copkg_spec::archive::{
-    Attachments, Head, PackOptions, PackPlan, Sink, TreeEntry, TreeNode, add_signatures, pack,
+    Attachments, Head, PackOptions, PackPlan, RunUnpacker, Sink, TreeEntry, TreeNode, add_signatures, pack,
+    read_end, read_frame,
 };
-use copkg_spec::index::{EntryPath, LinkTarget, Mode};
+use copkg_spec::index::{EntryPath, LinkTarget, Mode, Run};
 use copkg_spec::keys::SecretKey;
 use copkg_spec::manifest::{About, Draft, Kind};
 use copkg_spec::platform::Platform;
@@ -232,6 +233,39 @@ fn the_head_can_be_kept_and_verified_again() {
     let head = read(&bytes).contents().head_bytes().to_vec();
     assert!(bytes.starts_with(&head));
     assert_eq!(read(&head).contents().index(), read(&bytes).contents().index());
+}
+
+#[test]
+fn runs_cover_everything_once_and_can_be_unpacked_in_any_order() {
+    let keys = [key(1)];
+    let bytes = pack_tree(&sample(), &keys, 1);
+    let mut reader = bytes.as_slice();
+    let package = Head::read(&mut reader).unwrap().verify(&keyring(&keys, 1)).unwrap();
+    let package = package.read_index(&mut reader).unwrap();
+    let index = package.contents().index();
+    let mut frames = Vec::new();
+    for frame in index.frames() {
+        let mut compressed = Vec::new();
+        read_frame(&mut reader, frame, &mut compressed).unwrap();
+        frames.push(compressed);
+    }
+    read_end(index, &mut reader).unwrap();
+    let runs = index.runs();
+    assert!(runs.len() >= 3, "the large file has a run of its own: {runs:?}");
+    assert_eq!(
+        runs.iter().flat_map(Run::entries).collect::<Vec<_>>(),
+        (0..index.entries().len()).collect::<Vec<_>>()
+    );
+    assert_eq!(runs.iter().flat_map(Run::frames).collect::<Vec<_>>(), (0..frames.len()).collect::<Vec<_>>());
+    let mut unpacker = RunUnpacker::new(index).unwrap();
+    let mut sink = Collected::default();
+    for run in runs.iter().rev() {
+        unpacker.begin(run);
+        for number in run.frames() {
+            unpacker.push(number, &frames[number], &mut sink).unwrap();
+        }
+    }
+    assert!(sink.tree == sample());
 }
 
 #[test]

@@ -8,13 +8,12 @@ use std::io::{self, Read};
 use thiserror::Error;
 
 use super::container::{self, ContainerError, names};
-use super::diagnose;
 use super::frame::{FrameError, FrameReader};
-use super::tar_header::{BLOCK, END_MARKER, entry_header, padded};
+use super::tar_header::END_MARKER;
+use super::walk::Walk;
 use crate::command::{Exit, Explain};
-use crate::digest::Hashed;
-use crate::index::{Entry, EntryPath, Index, LinkTarget, Mode};
-use crate::policy::{Refused, Rule};
+use crate::index::{Entry, EntryPath, Frame, Index, LinkTarget, Mode, Run};
+use crate::policy::Refused;
 
 /// Takes the entries of a package as they come out of its payload.
 ///
@@ -55,16 +54,16 @@ pub trait Sink {
     fn symlink(&mut self, path: &EntryPath, target: &LinkTarget) -> Result<(), Self::Error>;
 }
 
-/// Unpacks one payload. Memory: one frame, compressed and not.
+/// Unpacks one payload from front to end. Memory: one frame, compressed and not.
 #[allow(missing_debug_implementations, reason = "zstd's context has nothing to show")]
 pub struct Unpacker<'a> {
     index: &'a Index,
-    frames: FrameReader,
+    runs: RunUnpacker<'a>,
 }
 
 impl<'a> Unpacker<'a> {
     pub(super) fn new(index: &'a Index) -> io::Result<Self> {
-        Ok(Self { index, frames: FrameReader::new()? })
+        Ok(Self { index, runs: RunUnpacker::new(index)? })
     }
 
     /// Reads the payload and the end of the archive from `reader`, which stands after the payload's tar header.
@@ -76,22 +75,84 @@ impl<'a> Unpacker<'a> {
         reader: &mut impl Read,
         sink: &mut S,
     ) -> Result<(), UnpackError<S::Error>> {
-        let mut walk = Walk::new(self.index.entries());
-        let (mut compressed, mut bytes) = (Vec::new(), Vec::new());
-        for (number, frame) in self.index.frames().iter().enumerate() {
-            compressed.clear();
-            reader.by_ref().take(frame.length).read_to_end(&mut compressed).map_err(ContainerError::Read)?;
-            if (compressed.len() as u64) < frame.length {
-                return Err(ContainerError::Truncated { name: names::PAYLOAD }.into());
+        let mut compressed = Vec::new();
+        for run in self.index.runs() {
+            self.runs.begin(&run);
+            for number in run.frames() {
+                read_frame(reader, &self.index.frames()[number], &mut compressed)?;
+                self.runs.push(number, &compressed, sink)?;
             }
-            let opened = self.frames.open(frame, &compressed, &mut bytes);
-            opened.map_err(|source| UnpackError::Frame { number, source })?;
-            walk.push(&bytes, sink)?;
         }
-        container::read_padding(reader, self.index.payload_length(), names::PAYLOAD)?;
-        container::read_end(reader)?;
+        read_end(self.index, reader)?;
         make_links(self.index.entries(), sink)
     }
+}
+
+/// Unpacks runs, in any order: several of these share the work of one payload. Memory: one frame, not compressed.
+#[allow(missing_debug_implementations, reason = "zstd's context has nothing to show")]
+pub struct RunUnpacker<'a> {
+    index: &'a Index,
+    frames: FrameReader,
+    walk: Walk<'a>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> RunUnpacker<'a> {
+    /// Sets up zstd.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn new(index: &'a Index) -> io::Result<Self> {
+        Ok(Self { index, frames: FrameReader::new()?, walk: Walk::new(&[], 0), bytes: Vec::new() })
+    }
+
+    /// Begins a run of the same index; its frames follow in order.
+    pub fn begin(&mut self, run: &Run) {
+        let entries = &self.index.entries()[run.entries()];
+        let is_last = run.entries().end == self.index.entries().len();
+        self.walk = Walk::new(entries, if is_last { END_MARKER.len() as u64 } else { 0 });
+    }
+
+    /// Checks and unpacks the next frame of the run. Symbolic links are left out: they are made when all runs are done.
+    ///
+    /// # Errors
+    /// At the first byte that is not what the index says.
+    pub fn push<S: Sink>(
+        &mut self,
+        number: usize,
+        compressed: &[u8],
+        sink: &mut S,
+    ) -> Result<(), UnpackError<S::Error>> {
+        let opened = self.frames.open(&self.index.frames()[number], compressed, &mut self.bytes);
+        opened.map_err(|source| UnpackError::Frame { number, source })?;
+        self.walk.push(&self.bytes, sink)
+    }
+}
+
+/// Reads the compressed bytes of the next frame.
+///
+/// # Errors
+/// When the source fails or ends.
+pub fn read_frame(
+    reader: &mut impl Read,
+    frame: &Frame,
+    compressed: &mut Vec<u8>,
+) -> Result<(), ContainerError> {
+    compressed.clear();
+    reader.by_ref().take(frame.length).read_to_end(compressed).map_err(ContainerError::Read)?;
+    if (compressed.len() as u64) < frame.length {
+        return Err(ContainerError::Truncated { name: names::PAYLOAD });
+    }
+    Ok(())
+}
+
+/// Reads what follows the last frame: padding, the end of the archive, and nothing more.
+///
+/// # Errors
+/// When something else follows.
+pub fn read_end(index: &Index, reader: &mut impl Read) -> Result<(), ContainerError> {
+    container::read_padding(reader, index.payload_length(), names::PAYLOAD)?;
+    container::read_end(reader)
 }
 
 fn make_links<S: Sink>(entries: &[Entry], sink: &mut S) -> Result<(), UnpackError<S::Error>> {
@@ -101,130 +162,6 @@ fn make_links<S: Sink>(entries: &[Entry], sink: &mut S) -> Result<(), UnpackErro
         }
     }
     Ok(())
-}
-
-/// Walks over the payload's bytes, however they are cut, and over the entries beside them.
-struct Walk<'a> {
-    entries: std::slice::Iter<'a, Entry>,
-    place: Place<'a>,
-}
-
-/// Where in the payload the next byte stands.
-enum Place<'a> {
-    Header { entry: &'a Entry, expected: Vec<u8>, found: Vec<u8> },
-    Content { entry: &'a Entry, left: u64, hashed: Box<Hashed<io::Sink>> },
-    Zeros { left: u64, then: Then },
-}
-
-/// What follows a run of zeros.
-#[derive(Clone, Copy)]
-enum Then {
-    NextEntry,
-    Nothing,
-}
-
-impl<'a> Walk<'a> {
-    fn new(entries: &'a [Entry]) -> Self {
-        let mut walk = Self { entries: entries.iter(), place: Place::Zeros { left: 0, then: Then::Nothing } };
-        walk.place = walk.next_place();
-        walk
-    }
-
-    fn next_place(&mut self) -> Place<'a> {
-        match self.entries.next() {
-            Some(entry) => Place::Header { entry, expected: entry_header(entry), found: Vec::new() },
-            None => Place::Zeros { left: END_MARKER.len() as u64, then: Then::Nothing },
-        }
-    }
-
-    fn push<S: Sink>(&mut self, mut bytes: &[u8], sink: &mut S) -> Result<(), UnpackError<S::Error>> {
-        while !bytes.is_empty() {
-            bytes = match &mut self.place {
-                Place::Header { expected, found, .. } => {
-                    let (now, later) = bytes.split_at(bytes.len().min(expected.len() - found.len()));
-                    found.extend_from_slice(now);
-                    later
-                }
-                Place::Content { left, hashed, .. } => {
-                    let (now, later) = split(bytes, *left);
-                    sink.data(now).map_err(UnpackError::Sink)?;
-                    io::Write::write_all(hashed, now).map_err(ContainerError::Read)?;
-                    *left -= now.len() as u64;
-                    later
-                }
-                Place::Zeros { left, .. } => {
-                    let (now, later) = split(bytes, *left);
-                    if now.is_empty() || now.iter().any(|&byte| byte != 0) {
-                        return Err(Refused::new(names::PAYLOAD, Rule::Surplus).into());
-                    }
-                    *left -= now.len() as u64;
-                    later
-                }
-            };
-            self.advance(sink)?;
-        }
-        Ok(())
-    }
-
-    /// Goes on to the next place, as long as the present one is complete.
-    fn advance<S: Sink>(&mut self, sink: &mut S) -> Result<(), UnpackError<S::Error>> {
-        loop {
-            let next = match &mut self.place {
-                Place::Header { entry, expected, found } if found.len() == expected.len() => {
-                    check_header(entry, found, expected)?;
-                    begin(entry, sink).map_err(UnpackError::Sink)?
-                }
-                Place::Content { entry, left: 0, hashed } => {
-                    let hashed = std::mem::replace(hashed, Box::new(Hashed::new(io::sink())));
-                    end(entry, *hashed, sink)?
-                }
-                Place::Zeros { left: 0, then: Then::NextEntry } => self.next_place(),
-                _ => return Ok(()),
-            };
-            self.place = next;
-        }
-    }
-}
-
-fn begin<'a, S: Sink>(entry: &'a Entry, sink: &mut S) -> Result<Place<'a>, S::Error> {
-    match entry {
-        Entry::Directory { path } => sink.directory(path)?,
-        Entry::Symlink { .. } => {}
-        Entry::File { path, mode, size, .. } => {
-            sink.file(path, *mode, *size)?;
-            return Ok(Place::Content { entry, left: *size, hashed: Box::new(Hashed::new(io::sink())) });
-        }
-    }
-    Ok(Place::Zeros { left: 0, then: Then::NextEntry })
-}
-
-fn end<'a, S: Sink>(
-    entry: &'a Entry,
-    hashed: Hashed<io::Sink>,
-    sink: &mut S,
-) -> Result<Place<'a>, UnpackError<S::Error>> {
-    let (_, size, found) = hashed.finish();
-    if !matches!(entry, Entry::File { sha256, .. } if *sha256 == found) {
-        return Err(Refused::new(entry.path().as_str(), Rule::Content).into());
-    }
-    sink.end_file().map_err(UnpackError::Sink)?;
-    Ok(Place::Zeros { left: padded(size) - size, then: Then::NextEntry })
-}
-
-/// Compares a header with the one that must stand there, and names the rule where they differ.
-fn check_header(entry: &Entry, found: &[u8], expected: &[u8]) -> Result<(), Refused> {
-    let blocks = found.as_chunks::<BLOCK>().0.iter().zip(expected.as_chunks::<BLOCK>().0);
-    for (found, expected) in blocks {
-        if found != expected {
-            let unreadable = || Refused::new(entry.path().as_str(), Rule::Disagrees("header"));
-            return Err(diagnose::header(found, expected).unwrap_or_else(unreadable));
-        }
-    }
-    Ok(())
-}
-
-fn split(bytes: &[u8], at: u64) -> (&[u8], &[u8]) {
-    bytes.split_at(usize::try_from(at).map_or(bytes.len(), |at| at.min(bytes.len())))
 }
 
 /// Says why a payload could not be unpacked.

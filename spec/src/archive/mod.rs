@@ -15,10 +15,13 @@ mod head;
 mod pack;
 mod resign;
 pub(crate) mod tar_header;
+mod walk;
 
-pub use body::{Sink, UnpackError, Unpacker};
+pub use body::{RunUnpacker, Sink, UnpackError, Unpacker, read_end, read_frame};
 pub use container::ContainerError;
 pub use frame::{FrameError, FrameReader};
 pub use head::{Contents, Head, HeadError, UnverifiedPackage, VerifiedIndex, VerifiedPackage, VerifyError};
-pub use pack::{Attachments, PackError, PackOptions, PackPlan, Packed, TreeEntry, TreeNode, pack, pack_with_provenance};
+pub use pack::{
+    Attachments, PackError, PackOptions, PackPlan, Packed, TreeEntry, TreeNode, pack, pack_with_provenance,
+};
 pub use resign::{ResignError, add_signatures};

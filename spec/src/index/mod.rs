@@ -7,6 +7,7 @@
 mod entry;
 mod frame;
 mod path;
+mod run;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -14,6 +15,7 @@ use thiserror::Error;
 pub use entry::{Entry, Mode};
 pub use frame::Frame;
 pub use path::{EntryPath, LinkTarget};
+pub use run::Run;
 
 use crate::archive::tar_header;
 use crate::command::{Exit, Explain};
