@@ -50,7 +50,7 @@ fn sample() -> Tree {
     tree.insert("ünïcode ☃.txt".into(), Some(b"x".to_vec()));
     tree.insert("d".repeat(150), None);
     tree.insert(format!("{}/{}", "d".repeat(150), "f".repeat(200)), Some(vec![7; 513]));
-    let noise = (0..3_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise = (0..3_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0]).collect();
     tree.insert("large.bin".into(), Some(noise));
     tree
 }

@@ -8,6 +8,7 @@
 )]
 
 mod craft;
+mod programs;
 mod vectors;
 
 use copkg_spec::archive::{Head, Sink};
@@ -65,6 +66,19 @@ fn the_crafted_archive_is_accepted_when_nothing_is_bent() {
         vec![craft::dir("d"), craft::file("d/f", b"x"), craft::link("l", "d/f"), craft::file("z", b"")];
     let payload = craft::Tar::default().dir("d").file("d/f", b"x").link("l", "d/f").file("z", b"").end();
     read(&craft::Package::new(entries, payload).build()).unwrap();
+}
+
+#[test]
+fn a_newer_minor_version_is_read_and_what_is_not_known_is_ignored() {
+    let mut entry = craft::file("a", b"x");
+    entry["colour"] = "red".into();
+    let mut package = craft::Package::new(vec![entry], craft::Tar::default().file("a", b"x").end());
+    package.manifest = |manifest| {
+        manifest["format"]["minor"] = 7.into();
+        manifest["mood"] = "good".into();
+        manifest["about"]["motto"] = "onwards".into();
+    };
+    read(&package.build()).unwrap();
 }
 
 #[test]
