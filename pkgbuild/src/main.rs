@@ -1,3 +1,18 @@
-//! Turns a source tree and a recipe into a signed copkg package.
+//! The program `pkgbuild`: hands the process's surroundings to the library.
 
-fn main() {}
+use std::io::{IsTerminal as _, stderr, stdin, stdout};
+use std::process::ExitCode;
+
+use copkg_spec::command::Streams;
+use pkgbuild::surroundings::{Ambient, Surroundings};
+use pkgbuild::terminal::Terminal;
+
+fn main() -> ExitCode {
+    let ambient = Ambient::new(std::env::vars_os().collect(), std::env::current_dir().ok());
+    let err_is_terminal = stderr().is_terminal() && ambient.variable("NO_COLOR").is_none();
+    let streams = Streams { out: Box::new(stdout()), err: Box::new(stderr()), err_is_terminal };
+    // A pipe in the place of standard input or error means that nobody sits there to answer.
+    let terminal = if stdin().is_terminal() && stderr().is_terminal() { Terminal::open().ok() } else { None };
+    pkgbuild::cli::run(Surroundings { arguments: std::env::args_os().collect(), streams, terminal, ambient })
+        .into()
+}

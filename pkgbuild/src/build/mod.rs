@@ -1,0 +1,123 @@
+//! The build: from a recipe to a package file. Each step is a module; this one puts them in their order.
+//!
+//! source → scripts → collect → lint → pack and sign → tests → the file, by one rename. Whatever fails, nothing is left
+//! but a file that was there before.
+
+mod error;
+mod pack;
+mod plan;
+mod scripts;
+mod work;
+
+pub use error::BuildError;
+pub use pack::{Built, Finished};
+pub use plan::{Plan, PlanError, Tests, choose_platform};
+pub use work::{Work, WorkError, Workspace};
+
+use copkg_spec::command::Report;
+
+use crate::collect::{self, Collection, Parts};
+use crate::lint::{self, Finding, LintError};
+use crate::recipe_file::RecipeFile;
+use crate::source::{self, Gathered, SourceDate, Workplace, date_of_commit};
+use crate::surroundings::Ambient;
+
+/// A tree that is ready to be packed.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What was gathered.
+    pub gathered: Gathered,
+    /// The date of the source.
+    pub date: SourceDate,
+    /// What goes into the package.
+    pub collection: Collection,
+    /// What the lint found.
+    pub findings: Vec<Finding>,
+}
+
+/// Builds the package of `file` as `plan` says, in `work`.
+///
+/// # Errors
+/// At the first step that fails. The lint's findings are reported one by one.
+pub fn build(
+    file: &RecipeFile,
+    plan: &Plan,
+    work: &Work,
+    ambient: &Ambient,
+    report: &mut Report,
+) -> Result<Built, BuildError> {
+    let (prepared, space) = prepare(file, plan, work, ambient, report)?;
+    say_findings(file, &prepared.findings, report);
+    let errors = prepared.findings.iter().filter(|finding| finding.stops()).count();
+    if errors > 0 {
+        return Err(LintError::Found { count: errors }.into());
+    }
+    report.detail("pack: compressing");
+    let built = pack::pack(file, plan, &prepared, work)?;
+    if plan.tests == Tests::Run {
+        scripts::test(file, &built, &space, report)?;
+    }
+    Ok(built)
+}
+
+/// Goes as far as the lint: gathers, runs the scripts, collects, and looks.
+///
+/// # Errors
+/// At the first step that fails; findings are no failure here.
+pub fn prepare<'w>(
+    file: &RecipeFile,
+    plan: &Plan,
+    work: &'w Work,
+    ambient: &'w Ambient,
+    report: &mut Report,
+) -> Result<(Prepared, Workspace<'w>), BuildError> {
+    let recipe = &file.recipe;
+    report.detail(format!("source: gathering into {}", work.path().display()));
+    let gathered = source::gather(file, Workplace { scratch: work.path(), ambient })?;
+    let date = source_date(file, plan, &gathered, ambient, report);
+    let space = Workspace::new(file, plan, date.seconds(), work, ambient, report)?;
+    let destination = scripts::build(file, &space, report)?;
+    report.detail("collect: putting the tree together");
+    let parts =
+        Parts { source: &gathered.root, excludes: &gathered.excludes, destination: destination.as_deref() };
+    let collection = collect::collect(recipe, parts)?;
+    let prefixes = if recipe.build.scripts.is_empty() { Vec::new() } else { space.prefixes() };
+    let subject =
+        lint::Subject { tree: &collection.tree, kind: recipe.package.kind, build_prefixes: &prefixes };
+    let findings = lint::lint(subject, &recipe.allowances)?;
+    Ok((Prepared { gathered, date, collection, findings }, space))
+}
+
+/// Decides on the date of the source: given, else that of a commit, else 1980-01-01.
+fn source_date(
+    file: &RecipeFile,
+    plan: &Plan,
+    gathered: &Gathered,
+    ambient: &Ambient,
+    report: &mut Report,
+) -> SourceDate {
+    if let Some(date) = &plan.source_date {
+        return date.clone();
+    }
+    let of_commit = date_of_commit(&file.directory, ambient).or_else(|| gathered.date.clone());
+    of_commit.unwrap_or_else(|| {
+        report.note("the source has no date: files are dated 1980-01-01 (--source-date or SOURCE_DATE_EPOCH sets one)");
+        SourceDate::unknown()
+    })
+}
+
+fn say_findings(file: &RecipeFile, findings: &[Finding], report: &mut Report) {
+    for finding in findings {
+        if finding.allowed.is_some() {
+            report.note(format!("lint: {finding}"));
+        } else {
+            report.warn(format!("lint: {finding}"));
+        }
+    }
+    for allowance in lint::unused(&file.recipe.allowances, findings) {
+        let rule = &allowance.rule;
+        report.warn(format!(
+            "lint: nothing is found that [lint] allow lets pass with the rule {rule}; remove it"
+        ));
+    }
+}

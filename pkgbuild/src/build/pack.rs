@@ -1,0 +1,139 @@
+//! Packs and signs a prepared tree into a temporary file, and puts that into its place. The last step of a build.
+
+use std::fs::{self, Permissions};
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use copkg_spec::archive::{Attachments, PackOptions, PackPlan, Packed, pack_with_provenance};
+use copkg_spec::durable;
+use copkg_spec::limits::ATTACHMENT_BYTES;
+use copkg_spec::manifest::{About, Draft, Kind};
+use copkg_spec::recipe::Package;
+use tempfile::NamedTempFile;
+
+use super::{BuildError, Plan, Prepared, Work};
+use crate::provenance::Provenance;
+use crate::recipe_file::RecipeFile;
+
+/// A package that is built and has no place yet.
+#[derive(Debug)]
+pub struct Built {
+    file: NamedTempFile,
+    /// What was packed.
+    pub packed: Packed,
+}
+
+/// A package in its place.
+#[derive(Debug)]
+pub struct Finished {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What was packed.
+    pub packed: Packed,
+}
+
+pub(super) fn pack(
+    file: &RecipeFile,
+    plan: &Plan,
+    prepared: &Prepared,
+    work: &Work,
+) -> Result<Built, BuildError> {
+    let package = &file.recipe.package;
+    if package.kind == Kind::Service && prepared.collection.service.is_none() {
+        return Err(BuildError::NoScripts);
+    }
+    let sbom = sbom(package, prepared)?;
+    let provenance = Provenance {
+        recipe: file.text.clone(),
+        platform: plan.platform.clone(),
+        level: plan.level,
+        date: prepared.date.clone(),
+        materials: prepared.gathered.materials.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let pack_plan = PackPlan {
+        draft: draft(package, plan, prepared),
+        attachments: Attachments { sbom: sbom.as_deref(), provenance: None },
+        keys: &plan.keys,
+        options: PackOptions { level: plan.level, threads: plan.threads },
+    };
+    let scratch = tempfile::tempfile_in(work.path()).map_err(|source| unwritable(work.path(), source))?;
+    let out = NamedTempFile::new_in(work.path()).map_err(|source| unwritable(work.path(), source))?;
+    let tree = &prepared.collection.tree;
+    let mut writer = BufWriter::with_capacity(256 << 10, out.as_file());
+    let packed = pack_with_provenance(
+        pack_plan,
+        tree.entries(),
+        |path| tree.open(path),
+        // The statement holds strings and whole numbers, which always have a canonical form.
+        |payload| provenance.to_statement(&package.coordinate, payload).ok(),
+        scratch,
+        &mut writer,
+    )?;
+    writer.flush().map_err(|source| unwritable(out.path(), source))?;
+    drop(writer);
+    Ok(Built { file: out, packed })
+}
+
+fn unwritable(path: &Path, source: io::Error) -> BuildError {
+    BuildError::Write { path: path.to_owned(), source }
+}
+
+fn draft(package: &Package, plan: &Plan, prepared: &Prepared) -> Draft {
+    Draft {
+        coordinate: package.coordinate.clone(),
+        kind: package.kind,
+        platform: plan.platform.clone(),
+        source_date: prepared.date.seconds(),
+        about: About {
+            description: package.description.clone(),
+            license: package.license.clone(),
+            homepage: package.homepage.clone(),
+            maintainer: package.maintainer.clone(),
+            release_note: package.release_note.clone(),
+        },
+        service: prepared.collection.service.clone(),
+    }
+}
+
+/// Reads the SBOM that the recipe names, which must at least be JSON.
+fn sbom(package: &Package, prepared: &Prepared) -> Result<Option<Vec<u8>>, BuildError> {
+    let Some(name) = &package.sbom else { return Ok(None) };
+    let path = prepared.gathered.root.join(name.as_str());
+    let read = |source| BuildError::SbomRead { path: path.clone(), source };
+    let length = fs::metadata(&path).map_err(read)?.len();
+    if length > ATTACHMENT_BYTES {
+        return Err(read(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has {length} bytes"))));
+    }
+    let bytes = fs::read(&path).map_err(read)?;
+    serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
+        .map_err(|source| BuildError::SbomSyntax { path: path.clone(), source })?;
+    Ok(Some(bytes))
+}
+
+impl Built {
+    /// Returns where the package is for now.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Puts the package into `directory` under its own name, durably, in the place of one that is there.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or written to. What was there is then still there.
+    pub fn finish(self, directory: &Path) -> Result<Finished, BuildError> {
+        let manifest = &self.packed.manifest;
+        let path = directory.join(manifest.coordinate().file_name(manifest.platform()));
+        let write = |source| unwritable(&path, source);
+        durable::create_dir_all(directory).map_err(write)?;
+        let mut beside = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory).map_err(write)?;
+        let mut built = self.file.reopen().map_err(write)?;
+        io::copy(&mut built, &mut beside).map_err(write)?;
+        beside.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(write)?;
+        beside.as_file().sync_all().map_err(write)?;
+        beside.persist(&path).map_err(|error| write(error.error))?;
+        durable::sync_directory(directory).map_err(write)?;
+        Ok(Finished { path, packed: self.packed })
+    }
+}

@@ -1,0 +1,152 @@
+//! The scratch directory of a build, and what scripts see of it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use copkg_spec::command::{Exit, Explain, Report};
+use copkg_spec::recipe::Sandbox as Wanted;
+use tempfile::TempDir;
+use thiserror::Error;
+
+use super::Plan;
+use crate::recipe_file::RecipeFile;
+use crate::run::{Environment, Sandbox, SandboxError};
+use crate::surroundings::Ambient;
+
+/// A directory that is removed when the build ends, unless it is kept.
+#[derive(Debug)]
+pub struct Work(TempDir);
+
+impl Work {
+    /// Makes one for this user alone.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(ambient: &Ambient) -> Result<Self, WorkError> {
+        let parent = ambient.temporary();
+        let make = |source| WorkError { path: parent.clone(), source };
+        let directory = tempfile::Builder::new().prefix("pkgbuild-").tempdir_in(&parent).map_err(make)?;
+        Ok(Self(directory))
+    }
+
+    /// Returns the directory.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Keeps the directory and returns where it is.
+    pub fn keep(self) -> PathBuf {
+        self.0.keep()
+    }
+}
+
+/// Where scripts run: directories, sandbox, environment.
+#[derive(Debug)]
+pub struct Workspace<'w> {
+    work: &'w Work,
+    sandbox: Sandbox,
+    environment: Environment,
+}
+
+impl<'w> Workspace<'w> {
+    pub(super) fn new(
+        file: &RecipeFile,
+        plan: &Plan,
+        source_date: u64,
+        work: &'w Work,
+        ambient: &Ambient,
+        report: &mut Report,
+    ) -> Result<Self, super::BuildError> {
+        let recipe = &file.recipe;
+        let build = &recipe.build;
+        let runs_something = !build.scripts.is_empty() || !recipe.tests.is_empty();
+        let wanted = if runs_something { build.sandbox } else { Wanted::None };
+        let sandbox = Sandbox::choose(wanted, build.network, ambient)?;
+        if let (Wanted::Auto, Some(shortcoming)) = (wanted, sandbox.shortcoming()) {
+            report.note(format!("sandbox: {shortcoming}"));
+        }
+        let environment = Environment::fixed(source_date);
+        let mut space = Self { work, sandbox, environment };
+        for (variable, directory) in [("HOME", "home"), ("TMPDIR", "tmp"), ("COPKG_SOURCE", "source")] {
+            let path = space.make(directory)?;
+            space.environment.set(variable, space.inside(&path));
+        }
+        let coordinate = &recipe.package.coordinate;
+        space.environment.set("COPKG_GROUP", coordinate.group().as_str());
+        space.environment.set("COPKG_ID", coordinate.id().as_str());
+        space.environment.set("COPKG_VERSION", coordinate.version().as_str());
+        space.environment.set("COPKG_PLATFORM", plan.platform.to_string());
+        space.environment.set("COPKG_JOBS", plan.threads.to_string());
+        space.environment.inherit(&build.inherit_env, ambient);
+        for (name, value) in &build.env {
+            space.environment.set(name, value);
+        }
+        Ok(space)
+    }
+
+    /// Makes a directory of the workspace, or takes the one that is there.
+    pub(super) fn make(&self, name: &str) -> Result<PathBuf, WorkError> {
+        let path = self.work.path().join(name);
+        match fs::create_dir_all(&path) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(WorkError { path, source }),
+        }
+    }
+
+    /// Returns a path of the workspace as scripts see it.
+    pub(super) fn inside(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(self.work.path()) {
+            Ok(below) => self.sandbox.inside(self.work.path()).join(below),
+            Err(_) => path.to_owned(),
+        }
+    }
+
+    pub(super) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    pub(super) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.work.path()
+    }
+
+    /// Returns the paths that no packed file should mention.
+    pub(super) fn prefixes(&self) -> Vec<PathBuf> {
+        let mut prefixes = vec![self.sandbox.inside(self.work.path()), self.work.path().to_owned()];
+        prefixes.dedup();
+        prefixes
+    }
+}
+
+/// Says why there is no scratch directory.
+#[derive(Debug, Error)]
+#[error("cannot make the scratch directory {path}", path = path.display())]
+pub struct WorkError {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl Explain for WorkError {
+    fn exit(&self) -> Exit {
+        Exit::Failure
+    }
+
+    fn code(&self) -> &'static str {
+        "scratch_unwritable"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("TMPDIR chooses another file system for the work".into())
+    }
+}
+
+impl From<SandboxError> for super::BuildError {
+    fn from(error: SandboxError) -> Self {
+        Self::Sandbox(error)
+    }
+}

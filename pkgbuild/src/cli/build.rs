@@ -1,0 +1,159 @@
+//! `pkgbuild build [DIR]`: builds the package of a recipe.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use copkg_spec::command::{Exit, Failure};
+use copkg_spec::platform::Platform;
+use copkg_spec::recipe::FILE_NAME;
+use serde_json::json;
+
+use super::Context;
+use super::keys::SigningKeys;
+use crate::build::{self, Finished, Plan, PlanError, Tests, Work, choose_platform};
+use crate::recipe_file::RecipeFile;
+use crate::source::SourceDate;
+
+/// The zstd level that a package is compressed with: built once, installed often.
+pub(super) const LEVEL: i32 = 9;
+
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    /// The directory with the recipe
+    #[arg(default_value = ".", hide_default_value = true)]
+    directory: PathBuf,
+    /// Where the package file goes [default: the working directory]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    keys: SigningKeys,
+    /// The platform to build for [default: this machine's where the recipe has it, else any]
+    #[arg(long)]
+    platform: Option<Platform>,
+    #[command(flatten)]
+    how: How,
+    /// Do not run the recipe's tests against the finished package
+    #[arg(long)]
+    no_tests: bool,
+    /// Keep the scratch directory and say where it is
+    #[arg(long)]
+    keep_work: bool,
+    /// Say what would be built, and build nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// How a package is built; nothing here but the date and the level changes its bytes.
+#[derive(Debug, Args)]
+pub(super) struct How {
+    /// How many threads compress [default: as many as the machine runs at once]
+    #[arg(long)]
+    pub(super) threads: Option<NonZeroUsize>,
+    /// The zstd level
+    #[arg(long, default_value_t = LEVEL, value_parser = clap::value_parser!(i32).range(1..=19))]
+    level: i32,
+    /// The date of the source, in seconds since 1970 [env: `SOURCE_DATE_EPOCH`; default: that of the commit]
+    #[arg(long, value_name = "SECONDS")]
+    source_date: Option<String>,
+}
+
+impl How {
+    fn date(&self, context: &Context) -> Result<Option<SourceDate>, PlanError> {
+        let variable =
+            context.ambient.variable("SOURCE_DATE_EPOCH").map(|text| text.to_string_lossy().into_owned());
+        let given = self.source_date.clone().or(variable);
+        let parse = |text: String| text.trim().parse().map_err(|_| PlanError::SourceDate(text));
+        Ok(given.map(parse).transpose()?.map(SourceDate::given))
+    }
+}
+
+pub(super) fn run(args: Build, context: &mut Context) -> Result<Exit, Failure> {
+    let directory = context.path(&args.directory);
+    let out = context.path(args.out.as_deref().unwrap_or(Path::new(".")));
+    let file = RecipeFile::read(&directory)?;
+    let plan = Plan {
+        platform: choose_platform(&file.recipe, args.platform)?,
+        source_date: args.how.date(context)?,
+        threads: args.how.threads.unwrap_or_else(|| context.ambient.threads()),
+        level: args.how.level,
+        keys: args.keys.read(context)?,
+        tests: if args.no_tests { Tests::Skip } else { Tests::Run },
+    };
+    if args.dry_run {
+        say_plan(&file, &plan, &out, context);
+        return Ok(Exit::Ok);
+    }
+    let work = Work::new(&context.ambient)?;
+    let built = build::build(&file, &plan, &work, &context.ambient, &mut context.report)
+        .map_err(Failure::from)
+        .and_then(|built| Ok(built.finish(&out)?));
+    if args.keep_work {
+        let path = work.keep();
+        context.report.note(format!("the work is kept in {}", path.display()));
+    }
+    let finished = built?;
+    if plan.keys.is_empty() {
+        context
+            .report
+            .note("the package is not signed: no host installs it (`--key NAME.key`, or `pkgbuild sign`)");
+    }
+    say_finished(&finished, &plan, context);
+    Ok(Exit::Ok)
+}
+
+fn say_plan(file: &RecipeFile, plan: &Plan, out: &Path, context: &mut Context) {
+    let recipe = &file.recipe;
+    let coordinate = &recipe.package.coordinate;
+    let path = out.join(coordinate.file_name(&plan.platform));
+    let scripts: Vec<&str> = recipe.build.scripts.iter().map(|script| script.phase.name()).collect();
+    let tests: Vec<&str> = recipe.tests.iter().map(|test| test.name.as_str()).collect();
+    let document = json!({
+        "changed": false,
+        "package": coordinate,
+        "platform": plan.platform,
+        "file": path,
+        "scripts": scripts,
+        "tests": tests,
+    });
+    context.report.data(&document, || {
+        let recipe = file.directory.join(FILE_NAME);
+        let none = |list: &[&str]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+        format!(
+            "would build {coordinate} for {}\nfrom    {}\nscripts {}\ntests   {}\ninto    {}",
+            plan.platform,
+            recipe.display(),
+            none(&scripts),
+            none(&tests),
+            path.display()
+        )
+    });
+}
+
+fn say_finished(finished: &Finished, plan: &Plan, context: &mut Context) {
+    let packed = &finished.packed;
+    let manifest = &packed.manifest;
+    let signers: Vec<String> = plan.keys.iter().map(|key| key.public().id().to_string()).collect();
+    let document = json!({
+        "changed": true,
+        "package": manifest.coordinate(),
+        "platform": manifest.platform(),
+        "file": finished.path,
+        "digest": packed.digest,
+        "file_sha256": packed.file_sha256,
+        "length": packed.length,
+        "source_date": manifest.source_date(),
+        "counts": manifest.counts(),
+        "signers": signers,
+    });
+    context.report.data(&document, || finished.path.display().to_string());
+    let counts = manifest.counts();
+    context.report.detail(format!(
+        "{}: {} files, {} bytes, packed into {}; digest {}",
+        manifest.coordinate(),
+        counts.files,
+        counts.bytes,
+        packed.length,
+        packed.digest
+    ));
+}

@@ -1,0 +1,43 @@
+//! `pkgbuild diff OLD NEW`: shows how two packages differ.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use copkg_spec::command::{Exit, Failure};
+
+use super::Context;
+use crate::package::{Comparison, OpenPackage, compare};
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The old package file
+    old: PathBuf,
+    /// The new package file
+    new: PathBuf,
+}
+
+pub(super) fn run(args: &Diff, context: &mut Context) -> Result<Exit, Failure> {
+    let old = OpenPackage::without_trust(&context.path(&args.old))?;
+    let new = OpenPackage::without_trust(&context.path(&args.new))?;
+    let comparison = compare(old.contents(), new.contents());
+    context.report.data(&comparison, || describe(&comparison));
+    Ok(Exit::Ok)
+}
+
+/// Describes a comparison, one difference a line.
+pub(super) fn describe(comparison: &Comparison) -> String {
+    if comparison.is_empty() {
+        return "no difference".to_owned();
+    }
+    let fields = comparison.manifest.iter().map(|change| {
+        let shown = |value: &serde_json::Value| {
+            if value.is_null() { "(nothing)".to_owned() } else { value.to_string() }
+        };
+        format!("manifest {}: {} → {}", change.field, shown(&change.old), shown(&change.new))
+    });
+    let entries = comparison
+        .entries
+        .iter()
+        .map(|change| format!("{} {} ({})", change.change.sign(), change.path, change.detail));
+    fields.chain(entries).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,58 @@
+//! `pkgbuild lint FILE|DIR`: looks for what would not work where the package is installed.
+//!
+//! A directory is built as far as its tree, a package file is unpacked; both go through the same rules.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use copkg_spec::command::{Exit, Failure};
+use serde_json::json;
+
+use super::Context;
+use super::build::LEVEL;
+use crate::build::{self, Plan, Tests, Work, choose_platform};
+use crate::lint::{Finding, LintError};
+use crate::package;
+use crate::recipe_file::RecipeFile;
+
+#[derive(Debug, Args)]
+pub(super) struct Lint {
+    /// A package file, or a directory with a recipe
+    #[arg(default_value = ".", hide_default_value = true)]
+    path: PathBuf,
+}
+
+pub(super) fn run(args: &Lint, context: &mut Context) -> Result<Exit, Failure> {
+    let path = context.path(&args.path);
+    let findings = if path.is_dir() { lint_directory(&path, context)? } else { lint_file(&path, context)? };
+    let errors = findings.iter().filter(|finding| finding.stops()).count();
+    context.report.data(&json!({ "findings": findings, "errors": errors }), || describe(&findings));
+    if errors > 0 { Err(LintError::Found { count: errors }.into()) } else { Ok(Exit::Ok) }
+}
+
+fn lint_directory(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Failure> {
+    let file = RecipeFile::read(path)?;
+    let plan = Plan {
+        platform: choose_platform(&file.recipe, None)?,
+        source_date: None,
+        threads: context.ambient.threads(),
+        level: LEVEL,
+        keys: Vec::new(),
+        tests: Tests::Skip,
+    };
+    let work = Work::new(&context.ambient)?;
+    let (prepared, _) = build::prepare(&file, &plan, &work, &context.ambient, &mut context.report)?;
+    Ok(prepared.findings)
+}
+
+fn lint_file(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Failure> {
+    let work = Work::new(&context.ambient)?;
+    Ok(package::lint(path, work.path())?)
+}
+
+fn describe(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return "nothing found".to_owned();
+    }
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

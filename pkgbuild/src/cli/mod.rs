@@ -1,0 +1,89 @@
+//! The command line: one file a subcommand, each of which calls the steps and reports what they say.
+
+mod build;
+mod completions;
+mod context;
+mod diff;
+mod inspect;
+mod keygen;
+mod keys;
+mod lint;
+mod publish;
+mod schema;
+mod sign;
+mod verify;
+mod version;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use copkg_spec::command::{Exit, Failure, Options, Report};
+
+pub use context::Context;
+
+use crate::surroundings::Surroundings;
+
+#[derive(Debug, Parser)]
+#[command(name = "pkgbuild", version, about, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key that signs packages
+    Keygen(keygen::Keygen),
+    /// Build the package of a recipe
+    Build(build::Build),
+    /// Show what a package file says of itself
+    Inspect(inspect::Inspect),
+    /// Check a package file byte by byte, and who signed it
+    Verify(verify::Verify),
+    /// Look for what would not work where the package is installed
+    Lint(lint::Lint),
+    /// Show how two package files differ
+    Diff(diff::Diff),
+    /// Add signatures to a package file
+    Sign(sign::Sign),
+    /// Put package files into a directory repository
+    Publish(publish::Publish),
+    /// Print the JSON Schema of package.toml
+    Schema,
+    /// Print a script that completes commands in a shell
+    Completions(completions::Completions),
+    /// Print the version
+    Version,
+}
+
+pub fn run(surroundings: Surroundings) -> Exit {
+    let Surroundings { arguments, streams, ambient, terminal } = surroundings;
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap knows which stream a help, a version and an error belong to.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+        }
+    };
+    let report = Report::new(cli.options, streams);
+    let mut context = Context { report, ambient, terminal };
+    let result = dispatch(cli.command, &mut context);
+    result.unwrap_or_else(|failure| context.report.fail(&failure))
+}
+
+fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Keygen(args) => keygen::run(&args, context),
+        Command::Build(args) => build::run(args, context),
+        Command::Inspect(args) => inspect::run(&args, context),
+        Command::Verify(args) => verify::run(&args, context),
+        Command::Lint(args) => lint::run(&args, context),
+        Command::Diff(args) => diff::run(&args, context),
+        Command::Sign(args) => sign::run(&args, context),
+        Command::Publish(args) => publish::run(&args, context),
+        Command::Schema => Ok(schema::run(context)),
+        Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command(), context)),
+        Command::Version => Ok(version::run(context)),
+    }
+}

@@ -1,0 +1,146 @@
+//! Puts the parts of a package into its tree: what the install script made, and what `[[contents]]` names.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use copkg_spec::index::{EntryPath, Mode};
+use copkg_spec::recipe::{Content as Part, CopyKind, Patterns, Recipe};
+
+use super::tree::{Content, Node, Tree};
+use super::{CollectError, Parts};
+use crate::source::{Found, FoundKind, is_executable, list};
+
+/// Adds everything that the install script left in its destination directory.
+pub(super) fn add_destination(tree: &mut Tree, parts: Parts<'_>) -> Result<(), CollectError> {
+    match parts.destination {
+        Some(destination) => add_tree(tree, destination, None, None, |_| false),
+        None => Ok(()),
+    }
+}
+
+/// Adds one part of the recipe's contents.
+pub(super) fn add_content(tree: &mut Tree, part: &Part, parts: Parts<'_>) -> Result<(), CollectError> {
+    match part {
+        Part::Directory { dst } => tree.add(dst.clone(), Node::Directory { found_mode: 0o755 }),
+        Part::Symlink { dst, target } => {
+            tree.add(dst.clone(), Node::Symlink { target: PathBuf::from(target.as_str()) })
+        }
+        Part::Copy { src, dst, kind, mode, excludes } => {
+            let what = Copy { src: src.as_ref(), dst: dst.as_ref(), mode: *mode, excludes };
+            add_copy(tree, &what, *kind, parts)
+        }
+    }
+}
+
+/// Adds the README at the top of the package, unless a part put it there already.
+pub(super) fn add_readme(tree: &mut Tree, recipe: &Recipe, parts: Parts<'_>) -> Result<(), CollectError> {
+    let Some(readme) = &recipe.package.readme else { return Ok(()) };
+    let dst: EntryPath = readme.name().parse()?;
+    if tree.contains(&dst) {
+        return Ok(());
+    }
+    let no_excludes = Patterns::default();
+    let what = Copy { src: Some(readme), dst: Some(&dst), mode: Some(Mode::Regular), excludes: &no_excludes };
+    add_copy(tree, &what, CopyKind::File, parts)
+}
+
+struct Copy<'a> {
+    src: Option<&'a EntryPath>,
+    dst: Option<&'a EntryPath>,
+    mode: Option<Mode>,
+    excludes: &'a Patterns,
+}
+
+fn add_copy(tree: &mut Tree, what: &Copy<'_>, kind: CopyKind, parts: Parts<'_>) -> Result<(), CollectError> {
+    let from = match what.src {
+        Some(src) => parts.source.join(src.as_str()),
+        None => parts.source.to_owned(),
+    };
+    let shown = || what.src.map_or_else(|| ".".to_owned(), ToString::to_string);
+    let excluded = what.src.is_some_and(|src| parts.excludes.matches_below(src.as_str()));
+    let metadata = match fs::symlink_metadata(&from) {
+        _ if excluded => return Err(CollectError::Excluded { src: shown() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(CollectError::Missing { src: shown() });
+        }
+        result => result.map_err(|source| CollectError::Read { path: from.clone(), source })?,
+    };
+    let found = match (metadata.is_dir(), metadata.is_symlink(), kind) {
+        (true, _, CopyKind::Any | CopyKind::Tree) => {
+            return add_tree(tree, &from, what.dst, what.mode, |path| is_left_out(path, what, parts));
+        }
+        (false, true, CopyKind::Any) => {
+            let target =
+                fs::read_link(&from).map_err(|source| CollectError::Read { path: from.clone(), source })?;
+            FoundKind::Symlink { target }
+        }
+        // A named link stands for the file that it leads to, where a file is asked for.
+        (false, _, CopyKind::File | CopyKind::Config | CopyKind::Any) => file_at(&from)?,
+        (true, _, CopyKind::File | CopyKind::Config) => return Err(CollectError::NoFile { src: shown() }),
+        (false, _, CopyKind::Tree) => return Err(CollectError::NoDirectory { src: shown() }),
+    };
+    match what.dst {
+        Some(dst) => tree.add(dst.clone(), node(&from, found, what.mode)),
+        None => Err(CollectError::NoDirectory { src: shown() }),
+    }
+}
+
+fn file_at(path: &Path) -> Result<FoundKind, CollectError> {
+    let read = |source| CollectError::Read { path: path.to_owned(), source };
+    let real = path.canonicalize().map_err(read)?;
+    let metadata = fs::symlink_metadata(&real).map_err(read)?;
+    if !metadata.is_file() {
+        return Err(CollectError::Special { path: path.to_owned() });
+    }
+    Ok(FoundKind::File { mode: metadata.mode() & 0o7777, size: metadata.len() })
+}
+
+/// Tells whether a path below a part is left out, by the part or by the source.
+fn is_left_out(below: &str, what: &Copy<'_>, parts: Parts<'_>) -> bool {
+    let in_source = match what.src {
+        Some(src) => format!("{src}/{below}"),
+        None => below.to_owned(),
+    };
+    what.excludes.matches_below(below) || parts.excludes.matches_below(&in_source)
+}
+
+fn add_tree(
+    tree: &mut Tree,
+    root: &Path,
+    dst: Option<&EntryPath>,
+    mode: Option<Mode>,
+    is_left_out: impl Fn(&str) -> bool,
+) -> Result<(), CollectError> {
+    if let Some(dst) = dst {
+        tree.add(dst.clone(), Node::Directory { found_mode: 0o755 })?;
+    }
+    for Found { path, kind } in list(root, &Patterns::default(), None)? {
+        if is_left_out(&path.to_string_lossy()) {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        if let Some(dst) = dst {
+            bytes.extend_from_slice(dst.as_str().as_bytes());
+            bytes.push(b'/');
+        }
+        bytes.extend_from_slice(path.as_os_str().as_bytes());
+        tree.add(EntryPath::from_bytes(&bytes)?, node(&root.join(&path), kind, mode))?;
+    }
+    Ok(())
+}
+
+fn node(from: &Path, found: FoundKind, mode: Option<Mode>) -> Node<PathBuf> {
+    match found {
+        FoundKind::Directory { mode } => Node::Directory { found_mode: mode },
+        FoundKind::Symlink { target } => Node::Symlink { target },
+        FoundKind::File { mode: found_mode, size } => {
+            let by_bit = if is_executable(found_mode) { Mode::Executable } else { Mode::Regular };
+            // A named link is read through; what is read must be no link.
+            let path = from.canonicalize().unwrap_or_else(|_| from.to_owned());
+            Node::File { content: Content::File(path), size, mode: mode.unwrap_or(by_bit), found_mode }
+        }
+    }
+}

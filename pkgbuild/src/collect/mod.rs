@@ -1,0 +1,62 @@
+//! Collects what goes into the package. Before it: the scripts have run. After it: the lint looks at it, and it is packed.
+//!
+//! From the destination directory of the install script and from the recipe's contents to one tree, with modes that a
+//! package may have, links that are direct, and the service's scripts in their place.
+
+mod error;
+mod gather;
+mod links;
+mod service;
+mod tree;
+
+pub use error::CollectError;
+pub(crate) use links::destination;
+pub use service::SCRIPTS;
+pub(crate) use service::find_script;
+pub use tree::{Collected, Content, Node};
+
+use std::path::Path;
+
+use copkg_spec::manifest::Service;
+use copkg_spec::recipe::{Patterns, Recipe};
+
+use tree::Tree;
+
+/// Where the parts of a package lie.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// The source directory, which `[[contents]]` names.
+    pub source: &'a Path,
+    /// What of the source directory does not count.
+    pub excludes: &'a Patterns,
+    /// What the install script filled, if there is one.
+    pub destination: Option<&'a Path>,
+}
+
+/// A package's tree and how it runs.
+#[derive(Debug)]
+pub struct Collection {
+    /// Everything that is packed.
+    pub tree: Collected,
+    /// How it runs; without one where a script is missing, which the lint reports.
+    pub service: Option<Service>,
+}
+
+/// Collects the tree of `recipe`.
+///
+/// # Errors
+/// When a part is missing, two parts want one place, or something is there that no package may hold.
+pub fn collect(recipe: &Recipe, parts: Parts<'_>) -> Result<Collection, CollectError> {
+    let mut tree = Tree::default();
+    gather::add_destination(&mut tree, parts)?;
+    for content in &recipe.contents {
+        gather::add_content(&mut tree, content, parts)?;
+    }
+    gather::add_readme(&mut tree, recipe, parts)?;
+    if let Some(service) = &recipe.service {
+        service::add_scripts(&mut tree, service)?;
+    }
+    let tree = links::make_direct(tree)?;
+    let service = recipe.service.as_ref().and_then(|service| service::contract(service, &tree));
+    Ok(Collection { tree, service })
+}

@@ -1,0 +1,179 @@
+//! Looks over a collected tree for what would not work where it is installed. Before it: the tree. After it: it is packed.
+//!
+//! One file a rule or group of rules. Errors stop a build, warnings do not; either can be allowed in the recipe, with a
+//! reason that is repeated in the report.
+
+mod content;
+mod elf;
+mod modes;
+mod rule;
+mod scripts;
+mod symlinks;
+
+pub use rule::{Rule, Severity};
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use copkg_spec::command::{Exit, Explain};
+use copkg_spec::index::EntryPath;
+use copkg_spec::manifest::Kind;
+use copkg_spec::recipe::{Allowance, closest};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::collect::Collected;
+
+/// Something that the lint found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Whether it stops the build.
+    pub severity: Severity,
+    /// The rule.
+    pub rule: Rule,
+    /// Where; `None` is the package as a whole.
+    pub path: Option<EntryPath>,
+    /// What.
+    pub message: String,
+    /// Why it is allowed, if it is.
+    pub allowed: Option<String>,
+}
+
+impl Finding {
+    fn at(path: &EntryPath, rule: Rule, message: impl Into<String>) -> Self {
+        let path = Some(path.clone());
+        Self { severity: rule.severity(), rule, path, message: message.into(), allowed: None }
+    }
+
+    fn of_package(rule: Rule, message: impl Into<String>) -> Self {
+        Self { severity: rule.severity(), rule, path: None, message: message.into(), allowed: None }
+    }
+
+    /// Tells whether it stops a build.
+    pub fn stops(&self) -> bool {
+        self.severity == Severity::Error && self.allowed.is_none()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = if self.allowed.is_some() { "allowed" } else { self.severity.name() };
+        write!(f, "{severity}[{}]", self.rule)?;
+        if let Some(path) = &self.path {
+            write!(f, " {path}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        match &self.allowed {
+            Some(reason) => write!(f, " (allowed: {reason})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the lint looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The tree.
+    pub tree: &'a Collected,
+    /// What the package holds.
+    pub kind: Kind,
+    /// Where it was built, when scripts ran there: a path that no file should mention.
+    pub build_prefixes: &'a [PathBuf],
+}
+
+/// Looks for everything, in the order of the rules and then of the paths, and marks what `allowances` let pass.
+///
+/// # Errors
+/// When a file cannot be read, or an allowance names no rule.
+pub fn lint(subject: Subject<'_>, allowances: &[Allowance]) -> Result<Vec<Finding>, LintError> {
+    allowances.iter().try_for_each(check_rule)?;
+    let mut findings = scripts::check(subject);
+    findings.extend(modes::check(subject.tree));
+    findings.extend(symlinks::check(subject.tree));
+    findings.extend(content::check(subject)?);
+    findings.sort_by(|a, b| (a.rule, &a.path).cmp(&(b.rule, &b.path)));
+    for finding in &mut findings {
+        finding.allowed = allowances.iter().find(|a| covers(a, finding)).map(|a| a.reason.clone());
+    }
+    Ok(findings)
+}
+
+/// Returns the allowances that let nothing pass: what they were for is gone.
+pub fn unused<'a>(allowances: &'a [Allowance], findings: &[Finding]) -> Vec<&'a Allowance> {
+    allowances.iter().filter(|allowance| !findings.iter().any(|finding| covers(allowance, finding))).collect()
+}
+
+fn check_rule(allowance: &Allowance) -> Result<(), LintError> {
+    let known: Vec<String> = Rule::ALL.iter().map(ToString::to_string).collect();
+    if known.contains(&allowance.rule) {
+        return Ok(());
+    }
+    let meant = closest(&allowance.rule, &known).map(str::to_owned);
+    Err(LintError::UnknownRule { rule: allowance.rule.clone(), meant, known })
+}
+
+fn covers(allowance: &Allowance, finding: &Finding) -> bool {
+    let here = match (&allowance.path, &finding.path) {
+        (None, _) => true,
+        (Some(patterns), Some(path)) => patterns.matches_below(path.as_str()),
+        (Some(_), None) => false,
+    };
+    here && allowance.rule == finding.rule.name()
+}
+
+/// Says why the lint could not look, or that it found errors.
+#[derive(Debug, Error)]
+pub enum LintError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file, as it is named in the package.
+        path: EntryPath,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// An allowance names a rule that does not exist.
+    #[error("[lint] allow names the rule {rule:?}, which does not exist")]
+    UnknownRule {
+        /// The name.
+        rule: String,
+        /// The rule that was probably meant.
+        meant: Option<String>,
+        /// Every rule.
+        known: Vec<String>,
+    },
+    /// It found errors, which were reported one by one.
+    #[error("the lint found {count} {}", if *count == 1 { "error" } else { "errors" })]
+    Found {
+        /// How many.
+        count: usize,
+    },
+}
+
+impl Explain for LintError {
+    fn exit(&self) -> Exit {
+        Exit::Failure
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "tree_unreadable",
+            Self::UnknownRule { .. } => "lint_unknown_rule",
+            Self::Found { .. } => "lint_errors",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } => None,
+            Self::UnknownRule { meant: Some(meant), .. } => Some(format!("did you mean {meant:?}?")),
+            Self::UnknownRule { known, .. } => Some(format!("the rules are {}", known.join(", "))),
+            Self::Found { .. } => Some(
+                "mend them, or allow them in package.toml: [lint] allow = [{ rule = \"…\", path = \"…\", reason = \"…\" }]"
+                    .into(),
+            ),
+        }
+    }
+}

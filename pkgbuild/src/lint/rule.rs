@@ -1,0 +1,95 @@
+//! The rules of the lint, by name.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A rule of the lint. The names are stable: recipes hold them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// A service without its start script.
+    MissingStartScript,
+    /// A service without its stop script.
+    MissingStopScript,
+    /// A file with a set-uid, set-gid or sticky bit.
+    SpecialBits,
+    /// A file or directory that everyone may write to.
+    WorldWritable,
+    /// A link that leads to nothing.
+    DanglingSymlink,
+    /// A file that holds the path of the directory in which it was built.
+    BuildPrefix,
+    /// A program or library that needs a library which is not there.
+    MissingLibrary,
+    /// A secret key.
+    SecretKey,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It stops the build.
+    Error,
+    /// It is said, and the build goes on.
+    Warning,
+}
+
+impl Severity {
+    /// Returns the word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 8] = [
+        Self::MissingStartScript,
+        Self::MissingStopScript,
+        Self::SpecialBits,
+        Self::WorldWritable,
+        Self::DanglingSymlink,
+        Self::BuildPrefix,
+        Self::MissingLibrary,
+        Self::SecretKey,
+    ];
+
+    /// Returns the name that recipes and reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MissingStartScript => "missing-start-script",
+            Self::MissingStopScript => "missing-stop-script",
+            Self::SpecialBits => "setuid",
+            Self::WorldWritable => "world-writable",
+            Self::DanglingSymlink => "dangling-symlink",
+            Self::BuildPrefix => "build-prefix",
+            Self::MissingLibrary => "missing-library",
+            Self::SecretKey => "secret-key",
+        }
+    }
+
+    /// Returns how bad its findings are.
+    pub fn severity(self) -> Severity {
+        match self {
+            // The package holds 0644 or 0755 whatever the source had, and a checkout's modes depend on the umask.
+            Self::WorldWritable | Self::DanglingSymlink => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

@@ -1,0 +1,13 @@
+//! Runs other programs: the recipe's scripts, shut off from the machine, and the tools that fetch sources.
+
+mod environment;
+mod sandbox;
+mod script;
+mod tail;
+mod tool;
+
+pub use environment::{Environment, SearchPath};
+pub use sandbox::{Isolation, Sandbox, SandboxError};
+pub use script::{Script, ScriptFailed, run_script};
+pub use tail::Tail;
+pub use tool::{ToolError, Tools};

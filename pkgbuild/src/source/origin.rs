@@ -1,0 +1,261 @@
+//! One source: got from where it is, freed of what is left out, patched.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use copkg_spec::command::{Exit, Explain};
+use copkg_spec::digest::Digest;
+use copkg_spec::recipe::{Commit, Origin, Patterns, Problem, Source, Unpack};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::copy::{CopyError, copy_file, copy_tree, digest_file};
+use super::fetch::{self, FetchError};
+use super::git;
+use super::listing::{ListError, list};
+use super::{Gathered, Workplace, excludes_of};
+use crate::recipe_file::RecipeFile;
+use crate::run::{ToolError, Tools};
+
+/// What a source was, for the provenance: a SLSA resource descriptor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Material {
+    /// Where it came from; a path is relative to the recipe.
+    pub uri: String,
+    /// What it was.
+    pub digest: MaterialDigest,
+}
+
+/// What a source was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MaterialDigest {
+    /// The digest of a file.
+    Sha256(Digest),
+    /// The digest of a directory tree, as `docs/recipe.md` defines it.
+    CopkgTree(Digest),
+    /// A commit.
+    GitCommit(String),
+}
+
+impl Material {
+    /// Describes a path source that is a directory.
+    pub(super) fn path(source: &Source, digest: Digest) -> Self {
+        let path = match &source.origin {
+            Origin::Path(path) => path.as_str(),
+            Origin::Url { .. } | Origin::Git { .. } => ".",
+        };
+        Self { uri: format!("file:{path}"), digest: MaterialDigest::CopkgTree(digest) }
+    }
+}
+
+/// Adds one source to what has been gathered.
+pub(super) fn add(
+    source: &Source,
+    number: usize,
+    file: &RecipeFile,
+    place: Workplace<'_>,
+    gathered: &mut Gathered,
+) -> Result<(), GatherError> {
+    let dst = match &source.dst {
+        Some(dst) => gathered.root.join(dst.as_str()),
+        None => gathered.root.clone(),
+    };
+    fs::create_dir_all(&dst).map_err(|source| GatherError::MakeDirectory { path: dst.clone(), source })?;
+    let fresh = place.scratch.join(format!("origin-{number}"));
+    let material = match &source.origin {
+        Origin::Path(path) => from_path(source, &file.directory.join(path.as_str()), &dst, place)?,
+        Origin::Url { url, sha256, unpack } => {
+            from_url(url, sha256, *unpack, place, &fresh)?;
+            move_in(&fresh, &source.excludes, &dst)?;
+            Material { uri: url.clone(), digest: MaterialDigest::Sha256(*sha256) }
+        }
+        Origin::Git { repository, commit } => {
+            let date = git::check_out(repository, commit, &file.directory, place.ambient, &fresh)?;
+            gathered.date.get_or_insert(date);
+            move_in(&fresh, &source.excludes, &dst)?;
+            git_material(repository, commit)
+        }
+    };
+    gathered.materials.push(material);
+    source.patches.iter().try_for_each(|patch| {
+        let path = file.directory.join(patch.as_str());
+        apply(&path, &dst, place)?;
+        let digest = MaterialDigest::Sha256(digest_file(&path)?);
+        gathered.materials.push(Material { uri: format!("file:{patch}"), digest });
+        Ok(())
+    })
+}
+
+fn git_material(repository: &str, commit: &Commit) -> Material {
+    let digest = MaterialDigest::GitCommit(commit.as_str().to_owned());
+    Material { uri: format!("git+{repository}@{commit}"), digest }
+}
+
+fn from_path(
+    source: &Source,
+    path: &Path,
+    dst: &Path,
+    place: Workplace<'_>,
+) -> Result<Material, GatherError> {
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => GatherError::Missing { path: path.to_owned() },
+        _ => GatherError::Unreadable { path: path.to_owned(), source: error },
+    })?;
+    if metadata.is_dir() {
+        let found = list(path, &excludes_of(source)?, Some(place.scratch))?;
+        return Ok(Material::path(source, copy_tree(path, &found, dst)?));
+    }
+    let name = path.file_name().ok_or_else(|| GatherError::Missing { path: path.to_owned() })?;
+    let mode = std::os::unix::fs::MetadataExt::mode(&metadata);
+    let digest = copy_file(path, &dst.join(name), mode)?;
+    let uri = Material::path(source, digest).uri;
+    Ok(Material { uri, digest: MaterialDigest::Sha256(digest) })
+}
+
+fn from_url(
+    url: &str,
+    sha256: &Digest,
+    unpack: Unpack,
+    place: Workplace<'_>,
+    fresh: &Path,
+) -> Result<(), GatherError> {
+    let make = |source| GatherError::MakeDirectory { path: fresh.to_owned(), source };
+    fs::create_dir(fresh).map_err(make)?;
+    let file = fetch::fetch(url, sha256, place)?;
+    match unpack {
+        Unpack::Keep => {
+            let path = url.split(['?', '#']).next().unwrap_or(url);
+            let name = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("download");
+            copy_file(&file, &fresh.join(name), 0o644)?;
+        }
+        Unpack::Tar { strip } => {
+            let strip = format!("--strip-components={strip}");
+            let options = ["--no-same-owner", "--no-same-permissions", "-x", "-f"].map(AsRef::as_ref);
+            let arguments = [strip.as_ref()].into_iter().chain(options).chain([file.as_os_str()]);
+            Tools(place.ambient).run("tar", fresh, arguments, &[])?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves what was fetched to its place, without what is left out.
+fn move_in(fresh: &Path, excludes: &Patterns, dst: &Path) -> Result<(), GatherError> {
+    let found = list(fresh, excludes, None)?;
+    copy_tree(fresh, &found, dst)?;
+    fs::remove_dir_all(fresh).map_err(|source| GatherError::MakeDirectory { path: fresh.to_owned(), source })
+}
+
+fn apply(patch: &Path, dst: &Path, place: Workplace<'_>) -> Result<(), GatherError> {
+    if !patch.is_file() {
+        return Err(GatherError::Missing { path: patch.to_owned() });
+    }
+    let options = ["-p1", "--batch", "--forward", "--no-backup-if-mismatch", "-i"].map(AsRef::as_ref);
+    let arguments = options.into_iter().chain([patch.as_os_str()]);
+    Tools(place.ambient)
+        .run("patch", dst, arguments, &[])
+        .map_err(|source| GatherError::Patch { path: patch.to_owned(), source })?;
+    Ok(())
+}
+
+/// Says why the sources cannot be gathered.
+#[derive(Debug, Error)]
+pub enum GatherError {
+    /// A source or a patch is not there.
+    #[error("the source {path} is not there", path = path.display())]
+    Missing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A source cannot be read.
+    #[error("cannot read the source {path}", path = path.display())]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A directory for the work cannot be made or removed.
+    #[error("cannot prepare the directory {path}", path = path.display())]
+    MakeDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The excludes make no pattern.
+    #[error("cannot use the excludes of a source")]
+    Excludes(#[source] Problem),
+    /// A tree cannot be listed.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// A tree cannot be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// A file cannot be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// A commit cannot be checked out.
+    #[error("cannot check out {commit} of {repository}")]
+    Git {
+        /// The repository.
+        repository: String,
+        /// The commit.
+        commit: Commit,
+        /// Why.
+        #[source]
+        source: ToolError,
+    },
+    /// A patch does not apply.
+    #[error("cannot apply the patch {path}", path = path.display())]
+    Patch {
+        /// The patch.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ToolError,
+    },
+    /// A tool failed.
+    #[error("cannot unpack a source")]
+    Tool(#[from] ToolError),
+}
+
+impl Explain for GatherError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Missing { .. } => Exit::NotFound,
+            Self::List(error) => error.exit(),
+            Self::Fetch(error) => error.exit(),
+            _ => Exit::Failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "source_missing",
+            Self::Unreadable { .. } => "source_unreadable",
+            Self::MakeDirectory { .. } => "scratch_unwritable",
+            Self::Excludes(_) => "recipe_value",
+            Self::List(error) => error.code(),
+            Self::Copy(error) => error.code(),
+            Self::Fetch(error) => error.code(),
+            Self::Git { .. } => "git_failed",
+            Self::Patch { .. } => "patch_failed",
+            Self::Tool(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some("paths in a recipe are relative to its own directory".into()),
+            Self::List(error) => error.hint(),
+            Self::Copy(error) => error.hint(),
+            Self::Fetch(error) => error.hint(),
+            Self::Git { source, .. } | Self::Patch { source, .. } | Self::Tool(source) => source.hint(),
+            _ => None,
+        }
+    }
+}

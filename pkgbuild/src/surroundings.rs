@@ -1,0 +1,74 @@
+//! What the process gives to the commands: arguments, environment, working directory, streams.
+//!
+//! `main` reads these once; nothing behind this file looks at the environment.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use copkg_spec::command::Streams;
+
+use crate::terminal::Terminal;
+
+/// Everything that a command takes from the process that it runs in.
+#[allow(missing_debug_implementations, reason = "streams have nothing to show")]
+pub struct Surroundings {
+    /// The command line, the program's name first.
+    pub arguments: Vec<OsString>,
+    /// Where the report goes.
+    pub streams: Streams,
+    /// The terminal, if a person sits at one.
+    pub terminal: Option<Terminal>,
+    /// The rest.
+    pub ambient: Ambient,
+}
+
+/// The environment and the working directory.
+#[derive(Debug, Clone)]
+pub struct Ambient {
+    environment: BTreeMap<OsString, OsString>,
+    directory: PathBuf,
+}
+
+impl Ambient {
+    /// Takes the environment and the working directory as `main` read them.
+    pub fn new(environment: BTreeMap<OsString, OsString>, directory: Option<PathBuf>) -> Self {
+        Self { environment, directory: directory.unwrap_or_else(|| PathBuf::from(".")) }
+    }
+
+    /// Returns a variable that is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.environment.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Returns a path as the user means it: relative to the working directory.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        // `join` keeps an absolute path; a lone "." would show in every message.
+        if path == Path::new(".") { self.directory.clone() } else { self.directory.join(path) }
+    }
+
+    /// Returns the directory for what is thrown away afterwards.
+    pub fn temporary(&self) -> PathBuf {
+        self.variable("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), |path| self.resolve(Path::new(path)))
+    }
+
+    /// Returns the directory for what is kept to save work, when the user has one.
+    pub fn cache(&self) -> Option<PathBuf> {
+        let named = self.variable("XDG_CACHE_HOME").map(PathBuf::from);
+        let base = named.or_else(|| Some(Path::new(self.variable("HOME")?).join(".cache")))?;
+        Some(base.join("copkg"))
+    }
+
+    /// Returns how many threads the machine runs at once.
+    pub fn threads(&self) -> NonZeroUsize {
+        std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// Returns the file of a program that `PATH` leads to.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let path = self.variable("PATH")?;
+        let candidates = std::env::split_paths(path).map(|directory| directory.join(name));
+        candidates.into_iter().find(|file| rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok())
+    }
+}
