@@ -5,7 +5,10 @@
 //!
 //! … → repository → fetch → verify → stage → activate → runtime directory → service
 
+pub mod activate;
+pub mod audit;
 pub mod cli;
+pub mod config;
 pub mod fetch;
 pub mod host;
 pub mod process;

@@ -10,7 +10,10 @@ use clap::Args;
 use copkg_spec::command::{Failure, Report, Streams};
 use jiff::Timestamp;
 
-use crate::host::{Prefix, PrefixError, Wait};
+use crate::config::{Given, Places, Settings};
+use crate::fetch::{Fetcher, Proxies};
+use crate::host::{Notice, Prefix, PrefixError, Wait};
+use crate::repository::Repository;
 
 /// Tells the time.
 pub type Clock = fn() -> Timestamp;
@@ -42,11 +45,11 @@ pub struct Ambient {
 /// The options that say which prefix, and how long to wait for it.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Prefix")]
-pub struct Place {
+pub(super) struct Place {
     /// The root of the installation [env: COPKG_PREFIX; / for root]
     #[arg(long, global = true, value_name = "DIR")]
     pub prefix: Option<Utf8PathBuf>,
-    /// How long to wait for another command, in seconds; 0 fails at once
+    /// How long to wait for another command, in seconds; 0 fails at once [env: COPKG_LOCK_TIMEOUT]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub lock_timeout: Option<u32>,
 }
@@ -58,19 +61,29 @@ pub struct Context<'a> {
     pub report: &'a mut Report,
     /// The process's surroundings.
     pub ambient: Ambient,
-    prefix: Option<Prefix>,
-    wait: Wait,
+    /// The configuration.
+    pub settings: Settings,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(report: &'a mut Report, place: &Place, ambient: Ambient) -> Result<Self, Failure> {
-        let named = place.prefix.clone().or_else(|| ambient.environment.get("COPKG_PREFIX").map(Into::into));
-        let named = named.or_else(|| (ambient.user == 0).then(|| "/".into()));
-        let base = ambient.working_directory.clone().unwrap_or_default();
-        let prefix = named.map(|p: Utf8PathBuf| Prefix::at(Utf8Path::new(&base.join(p)))).transpose()?;
-        let seconds = place.lock_timeout.unwrap_or(300);
-        let wait = if seconds == 0 { Wait::No } else { Wait::AtMost(std::time::Duration::from_secs(seconds.into())) };
-        Ok(Self { report, ambient, prefix, wait })
+    pub(super) fn new(
+        report: &'a mut Report,
+        place: &Place,
+        repository: Option<&str>,
+        ambient: Ambient,
+    ) -> Result<Self, Failure> {
+        let given = Given {
+            prefix: place.prefix.clone(),
+            lock_timeout_seconds: place.lock_timeout,
+            repository: repository.map(ToOwned::to_owned),
+        };
+        let places = Places {
+            environment: &ambient.environment,
+            working_directory: working_directory(&ambient),
+            user: ambient.user,
+        };
+        let settings = Settings::load(&given, &places)?;
+        Ok(Self { report, ambient, settings })
     }
 
     /// Returns the prefix.
@@ -78,16 +91,44 @@ impl<'a> Context<'a> {
     /// # Errors
     /// When nothing says where it is and the user is not root.
     pub fn prefix(&self) -> Result<Prefix, PrefixError> {
-        self.prefix.clone().ok_or(PrefixError::NotSet)
+        self.settings.prefix()
     }
 
     /// Returns how long to wait for a lock.
     pub fn wait(&self) -> Wait {
-        self.wait
+        self.settings.wait()
     }
 
     /// Returns the time.
     pub fn now(&self) -> Timestamp {
         (self.ambient.clock)()
     }
+
+    /// Returns the directory where relative paths start.
+    pub fn working_directory(&self) -> &Utf8Path {
+        working_directory(&self.ambient)
+    }
+
+    /// Returns what opens the files of repositories.
+    pub fn fetcher(&self) -> Fetcher {
+        let proxies = Proxies::from_environment(&self.ambient.environment);
+        Fetcher::new(self.settings.limits(), proxies, std::thread::sleep)
+    }
+
+    /// Returns the repositories in the order of their names.
+    pub fn repositories(&self) -> Vec<Repository> {
+        self.settings.repositories.values().map(|value| value.value.clone()).collect()
+    }
+}
+
+/// Says what a notice says, in words.
+pub(super) fn describe(notice: &Notice) -> String {
+    match notice {
+        Notice::Waiting { holder } => format!("waiting for {holder} …"),
+        Notice::Recovered(recovered) => format!("recovered: {recovered}"),
+    }
+}
+
+fn working_directory(ambient: &Ambient) -> &Utf8Path {
+    ambient.working_directory.as_deref().unwrap_or(Utf8Path::new("/"))
 }

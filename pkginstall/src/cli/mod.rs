@@ -1,11 +1,26 @@
 //! The command line: one file a subcommand, each of which calls the steps and reports what they say.
 
+mod completions;
+mod config;
 mod context;
+mod dirs;
+mod info;
+mod install;
+mod list;
 mod logs;
+mod progress;
+mod recover;
+mod remove;
+mod repo;
+mod resolve;
 mod restart;
 mod start;
 mod status;
 mod stop;
+mod trust;
+mod verify;
+mod version;
+mod wanted;
 
 pub use context::{Ambient, Clock, Context, Surroundings};
 
@@ -26,6 +41,18 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Install packages from repositories, files or directories
+    Install(install::Install),
+    /// Remove installed packages
+    Remove(remove::Remove),
+    /// List installed packages
+    List(list::List),
+    /// Show what is known of an installed package
+    Info(info::Info),
+    /// Show where a coordinate leads: path, URL, runtime directory
+    Resolve(resolve::Resolve),
+    /// Compare installed trees with what was signed
+    Verify(verify::Verify),
     /// Start a service
     Start(start::Start),
     /// Stop services
@@ -36,6 +63,20 @@ enum Command {
     Status(status::Status),
     /// Show what a service wrote
     Logs(logs::Logs),
+    /// Say whose signatures count
+    Trust(trust::Trust),
+    /// Say where packages come from
+    Repo(repo::Repo),
+    /// Put right what a command that was cut short left behind
+    Recover(recover::Recover),
+    /// Show the configuration
+    Config(config::Config),
+    /// Show where everything lies
+    Dirs(dirs::Dirs),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Show the version of this program and of the format that it reads
+    Version(version::Version),
 }
 
 /// Runs the command that the arguments name, and reports how it ended.
@@ -50,16 +91,46 @@ pub fn run(surroundings: Surroundings) -> Exit {
     };
     let Surroundings { streams, ambient, .. } = surroundings;
     let mut report = Report::new(cli.options.clone(), streams);
-    let result = Context::new(&mut report, &cli.place, ambient).and_then(|mut c| dispatch(&cli.command, &mut c));
+    // These two must work whatever the configuration says.
+    let result = match &cli.command {
+        Command::Completions(args) => completions::run(args, &mut report),
+        Command::Version(args) => version::run(args, &mut report),
+        command => Context::new(&mut report, &cli.place, command.repository(), ambient)
+            .and_then(|mut context| dispatch(command, &mut context)),
+    };
     result.unwrap_or_else(|failure| report.fail(&failure))
+}
+
+impl Command {
+    /// Returns the repository that the command line names.
+    fn repository(&self) -> Option<&str> {
+        match self {
+            Self::Install(args) => args.repo.as_deref(),
+            Self::Resolve(args) => args.repo.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
     match command {
+        Command::Install(args) => install::run(args, context),
+        Command::Remove(args) => remove::run(args, context),
+        Command::List(args) => list::run(args, context),
+        Command::Info(args) => info::run(args, context),
+        Command::Resolve(args) => resolve::run(args, context),
+        Command::Verify(args) => verify::run(args, context),
         Command::Start(args) => start::run(args, context),
         Command::Stop(args) => stop::run(args, context),
         Command::Restart(args) => restart::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Logs(args) => logs::run(args, context),
+        Command::Trust(args) => trust::run(args, context),
+        Command::Repo(args) => repo::run(args, context),
+        Command::Recover(args) => recover::run(args, context),
+        Command::Config(args) => config::run(args, context),
+        Command::Dirs(args) => dirs::run(args, context),
+        Command::Completions(args) => completions::run(args, context.report),
+        Command::Version(args) => version::run(args, context.report),
     }
 }

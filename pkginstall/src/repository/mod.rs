@@ -5,9 +5,11 @@
 
 mod auth;
 mod error;
+mod find;
 
 pub use auth::{Auth, Secret};
 pub use error::RepositoryError;
+pub use find::{FindError, find};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::{Group, PackageCoordinate};

@@ -126,6 +126,17 @@ impl Directory {
             .map_err(|source| TreeError::make(&self.path.join(name), source))
     }
 
+    /// Returns where the symbolic link `name` leads.
+    ///
+    /// # Errors
+    /// When it is not there, or is no link.
+    pub fn link_target(&self, name: &str) -> Result<String, TreeError> {
+        let target = rustix::fs::readlinkat(&self.handle, name, Vec::new());
+        target
+            .map(|target| target.to_string_lossy().into_owned())
+            .map_err(|source| TreeError::open(&self.path.join(name), source))
+    }
+
     /// Looks at `name` without following a link; `None` where there is nothing.
     ///
     /// # Errors

@@ -1,0 +1,217 @@
+//! Installing one package: the whole sequence, with its way back.
+
+use std::io::Read;
+use std::time::Duration;
+
+use copkg_spec::archive::VerifiedIndex;
+use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::digest::Digest;
+use rustix::io::Errno;
+
+use super::{Change, InstallError};
+use crate::host::{self, Catalogue, HostError, OpenIntent, Prefix, Wait};
+use crate::receipts::{self, Receipt};
+use crate::stage::{StagedPackage, stage};
+use crate::tree::Directory;
+
+/// The least time to wait for the catalogue once a package is staged: it is held for moments only, and the work is done.
+const COMMIT_WAIT: Duration = Duration::from_secs(60);
+
+/// What a file takes on disk beside its bytes, roughly: its inode and half a block.
+const BYTES_PER_ENTRY: u64 = 3 << 10;
+
+/// A package that is ready to be installed.
+#[derive(Debug)]
+pub struct Installation {
+    /// The package.
+    pub package: VerifiedIndex,
+    /// Where it came from, for the receipt.
+    pub source: String,
+}
+
+/// How an installation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Installed {
+    /// It was installed now.
+    Now(Receipt),
+    /// It was there before, or another command installed it meanwhile.
+    Before(Receipt),
+}
+
+impl Installed {
+    /// Returns the receipt.
+    pub fn receipt(&self) -> &Receipt {
+        match self {
+            Self::Now(receipt) | Self::Before(receipt) => receipt,
+        }
+    }
+}
+
+/// Installs a package whose payload comes out of `payload`.
+///
+/// # Errors
+/// When something else is in its place, the payload is not what was signed, or the disk refuses. The prefix is then as it
+/// was before.
+pub fn install(
+    change: &mut Change<'_>,
+    installation: Installation,
+    payload: &mut impl Read,
+) -> Result<Installed, InstallError> {
+    let Installation { package, source } = installation;
+    let coordinate = package.contents().manifest().coordinate();
+    let (intent, staging) = match open(change, &package, &coordinate)? {
+        Opened::Here(receipt) => return Ok(Installed::Before(receipt)),
+        Opened::Intent(intent, staging) => (intent, staging),
+    };
+    let identity = staging.identity()?;
+    let staged = stage(package, payload, &staging).map_err(InstallError::from);
+    let result = staged.and_then(|staged| commit(change, &intent, &staged, &staging, source));
+    match result {
+        Ok(receipt) => {
+            intent.close()?;
+            Ok(Installed::Now(receipt))
+        }
+        Err(error) => {
+            // Should this fail as well, the intent stays, and the next command recovers.
+            let undone = Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell).and_then(|_locked| {
+                host::undo_install(change.prefix, intent.id(), &coordinate, Some(identity))?;
+                intent.close()
+            });
+            drop(undone);
+            Err(error)
+        }
+    }
+}
+
+/// Finds the package if it is installed already.
+///
+/// # Errors
+/// When another package with this coordinate is installed: one whose digest is not `digest`.
+pub fn find_installed(
+    prefix: &Prefix,
+    coordinate: &PackageCoordinate,
+    digest: Digest,
+) -> Result<Option<Receipt>, InstallError> {
+    match receipts::read(prefix, coordinate)? {
+        Some(receipt) if receipt.digest != digest => Err(InstallError::OtherDigest {
+            package: coordinate.clone(),
+            installed: receipt.digest,
+            new: digest,
+        }),
+        found => Ok(found),
+    }
+}
+
+enum Opened {
+    Here(Receipt),
+    Intent(OpenIntent, Directory),
+}
+
+/// Opens the intent, once nobody else works on this coordinate.
+fn open(
+    change: &mut Change<'_>,
+    package: &VerifiedIndex,
+    coordinate: &PackageCoordinate,
+) -> Result<Opened, InstallError> {
+    loop {
+        let mut catalogue = Catalogue::lock(change.prefix, change.wait, change.tell)?;
+        if let Some(receipt) = find_installed(change.prefix, coordinate, package.contents().digest())? {
+            return Ok(Opened::Here(receipt));
+        }
+        if let Some(pending) = catalogue.pending(coordinate) {
+            drop(catalogue);
+            pending.wait(change.wait, change.tell)?;
+            continue;
+        }
+        check_place(&catalogue, coordinate)?;
+        check_space(&catalogue, package)?;
+        let (intent, staging) = catalogue.open_install(coordinate, change.now)?;
+        return Ok(Opened::Intent(intent, staging));
+    }
+}
+
+/// Checks that nothing is where the package will be, above it or below it.
+fn check_place(catalogue: &Catalogue<'_>, coordinate: &PackageCoordinate) -> Result<(), InstallError> {
+    let prefix = catalogue.prefix();
+    let installed = receipts::list(prefix)?;
+    for other in installed.iter().chain(catalogue.being_installed()) {
+        coordinate.check_beside(other)?;
+    }
+    let path = prefix.install_dir(coordinate);
+    match path.symlink_metadata() {
+        Ok(_) => Err(InstallError::Occupied { package: coordinate.clone(), path }),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Refuses before anything is fetched what cannot fit. The disk has the last word all the same.
+fn check_space(catalogue: &Catalogue<'_>, package: &VerifiedIndex) -> Result<(), InstallError> {
+    let contents = package.contents();
+    let counts = contents.manifest().counts();
+    let entries = counts.files + counts.directories + counts.symlinks;
+    let needed = counts.bytes.saturating_add(entries.saturating_mul(BYTES_PER_ENTRY));
+    let path = catalogue.prefix().software();
+    let free = Directory::open(&path)?.free_bytes()?;
+    if free < needed {
+        let package = contents.manifest().coordinate();
+        return Err(InstallError::NoSpace { package, path, needed, free });
+    }
+    Ok(())
+}
+
+/// Moves the staged tree into its place and writes the receipt, which is what makes the package installed.
+fn commit(
+    change: &mut Change<'_>,
+    intent: &OpenIntent,
+    staged: &StagedPackage,
+    staging: &Directory,
+    source: String,
+) -> Result<Receipt, InstallError> {
+    let contents = staged.contents();
+    let coordinate = contents.manifest().coordinate();
+    let _locked = Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell)?;
+    place(change, intent, staging, &coordinate)?;
+    let receipt = Receipt::new(contents, staged.signers(), source, change.now, intent.id().clone());
+    receipts::write(change.prefix, &receipt, contents.head_bytes())?;
+    Ok(receipt)
+}
+
+fn place(
+    change: &Change<'_>,
+    intent: &OpenIntent,
+    staged: &Directory,
+    coordinate: &PackageCoordinate,
+) -> Result<(), InstallError> {
+    let mut above = vec![Directory::open(&change.prefix.software())?];
+    let path = format!("{}/{}", coordinate.group().as_path(), coordinate.id());
+    for name in path.split('/') {
+        if let Some(next) = above.last().map(|here| here.open_or_make(name)).transpose()? {
+            above.push(next);
+        }
+    }
+    let staging = Directory::open(&change.prefix.staging())?;
+    debug_assert_eq!(staged.path(), staging.path().join(intent.id().as_str()));
+    let Some(parent) = above.last() else { return Ok(()) };
+    if let Err(error) = staging.rename(intent.id().as_str(), parent, coordinate.version().as_str()) {
+        if error.is(Errno::EXIST) || error.is(Errno::NOTEMPTY) {
+            let path = change.prefix.install_dir(coordinate);
+            return Err(InstallError::Occupied { package: coordinate.clone(), path });
+        }
+        return Err(error.into());
+    }
+    above.iter().rev().chain([&staging]).try_for_each(Directory::sync)?;
+    Ok(())
+}
+
+fn commit_wait(wait: Wait) -> Wait {
+    match wait {
+        Wait::AtMost(limit) if limit > COMMIT_WAIT => wait,
+        _ => Wait::AtMost(COMMIT_WAIT),
+    }
+}
+
+impl From<HostError> for InstallError {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}

@@ -1,0 +1,30 @@
+//! Activation: from a staged tree to an installed package, and back.
+//!
+//! The order of the writes is the promise: journal the intent → stage → make durable → rename → receipt → close the
+//! intent. A crash anywhere leaves the package absent or whole once the next command has recovered. The catalogue is
+//! locked while the intent is opened and while it is committed, never while bytes are fetched.
+
+mod error;
+mod install;
+mod remove;
+
+pub use error::{InstallError, RemoveError};
+pub use install::{Installation, Installed, find_installed, install};
+pub use remove::{InUse, Removal, remove};
+
+use jiff::Timestamp;
+
+use crate::host::{Notice, Prefix, Wait};
+
+/// What every change of a prefix needs.
+#[allow(missing_debug_implementations, reason = "a closure has nothing to show")]
+pub struct Change<'c> {
+    /// The prefix to change.
+    pub prefix: &'c Prefix,
+    /// How long to wait for other commands.
+    pub wait: Wait,
+    /// When the change happens.
+    pub now: Timestamp,
+    /// Is told what the user may want to know meanwhile.
+    pub tell: &'c mut dyn FnMut(Notice),
+}

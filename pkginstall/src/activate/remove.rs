@@ -1,0 +1,64 @@
+//! Removing one package: the receipt goes first, so that a half-removed package is never taken for an installed one.
+
+use copkg_spec::command::Failure;
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+
+use super::{Change, RemoveError};
+use crate::host::{self, Catalogue};
+use crate::receipts::{self, Receipt};
+
+/// Whether a package is removed while services run from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InUse {
+    /// It is refused.
+    Refuse,
+    /// It is removed all the same. The services are not touched: they run on, from files that have no name any more.
+    RemoveAnyway,
+}
+
+/// How a removal ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removal {
+    /// It was removed now.
+    Now(Receipt),
+    /// Another command removed it meanwhile.
+    Before,
+}
+
+/// Removes an installed package. `running` finds the services that run from it; it is asked with the catalogue locked.
+///
+/// # Errors
+/// When it is not installed, a service runs from it, or the disk refuses. Once the removal has begun, a failure leaves
+/// the rest of it to the next command.
+pub fn remove(
+    change: &mut Change<'_>,
+    coordinate: &PackageCoordinate,
+    in_use: InUse,
+    running: impl Fn(&PackageCoordinate) -> Result<Vec<ServiceCoordinate>, Failure>,
+) -> Result<Removal, RemoveError> {
+    let mut waited = false;
+    loop {
+        let mut catalogue = Catalogue::lock(change.prefix, change.wait, change.tell)?;
+        if let Some(pending) = catalogue.pending(coordinate) {
+            drop(catalogue);
+            pending.wait(change.wait, change.tell)?;
+            waited = true;
+            continue;
+        }
+        let receipt = match receipts::require(change.prefix, coordinate) {
+            Err(_) if waited => return Ok(Removal::Before),
+            receipt => receipt?,
+        };
+        let services = running(coordinate).map_err(RemoveError::Services)?;
+        if !services.is_empty() && in_use == InUse::Refuse {
+            return Err(RemoveError::InUse { package: coordinate.clone(), services });
+        }
+        let intent = catalogue.open_removal(coordinate, change.now)?;
+        host::take_away(change.prefix, intent.id(), coordinate)?;
+        // It is gone for everybody now; deleting the files may take a while and hinders nobody.
+        drop(catalogue);
+        host::delete_staged(change.prefix, intent.id())?;
+        intent.close()?;
+        return Ok(Removal::Now(receipt));
+    }
+}

@@ -1,0 +1,185 @@
+//! The audit: whether an installed tree still is what its index says.
+//!
+//! Comes any time after activation, for `verify`. The index is the one that was signed (its digest is in the receipt),
+//! the tree is read through directory handles, directories in parallel. Nothing is changed.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use copkg_spec::digest::{Digest, Hashed};
+use copkg_spec::index::{Entry, EntryPath, Index};
+use rayon::prelude::*;
+use rustix::fs::{FileType, Stat};
+use serde::Serialize;
+
+use crate::tree::{Directory, TreeError, if_there};
+
+/// One way in which a tree is not what its index says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Difference {
+    /// Where, below the install path; `.` is the install path itself.
+    pub path: String,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What is different.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "problem", rename_all = "snake_case")]
+pub enum What {
+    /// It is not there.
+    Missing,
+    /// It is there and should not be.
+    Added,
+    /// Its content is another one.
+    Changed,
+    /// Its mode is another one.
+    Mode {
+        /// The mode that it should have.
+        expected: String,
+        /// The mode that it has.
+        found: String,
+    },
+    /// It leads elsewhere.
+    Link {
+        /// Where it should lead.
+        expected: String,
+        /// Where it leads.
+        found: String,
+    },
+    /// It is a file where there should be a directory, or the like.
+    Type {
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = &self.path;
+        match &self.what {
+            What::Missing => write!(f, "missing  {path}"),
+            What::Added => write!(f, "added    {path}"),
+            What::Changed => write!(f, "changed  {path}"),
+            What::Mode { expected, found } => write!(f, "mode     {path} ({found}, expected {expected})"),
+            What::Link { expected, found } => write!(f, "link     {path} (to {found}, expected {expected})"),
+            What::Type { expected, found } => write!(f, "type     {path} (a {found}, expected a {expected})"),
+        }
+    }
+}
+
+/// Compares the tree at `root` with `index`, and returns the differences in the order of their paths.
+///
+/// # Errors
+/// When the tree cannot be read.
+pub fn audit(root: &Directory, index: &Index) -> Result<Vec<Difference>, TreeError> {
+    let mut directories: BTreeMap<&str, Vec<&Entry>> = BTreeMap::from([("", Vec::new())]);
+    for entry in index.entries() {
+        directories.entry(entry.path().parent().unwrap_or("")).or_default().push(entry);
+        if let Entry::Directory { path } = entry {
+            directories.entry(path.as_str()).or_default();
+        }
+    }
+    let checked: Result<Vec<_>, TreeError> =
+        directories.par_iter().map(|(path, entries)| audit_directory(root, path, entries)).collect();
+    let mut differences: Vec<Difference> = checked?.into_iter().flatten().collect();
+    differences.sort();
+    Ok(differences)
+}
+
+/// Compares one directory, and the files in it, with what it should hold.
+fn audit_directory(root: &Directory, path: &str, entries: &[&Entry]) -> Result<Vec<Difference>, TreeError> {
+    // A directory that is missing, or has become something else, is reported by the one that holds it.
+    let opened = root.descend(path);
+    let not_there = |error: &TreeError| {
+        error.is(rustix::io::Errno::NOTDIR) || error.is(rustix::io::Errno::LOOP)
+    };
+    let directory = match opened {
+        Err(error) if not_there(&error) => return Ok(Vec::new()),
+        opened => match if_there(opened)? {
+            None => return Ok(Vec::new()),
+            Some(directory) => directory,
+        },
+    };
+    let mut differences = Vec::new();
+    if path.is_empty() {
+        let stat = directory.look(".")?;
+        differences.extend(stat.and_then(|stat| mode_difference(".", &stat, 0o755)));
+    }
+    for entry in entries {
+        differences.extend(audit_entry(&directory, entry)?);
+    }
+    for name in directory.names()? {
+        // Siblings stand in the order of their names.
+        if entries.binary_search_by(|entry| entry.path().name().cmp(name.as_str())).is_err() {
+            let path = if path.is_empty() { name } else { format!("{path}/{name}") };
+            differences.push(Difference { path, what: What::Added });
+        }
+    }
+    Ok(differences)
+}
+
+fn audit_entry(directory: &Directory, entry: &Entry) -> Result<Vec<Difference>, TreeError> {
+    let path = entry.path();
+    let one = |what| vec![Difference { path: path.as_str().to_owned(), what }];
+    let Some(stat) = directory.look(path.name())? else { return Ok(one(What::Missing)) };
+    let (expected, found) = (type_of_entry(entry), type_of(&stat));
+    if expected != found {
+        return Ok(one(What::Type { expected, found }));
+    }
+    Ok(match entry {
+        Entry::Directory { .. } => mode_difference(path.as_str(), &stat, 0o755).into_iter().collect(),
+        Entry::File { mode, size, sha256, .. } => {
+            let mut differences: Vec<_> = mode_difference(path.as_str(), &stat, mode.bits()).into_iter().collect();
+            if u64::try_from(stat.st_size) != Ok(*size) || digest(directory, path)? != *sha256 {
+                differences.extend(one(What::Changed));
+            }
+            differences
+        }
+        Entry::Symlink { target, .. } => {
+            let found = directory.link_target(path.name())?;
+            let expected = target.as_str().to_owned();
+            if found == expected { Vec::new() } else { one(What::Link { expected, found }) }
+        }
+    })
+}
+
+fn digest(directory: &Directory, path: &EntryPath) -> Result<Digest, TreeError> {
+    let mut file = directory.open_file(path.name())?;
+    let mut hashed = Hashed::new(io::sink());
+    io::copy(&mut file, &mut hashed)
+        .map_err(|source| TreeError::open(&directory.path().join(path.name()), source))?;
+    let (_, _, digest) = hashed.finish();
+    Ok(digest)
+}
+
+fn mode_difference(path: &str, stat: &Stat, expected: u32) -> Option<Difference> {
+    let found = stat.st_mode & 0o7777;
+    let text = |mode: u32| format!("{mode:04o}");
+    (found != expected).then(|| Difference {
+        path: path.to_owned(),
+        what: What::Mode { expected: text(expected), found: text(found) },
+    })
+}
+
+fn type_of_entry(entry: &Entry) -> &'static str {
+    match entry {
+        Entry::Directory { .. } => "directory",
+        Entry::File { .. } => "file",
+        Entry::Symlink { .. } => "link",
+    }
+}
+
+fn type_of(stat: &Stat) -> &'static str {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => "directory",
+        FileType::RegularFile => "file",
+        FileType::Symlink => "link",
+        FileType::Fifo => "fifo",
+        FileType::Socket => "socket",
+        _ => "device",
+    }
+}

@@ -1,0 +1,83 @@
+//! `pkginstall config`.
+
+use clap::{Args, Subcommand};
+use copkg_spec::command::{Exit, Failure};
+use serde_json::{Value as Json, json};
+
+use super::Context;
+use crate::config::{Origin, Settings, Value};
+use crate::repository::{Auth, Repository};
+
+/// The arguments of `config`.
+#[derive(Debug, Args)]
+pub(super) struct Config {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Show the value of every setting
+    Show {
+        /// Say where each value came from
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+pub(super) fn run(args: &Config, context: &mut Context) -> Result<Exit, Failure> {
+    let ConfigCommand::Show { origin } = args.command;
+    let rows = rows(&context.settings);
+    let settings: Vec<Json> = rows
+        .iter()
+        .map(|(name, value, from)| match origin {
+            true => json!({ "name": name, "value": value, "origin": from }),
+            false => json!({ "name": name, "value": value }),
+        })
+        .collect();
+    context.report.data(&json!({ "settings": settings }), || {
+        let line = |(name, value, from): &(String, Json, Origin)| match origin {
+            true => format!("{name} = {value}  # {from}\n"),
+            false => format!("{name} = {value}\n"),
+        };
+        rows.iter().map(line).collect()
+    });
+    Ok(Exit::Ok)
+}
+
+fn rows(settings: &Settings) -> Vec<(String, Json, Origin)> {
+    fn row<T: serde::Serialize>(name: &str, value: &Value<T>) -> (String, Json, Origin) {
+        (name.to_owned(), json!(value.value), value.origin.clone())
+    }
+    let fetch = &settings.fetch;
+    let mut rows: Vec<_> = settings.prefix.iter().map(|prefix| row("prefix", prefix)).collect();
+    rows.extend([
+        row("lock_timeout_seconds", &settings.lock_timeout_seconds),
+        row("fetch.attempts", &fetch.attempts),
+        row("fetch.connect_timeout_seconds", &fetch.connect_timeout_seconds),
+        row("fetch.silence_timeout_seconds", &fetch.silence_timeout_seconds),
+        row("fetch.longest_pause_seconds", &fetch.longest_pause_seconds),
+    ]);
+    for Value { value, origin } in settings.repositories.values() {
+        rows.extend(repository(value).into_iter().map(|(name, json)| (name, json, origin.clone())));
+    }
+    rows
+}
+
+fn repository(repository: &Repository) -> Vec<(String, Json)> {
+    let name = |key: &str| format!("repositories.{}.{key}", repository.name);
+    let mut rows = vec![(name("url"), json!(repository.base.to_string()))];
+    if !repository.groups.is_empty() {
+        rows.push((name("groups"), json!(repository.groups)));
+    }
+    // Where a secret is kept, never the secret.
+    match &repository.auth {
+        Some(Auth::Basic { user, password }) => {
+            rows.push((name("auth.user"), json!(user)));
+            rows.push((name("auth.password"), json!(password.to_string())));
+        }
+        Some(Auth::Bearer { token }) => rows.push((name("auth.token"), json!(token.to_string()))),
+        None => {}
+    }
+    rows
+}

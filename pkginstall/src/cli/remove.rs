@@ -1,0 +1,57 @@
+//! `pkginstall remove`.
+
+use clap::Args;
+use copkg_spec::command::{Exit, Failure};
+use copkg_spec::coordinate::PackageCoordinate;
+use serde_json::{Value, json};
+
+use super::Context;
+use super::context::describe;
+use crate::activate::{Change, InUse, Removal, remove};
+use crate::receipts;
+use crate::service;
+
+/// The arguments of `remove`.
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    /// The packages, as group:id:version
+    #[arg(required = true, value_name = "COORD")]
+    packages: Vec<PackageCoordinate>,
+    /// Remove the files even while a service runs from them; the service is never stopped
+    #[arg(long)]
+    force: bool,
+    /// Only say what would be removed
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure> {
+    let prefix = context.prefix()?;
+    let mut rows: Vec<Value> = Vec::new();
+    // A coordinate that is not installed is found before anything is removed.
+    for package in &args.packages {
+        receipts::require(&prefix, package)?;
+    }
+    for package in &args.packages {
+        let outcome = if args.dry_run { "would_remove" } else { remove_one(args, context, package)? };
+        context.report.note(format!("{package}: {}", outcome.replace('_', " ")));
+        rows.push(json!({ "package": package, "outcome": outcome, "path": prefix.install_dir(package) }));
+    }
+    let changed = rows.iter().any(|row| row["outcome"] == "removed");
+    context.report.data(&json!({ "changed": changed, "packages": rows }), String::new);
+    Ok(Exit::Ok)
+}
+
+fn remove_one(args: &Remove, context: &mut Context, package: &PackageCoordinate) -> Result<&'static str, Failure> {
+    let prefix = context.prefix()?;
+    let in_use = if args.force { InUse::RemoveAnyway } else { InUse::Refuse };
+    let (wait, now) = (context.wait(), context.now());
+    let report = &mut *context.report;
+    let mut tell = |notice| report.note(describe(&notice));
+    let mut change = Change { prefix: &prefix, wait, now, tell: &mut tell };
+    let running = |package: &PackageCoordinate| Ok(service::running_from(&prefix, package)?);
+    match remove(&mut change, package, in_use, running)? {
+        Removal::Now(_) => Ok("removed"),
+        Removal::Before => Ok("already_removed"),
+    }
+}

@@ -1,0 +1,100 @@
+//! `pkginstall trust`.
+
+use clap::{Args, Subcommand};
+use copkg_spec::command::{Exit, Failure};
+use copkg_spec::keys::KeyId;
+use copkg_spec::trust::{GroupPattern, Pin};
+use serde_json::{Value, json};
+
+use super::Context;
+use super::context::describe;
+use crate::host::Catalogue;
+use crate::trust;
+
+/// The arguments of `trust`.
+#[derive(Debug, Args)]
+pub(super) struct Trust {
+    #[command(subcommand)]
+    command: TrustCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TrustCommand {
+    /// Let keys speak for a group
+    Add(Add),
+    /// List whose keys speak for which groups
+    List,
+    /// Take keys of a group away, or all of them
+    Remove(Remove),
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    /// The group, or com.example.* for it and all below it
+    #[arg(value_name = "GROUP")]
+    groups: GroupPattern,
+    /// Public keys: ed25519:<hex>, or files
+    #[arg(required = true, value_name = "KEY|FILE")]
+    keys: Vec<String>,
+    /// How many different keys must sign a package
+    #[arg(long, value_name = "N")]
+    threshold: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct Remove {
+    /// The group as it was added
+    #[arg(value_name = "GROUP")]
+    groups: GroupPattern,
+    /// The ids of the keys; none means all
+    #[arg(value_name = "KEY-ID")]
+    keys: Vec<KeyId>,
+}
+
+pub(super) fn run(args: &Trust, context: &mut Context) -> Result<Exit, Failure> {
+    match &args.command {
+        TrustCommand::Add(args) => add(args, context),
+        TrustCommand::List => list(context),
+        TrustCommand::Remove(args) => remove(args, context),
+    }
+}
+
+fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
+    let prefix = context.prefix()?;
+    let keys: Vec<_> =
+        args.keys.iter().map(|key| trust::read_key(key, context.working_directory())).collect::<Result<_, _>>()?;
+    let wait = context.wait();
+    let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(describe(&notice)))?;
+    let added = trust::add(&catalogue, &args.groups, &keys, args.threshold)?;
+    context.report.data(&json!({ "changed": added.changed, "pin": to_json(&added.pin) }), || text(&added.pin));
+    Ok(Exit::Ok)
+}
+
+fn list(context: &mut Context) -> Result<Exit, Failure> {
+    let keyring = trust::read(&context.prefix()?)?;
+    let pins: Vec<Value> = keyring.pins().map(to_json).collect();
+    context.report.data(&json!({ "pins": pins }), || keyring.pins().map(text).collect());
+    if pins.is_empty() {
+        context.report.note("no key is trusted; `pkginstall trust add GROUP KEY` adds one");
+    }
+    Ok(Exit::Ok)
+}
+
+fn remove(args: &Remove, context: &mut Context) -> Result<Exit, Failure> {
+    let prefix = context.prefix()?;
+    let wait = context.wait();
+    let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(describe(&notice)))?;
+    trust::remove(&catalogue, &args.groups, &args.keys)?;
+    context.report.data(&json!({ "changed": true, "groups": args.groups }), String::new);
+    Ok(Exit::Ok)
+}
+
+fn to_json(pin: &Pin) -> Value {
+    let keys: Vec<Value> = pin.keys.iter().map(|key| json!({ "id": key.id(), "key": key })).collect();
+    json!({ "groups": pin.groups, "threshold": pin.threshold, "keys": keys })
+}
+
+fn text(pin: &Pin) -> String {
+    let keys: String = pin.keys.iter().map(|key| format!("  {}  {key}\n", key.id())).collect();
+    format!("{} ({} of {} must sign)\n{keys}", pin.groups, pin.threshold, pin.keys.len())
+}

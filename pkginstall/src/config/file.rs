@@ -1,0 +1,105 @@
+//! Configuration files: one layer each, from text to typed values that may be missing.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::coordinate::Label;
+use copkg_spec::trust::GroupPattern;
+use serde::Deserialize;
+
+use super::{ConfigError, unknown};
+use crate::repository::{Auth, Base, Repository, Secret};
+
+/// What one file says.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct File {
+    pub(super) prefix: Option<Utf8PathBuf>,
+    pub(super) lock_timeout_seconds: Option<u32>,
+    #[serde(default)]
+    pub(super) fetch: Fetch,
+    #[serde(default)]
+    repositories: BTreeMap<Label, RawRepository>,
+}
+
+/// What one file says about fetching.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Fetch {
+    pub(super) attempts: Option<u32>,
+    pub(super) connect_timeout_seconds: Option<u32>,
+    pub(super) silence_timeout_seconds: Option<u32>,
+    pub(super) longest_pause_seconds: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawRepository {
+    url: String,
+    #[serde(default)]
+    groups: Vec<GroupPattern>,
+    auth: Option<RawAuth>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawAuth {
+    user: Option<String>,
+    password_file: Option<Utf8PathBuf>,
+    password_env: Option<String>,
+    token_file: Option<Utf8PathBuf>,
+    token_env: Option<String>,
+}
+
+/// Reads the file at `path`; `None` where there is none.
+pub(super) fn read(path: &Utf8Path) -> Result<Option<File>, ConfigError> {
+    match std::fs::read_to_string(path) {
+        // A directory above it that may not be entered, or is none, holds no configuration for us.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
+        Ok(text) => parse(path, &text).map(Some),
+    }
+}
+
+pub(super) fn parse(path: &Utf8Path, text: &str) -> Result<File, ConfigError> {
+    unknown::check(path, text)?;
+    toml::from_str(text).map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })
+}
+
+impl File {
+    /// Returns the repositories; relative paths start at the directory of the file.
+    pub(super) fn repositories(&self, path: &Utf8Path) -> Result<Vec<Repository>, ConfigError> {
+        let base = path.parent().unwrap_or(Utf8Path::new("/"));
+        self.repositories.iter().map(|(name, raw)| raw.resolve(name, base, path)).collect()
+    }
+}
+
+impl RawRepository {
+    fn resolve(&self, name: &Label, base: &Utf8Path, path: &Utf8Path) -> Result<Repository, ConfigError> {
+        let from = path.to_string();
+        let failed = |source| ConfigError::Repository { name: name.to_string(), from, source };
+        let place = Base::parse(&self.url, base).map_err(failed)?;
+        let auth = self.auth.as_ref().map(|auth| auth.resolve(base)).transpose();
+        let auth = auth.map_err(|what| ConfigError::Contradiction {
+            path: path.to_owned(),
+            what: format!("the auth of the repository {name} {what}"),
+        })?;
+        Ok(Repository { name: name.to_string(), base: place, groups: self.groups.clone(), auth })
+    }
+}
+
+impl RawAuth {
+    fn resolve(&self, base: &Utf8Path) -> Result<Auth, &'static str> {
+        let secret = |file: &Option<Utf8PathBuf>, variable: &Option<String>| match (file, variable) {
+            (Some(file), None) => Ok(Some(Secret::File(base.join(file)))),
+            (None, Some(variable)) => Ok(Some(Secret::Variable(variable.clone()))),
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => Err("names a file and a variable for one secret"),
+        };
+        let password = secret(&self.password_file, &self.password_env)?;
+        let token = secret(&self.token_file, &self.token_env)?;
+        match (&self.user, password, token) {
+            (Some(user), Some(password), None) => Ok(Auth::Basic { user: user.clone(), password }),
+            (None, None, Some(token)) => Ok(Auth::Bearer { token }),
+            (None, None, None) => Err("names neither a user nor a token"),
+            _ => Err("needs a user with a password, or a token, and not both"),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Layers: which files there are, and which of them decides.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::file::{self, Fetch, File};
+use super::{ConfigError, FetchSettings, Origin, Settings, Value};
+use crate::fetch::Limits;
+use crate::host::Prefix;
+use crate::repository::{Base, Repository};
+
+const SYSTEM: &str = "/etc/copkg/config.toml";
+const PROJECT: &str = "copkg.toml";
+const LOCK_TIMEOUT_SECONDS: u32 = 300;
+const ROOT: u32 = 0;
+
+/// What the command line says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// `--prefix`.
+    pub prefix: Option<Utf8PathBuf>,
+    /// `--lock-timeout`.
+    pub lock_timeout_seconds: Option<u32>,
+    /// `--repo`, in place of all that is configured.
+    pub repository: Option<String>,
+}
+
+/// Where the other layers are.
+#[derive(Debug, Clone)]
+pub struct Places<'a> {
+    /// The environment.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The working directory, where relative paths start and the project is looked for.
+    pub working_directory: &'a Utf8Path,
+    /// The effective user.
+    pub user: u32,
+}
+
+/// The files that there are, strongest first.
+struct Layers(Vec<(Origin, Utf8PathBuf, File)>);
+
+impl Settings {
+    /// Reads every layer and resolves them.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or says something that is not understood.
+    pub fn load(given: &Given, places: &Places<'_>) -> Result<Self, ConfigError> {
+        let mut layers = Layers(Vec::new());
+        layers.add_project(places)?;
+        let below = layers.0.len();
+        layers.add_user(places)?;
+        layers.add(Origin::System(SYSTEM.into()), Utf8Path::new(SYSTEM))?;
+        let prefix = prefix(given, places, &layers);
+        if let Some(prefix) = &prefix {
+            layers.add_prefix(&Prefix::at(&prefix.value)?, below)?;
+        }
+        Ok(Self {
+            prefix,
+            lock_timeout_seconds: lock_timeout(given, places, &layers)?,
+            fetch: fetch(&layers),
+            repositories: repositories(given, places, &layers)?,
+        })
+    }
+}
+
+impl Layers {
+    fn add(&mut self, origin: Origin, path: &Utf8Path) -> Result<(), ConfigError> {
+        // `/etc/copkg/config.toml` is that of the host and that of the prefix `/`: it counts once.
+        if self.0.iter().any(|(_, known, _)| known == path) {
+            return Ok(());
+        }
+        if let Some(file) = file::read(path)? {
+            self.0.push((origin, path.to_owned(), file));
+        }
+        Ok(())
+    }
+
+    fn add_project(&mut self, places: &Places<'_>) -> Result<(), ConfigError> {
+        let candidates = places.working_directory.ancestors().map(|directory| directory.join(PROJECT));
+        for path in candidates {
+            let Ok(metadata) = path.metadata() else { continue };
+            // In a shared directory such as /tmp anybody can leave a file for those who come by.
+            if metadata.uid() != places.user && metadata.uid() != ROOT {
+                return Err(ConfigError::ForeignProject { path, owner: metadata.uid() });
+            }
+            return self.add(Origin::Project(path.clone()), &path);
+        }
+        Ok(())
+    }
+
+    fn add_user(&mut self, places: &Places<'_>) -> Result<(), ConfigError> {
+        let set = |name: &str| places.environment.get(name).filter(|value| value.starts_with('/'));
+        let configured = set("XDG_CONFIG_HOME").map(Utf8PathBuf::from);
+        let home = || set("HOME").map(|home| Utf8Path::new(home).join(".config"));
+        let Some(directory) = configured.or_else(home) else { return Ok(()) };
+        let path = directory.join("copkg/config.toml");
+        self.add(Origin::User(path.clone()), &path)
+    }
+
+    /// Puts the prefix's file after the first `below` layers, where it belongs.
+    fn add_prefix(&mut self, prefix: &Prefix, below: usize) -> Result<(), ConfigError> {
+        let path = prefix.config_file().to_owned();
+        let before = self.0.len();
+        self.add(Origin::Prefix(path.clone()), &path)?;
+        if self.0.len() == before {
+            return Ok(());
+        }
+        self.0[below..].rotate_right(1);
+        if self.0[below].2.prefix.is_some() {
+            let what = "a prefix cannot say where the prefix is".to_owned();
+            return Err(ConfigError::Contradiction { path, what });
+        }
+        Ok(())
+    }
+
+    fn first<T: Copy>(&self, get: impl Fn(&File) -> Option<T>) -> Option<Value<T>> {
+        let mut found = self.0.iter().filter_map(|(origin, _, file)| Some((origin, get(file)?)));
+        found.next().map(|(origin, value)| Value { value, origin: origin.clone() })
+    }
+}
+
+fn prefix(given: &Given, places: &Places<'_>, layers: &Layers) -> Option<Value<Utf8PathBuf>> {
+    let value = |value: Utf8PathBuf, origin| Some(Value { value, origin });
+    let here = places.working_directory;
+    if let Some(path) = &given.prefix {
+        return value(here.join(path), Origin::Flag("--prefix"));
+    }
+    if let Some(path) = places.environment.get("COPKG_PREFIX").filter(|path| !path.is_empty()) {
+        return value(here.join(path), Origin::Environment("COPKG_PREFIX"));
+    }
+    for (origin, path, file) in &layers.0 {
+        if let Some(prefix) = &file.prefix {
+            return value(path.parent().unwrap_or(here).join(prefix), origin.clone());
+        }
+    }
+    if places.user == ROOT { value("/".into(), Origin::Default) } else { None }
+}
+
+fn lock_timeout(given: &Given, places: &Places<'_>, layers: &Layers) -> Result<Value<u32>, ConfigError> {
+    const VARIABLE: &str = "COPKG_LOCK_TIMEOUT";
+    if let Some(value) = given.lock_timeout_seconds {
+        return Ok(Value { value, origin: Origin::Flag("--lock-timeout") });
+    }
+    if let Some(text) = places.environment.get(VARIABLE) {
+        let value = text.parse().map_err(|_| ConfigError::Variable { name: VARIABLE, value: text.clone() })?;
+        return Ok(Value { value, origin: Origin::Environment(VARIABLE) });
+    }
+    let found = layers.first(|file| file.lock_timeout_seconds);
+    Ok(found.unwrap_or(Value { value: LOCK_TIMEOUT_SECONDS, origin: Origin::Default }))
+}
+
+fn fetch(layers: &Layers) -> FetchSettings {
+    let defaults = Limits::default();
+    let seconds = |duration: std::time::Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    let get = |get: fn(&Fetch) -> Option<u32>, default| {
+        let found = layers.first(|file| get(&file.fetch));
+        found.unwrap_or(Value { value: default, origin: Origin::Default })
+    };
+    FetchSettings {
+        attempts: get(|fetch| fetch.attempts, defaults.attempts),
+        connect_timeout_seconds: get(|fetch| fetch.connect_timeout_seconds, seconds(defaults.connect_timeout)),
+        silence_timeout_seconds: get(|fetch| fetch.silence_timeout_seconds, seconds(defaults.silence_timeout)),
+        longest_pause_seconds: get(|fetch| fetch.longest_pause_seconds, seconds(defaults.longest_pause)),
+    }
+}
+
+fn repositories(
+    given: &Given,
+    places: &Places<'_>,
+    layers: &Layers,
+) -> Result<BTreeMap<String, Value<Repository>>, ConfigError> {
+    let mut repositories = BTreeMap::new();
+    for (origin, path, file) in &layers.0 {
+        for repository in file.repositories(path)? {
+            let value = Value { value: repository, origin: origin.clone() };
+            repositories.entry(value.value.name.clone()).or_insert(value);
+        }
+    }
+    match named(given, places) {
+        None => Ok(repositories),
+        Some((url, origin)) => only(&url, origin, places, repositories),
+    }
+}
+
+fn named(given: &Given, places: &Places<'_>) -> Option<(String, Origin)> {
+    let flag = given.repository.clone().map(|url| (url, Origin::Flag("--repo")));
+    let variable = || places.environment.get("COPKG_REPO").filter(|url| !url.is_empty()).cloned();
+    flag.or_else(|| variable().map(|url| (url, Origin::Environment("COPKG_REPO"))))
+}
+
+/// Asks one repository for everything: one that is configured, by its name or URL, or a new one.
+fn only(
+    named: &str,
+    origin: Origin,
+    places: &Places<'_>,
+    configured: BTreeMap<String, Value<Repository>>,
+) -> Result<BTreeMap<String, Value<Repository>>, ConfigError> {
+    let by_name = configured.get(named).map(|value| value.value.clone());
+    let base = Base::parse(named, places.working_directory).map_err(|source| ConfigError::Repository {
+        name: named.split('@').next_back().unwrap_or_default().to_owned(),
+        from: origin.to_string(),
+        source,
+    });
+    let repository = match by_name {
+        Some(repository) => repository,
+        None => {
+            let base = base?;
+            // The credentials that are configured for this place are good for it under this name, too.
+            let known = configured.into_values().find(|value| value.value.base == base);
+            let auth = known.and_then(|value| value.value.auth);
+            Repository { name: origin.to_string(), base, groups: Vec::new(), auth }
+        }
+    };
+    let repository = Repository { groups: Vec::new(), ..repository };
+    Ok(BTreeMap::from([(repository.name.clone(), Value { value: repository, origin })]))
+}
