@@ -62,7 +62,7 @@ impl Scene {
         let directory = directory.map_err(|source| SceneError::Disk { path: "/tmp".into(), source })?;
         let prefix = directory.path().join("host");
         let scene = Self { programs, directory, prefix };
-        scene.pkgbuild(["keygen", "publisher.key"])?.success()?;
+        scene.pkgbuild(["keygen", "publisher"])?.success()?;
         Ok(scene)
     }
 
@@ -186,7 +186,7 @@ impl Scene {
             tree.as_ref(),
             "--key".as_ref(),
             "publisher.key".as_ref(),
-            "--output".as_ref(),
+            "--out".as_ref(),
             output.as_ref(),
         ];
         self.pkgbuild(words)?.success()?;

@@ -56,7 +56,7 @@ fn build_and_install(scene: &Scene, tree: &Path, id: &str) -> Outcome {
     );
     fs::write(tree.join("package.toml"), recipe)?;
     let tree = tree.to_string_lossy();
-    let built = peak(scene, "pkgbuild", &["build", &tree, "--key", "publisher.key", "--output", "packages"])?;
+    let built = peak(scene, "pkgbuild", &["build", &tree, "--key", "publisher.key", "--out", "packages"])?;
     let file = only_file(&scene.path().join("packages"))?;
     scene.trust()?;
     let installed = peak(scene, "pkginstall", &["install", &file.to_string_lossy()])?;

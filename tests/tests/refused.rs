@@ -30,7 +30,7 @@ fn a_package_of_a_group_without_a_key_is_refused() -> Outcome {
 #[test]
 fn a_package_signed_by_another_key_is_refused() -> Outcome {
     let scene = Scene::new()?;
-    scene.pkgbuild(["keygen", "stranger.key"])?.success()?;
+    scene.pkgbuild(["keygen", "stranger"])?.success()?;
     scene.pkginstall(["trust", "add", GROUP, "stranger.pub"])?.success()?;
     let file = scene.build(&scene.small_tree("small", "1.0.0")?)?;
     refused(&scene, &install(&scene, &file)?, TRUST);
@@ -41,7 +41,7 @@ fn a_package_signed_by_another_key_is_refused() -> Outcome {
 fn a_package_without_a_signature_is_refused() -> Outcome {
     let scene = Scene::new()?;
     let tree = scene.small_tree("small", "1.0.0")?;
-    scene.pkgbuild(["build", &tree.to_string_lossy(), "--output", "unsigned"])?.success()?;
+    scene.pkgbuild(["build", &tree.to_string_lossy(), "--out", "unsigned"])?.success()?;
     scene.trust()?;
     refused(&scene, &install(&scene, &only_file(&scene.path().join("unsigned"))?)?, TRUST);
     Ok(())

@@ -47,7 +47,7 @@ fn another_user_builds_the_same_bytes() -> Outcome {
     // The build directory may lie where only its owner looks.
     fs::copy(scene.programs().path("pkgbuild"), theirs.path().join("pkgbuild"))?;
     nobody.arg(theirs.path().join("pkgbuild")).arg("build").arg(&copy);
-    nobody.args(["--key", "publisher.key", "--output"]).arg(&output);
+    nobody.args(["--key", "publisher.key", "--out"]).arg(&output);
     nobody.current_dir(theirs.path()).env("HOME", theirs.path()).env("SOURCE_DATE_EPOCH", DATE);
     scene.run(&mut nobody)?.success()?;
     let theirs = only_file(&output)?;
@@ -60,7 +60,7 @@ fn another_source_date_is_another_package() -> Outcome {
     let scene = Scene::new()?;
     let tree = rich_tree(&scene)?;
     let reference = build(&scene, &tree, "022", "UTC", "2")?;
-    let mut later = scene.command("pkgbuild", ["build", "--key", "publisher.key", "--output", "later"]);
+    let mut later = scene.command("pkgbuild", ["build", "--key", "publisher.key", "--out", "later"]);
     scene.run(later.arg(&tree).env("SOURCE_DATE_EPOCH", "1800000000"))?.success()?;
     assert!(fs::read(reference)? != fs::read(only_file(&scene.path().join("later"))?)?);
     Ok(())
@@ -130,7 +130,7 @@ fn build(
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", r#"umask "$1"; shift; exec "$@""#, "sh", umask]);
     shell.arg(scene.programs().path("pkgbuild")).arg("build").arg(tree);
-    shell.args(["--key", "publisher.key", "--threads", threads, "--output"]).arg(&output);
+    shell.args(["--key", "publisher.key", "--threads", threads, "--out"]).arg(&output);
     scene.at_home(&mut shell);
     shell.env("TZ", zone).env("SOURCE_DATE_EPOCH", DATE);
     scene.run(&mut shell)?.success()?;

@@ -128,14 +128,14 @@ impl<W: Write> Tour<W> {
 
     fn key(&mut self) -> Result<(), QuickstartError> {
         self.place.narrator.step("A key to sign with");
-        self.place.run(&["pkgbuild", "keygen", "publisher.key"])
+        self.place.run(&["pkgbuild", "keygen", "publisher"])
     }
 
     /// Builds and signs; returns the package file.
     fn build(&mut self) -> Result<String, QuickstartError> {
         self.place.narrator.step("Build and sign");
         let tree = self.example.name();
-        self.place.run(&["pkgbuild", "build", tree, "--key", "publisher.key", "--output", "packages"])?;
+        self.place.run(&["pkgbuild", "build", tree, "--key", "publisher.key", "--out", "packages"])?;
         let file = self.place.only_file("packages")?;
         self.place.run(&["pkgbuild", "inspect", &file])?;
         Ok(file)
