@@ -2,15 +2,18 @@
 //!
 //! The modules stand in the order of the flow: what the recipe names is gathered ([`source`]), its scripts run
 //! ([`run`]), what they made is collected ([`collect`]) and looked over ([`lint`]), and [`build`] packs, signs and
-//! tests it. [`package`] reads packages that are there, [`repository`] publishes them, [`keys`] makes and reads keys.
+//! tests it. [`package`] reads packages that are there, [`rebuild`] makes them again, [`repository`] publishes them;
+//! [`init`] writes a first recipe, [`keys`] makes and reads keys.
 
 pub mod build;
 pub mod cli;
 pub mod collect;
+pub mod init;
 pub mod keys;
 pub mod lint;
 pub mod package;
 pub mod provenance;
+pub mod rebuild;
 pub mod recipe_file;
 pub mod repository;
 pub mod run;

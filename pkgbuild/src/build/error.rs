@@ -23,6 +23,14 @@ pub enum BuildError {
     /// The sources cannot be gathered.
     #[error(transparent)]
     Gather(#[from] GatherError),
+    /// The source is not the one that a package was built from.
+    #[error("the source is not the recorded one: {recorded} then, {found} now")]
+    OtherSource {
+        /// What the package records.
+        recorded: String,
+        /// What was found.
+        found: String,
+    },
     /// The sandbox cannot be had.
     #[error(transparent)]
     Sandbox(SandboxError),
@@ -84,7 +92,11 @@ impl BuildError {
             Self::Lint(error) => Some(error),
             Self::Pack(error) => Some(error),
             Self::Package(error) => Some(error),
-            Self::NoScripts | Self::SbomRead { .. } | Self::SbomSyntax { .. } | Self::Write { .. } => None,
+            Self::OtherSource { .. }
+            | Self::NoScripts
+            | Self::SbomRead { .. }
+            | Self::SbomSyntax { .. }
+            | Self::Write { .. } => None,
         }
     }
 }
@@ -96,6 +108,7 @@ impl Explain for BuildError {
 
     fn code(&self) -> &'static str {
         match self {
+            Self::OtherSource { .. } => "other_source",
             Self::NoScripts => "no_scripts",
             Self::SbomRead { .. } => "sbom_unreadable",
             Self::SbomSyntax { .. } => "sbom_invalid",
@@ -109,6 +122,9 @@ impl Explain for BuildError {
             Self::NoScripts => Some(
                 "write [service] exec, or script.d/start and script.d/stop, or kind = \"content\"".into(),
             ),
+            Self::OtherSource { .. } => {
+                Some("check out what it was built from, and name its directory with --source".into())
+            }
             Self::SbomRead { .. } => Some("[package] sbom is a path in the source directory".into()),
             _ => self.inner().and_then(Explain::hint),
         }

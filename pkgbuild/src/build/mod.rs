@@ -19,7 +19,7 @@ use copkg_spec::command::Report;
 use crate::collect::{self, Collection, Parts};
 use crate::lint::{self, Finding, LintError};
 use crate::recipe_file::RecipeFile;
-use crate::source::{self, Gathered, SourceDate, Workplace, date_of_commit};
+use crate::source::{self, Gathered, Material, SourceDate, Workplace, date_of_commit};
 use crate::surroundings::Ambient;
 
 /// A tree that is ready to be packed.
@@ -74,6 +74,9 @@ pub fn prepare<'w>(
     let recipe = &file.recipe;
     report.detail(format!("source: gathering into {}", work.path().display()));
     let gathered = source::gather(file, Workplace { scratch: work.path(), ambient })?;
+    if let Some(recorded) = &plan.materials {
+        check_materials(recorded, &gathered.materials)?;
+    }
     let date = source_date(file, plan, &gathered, ambient, report);
     let space = Workspace::new(file, plan, date.seconds(), work, ambient, report)?;
     let destination = scripts::build(file, &space, report)?;
@@ -86,6 +89,21 @@ pub fn prepare<'w>(
         lint::Subject { tree: &collection.tree, kind: recipe.package.kind, build_prefixes: &prefixes };
     let findings = lint::lint(subject, &recipe.allowances)?;
     Ok((Prepared { gathered, date, collection, findings }, space))
+}
+
+/// Checks that the sources are those of the package that is built again.
+fn check_materials(recorded: &[Material], found: &[Material]) -> Result<(), BuildError> {
+    let differs = recorded.iter().zip(found).find(|(recorded, found)| recorded != found);
+    match differs {
+        Some((recorded, found)) => {
+            Err(BuildError::OtherSource { recorded: recorded.to_string(), found: found.to_string() })
+        }
+        None if recorded.len() != found.len() => Err(BuildError::OtherSource {
+            recorded: format!("{} sources", recorded.len()),
+            found: format!("{} sources", found.len()),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Decides on the date of the source: given, else that of a commit, else 1980-01-01.

@@ -8,7 +8,7 @@ use copkg_spec::platform::Platform;
 use copkg_spec::recipe::Recipe;
 use thiserror::Error;
 
-use crate::source::SourceDate;
+use crate::source::{Material, SourceDate};
 
 /// What a build is asked to do.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Plan {
     pub platform: Platform,
     /// The date of the source, where it is not the commit's.
     pub source_date: Option<SourceDate>,
+    /// What the sources must be, where a package is built again.
+    pub materials: Option<Vec<Material>>,
     /// How many threads compress, and how many jobs scripts may run.
     pub threads: NonZeroUsize,
     /// The zstd level.

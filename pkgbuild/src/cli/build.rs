@@ -75,6 +75,7 @@ pub(super) fn run(args: Build, context: &mut Context) -> Result<Exit, Failure> {
     let plan = Plan {
         platform: choose_platform(&file.recipe, args.platform)?,
         source_date: args.how.date(context)?,
+        materials: None,
         threads: args.how.threads.unwrap_or_else(|| context.ambient.threads()),
         level: args.how.level,
         keys: args.keys.read(context)?,

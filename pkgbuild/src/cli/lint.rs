@@ -35,6 +35,7 @@ fn lint_directory(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Fa
     let plan = Plan {
         platform: choose_platform(&file.recipe, None)?,
         source_date: None,
+        materials: None,
         threads: context.ambient.threads(),
         level: LEVEL,
         keys: Vec::new(),

@@ -4,11 +4,13 @@ mod build;
 mod completions;
 mod context;
 mod diff;
+mod init;
 mod inspect;
 mod keygen;
 mod keys;
 mod lint;
 mod publish;
+mod rebuild;
 mod schema;
 mod sign;
 mod verify;
@@ -21,6 +23,7 @@ pub use context::Context;
 
 use crate::surroundings::Surroundings;
 
+/// Turns a source tree and a recipe into a signed copkg package
 #[derive(Debug, Parser)]
 #[command(name = "pkgbuild", version, about, disable_help_subcommand = true, max_term_width = 100)]
 pub struct Cli {
@@ -32,6 +35,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a recipe for the source tree in a directory
+    Init(init::Init),
     /// Make a key that signs packages
     Keygen(keygen::Keygen),
     /// Build the package of a recipe
@@ -46,6 +51,8 @@ enum Command {
     Diff(diff::Diff),
     /// Add signatures to a package file
     Sign(sign::Sign),
+    /// Build a package again from its recorded source, and compare
+    Rebuild(rebuild::Rebuild),
     /// Put package files into a directory repository
     Publish(publish::Publish),
     /// Print the JSON Schema of package.toml
@@ -56,6 +63,7 @@ enum Command {
     Version,
 }
 
+/// Runs the command that the arguments name, and reports how it ended.
 pub fn run(surroundings: Surroundings) -> Exit {
     let Surroundings { arguments, streams, ambient, terminal } = surroundings;
     let cli = match Cli::try_parse_from(arguments) {
@@ -74,6 +82,7 @@ pub fn run(surroundings: Surroundings) -> Exit {
 
 fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
     match command {
+        Command::Init(args) => init::run(&args, context),
         Command::Keygen(args) => keygen::run(&args, context),
         Command::Build(args) => build::run(args, context),
         Command::Inspect(args) => inspect::run(&args, context),
@@ -81,6 +90,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Lint(args) => lint::run(&args, context),
         Command::Diff(args) => diff::run(&args, context),
         Command::Sign(args) => sign::run(&args, context),
+        Command::Rebuild(args) => rebuild::run(&args, context),
         Command::Publish(args) => publish::run(&args, context),
         Command::Schema => Ok(schema::run(context)),
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command(), context)),

@@ -90,8 +90,8 @@ fn add_copy(tree: &mut Tree, what: &Copy<'_>, kind: CopyKind, parts: Parts<'_>) 
 
 fn file_at(path: &Path) -> Result<FoundKind, CollectError> {
     let read = |source| CollectError::Read { path: path.to_owned(), source };
-    let real = path.canonicalize().map_err(read)?;
-    let metadata = fs::symlink_metadata(&real).map_err(read)?;
+    let resolved = path.canonicalize().map_err(read)?;
+    let metadata = fs::symlink_metadata(&resolved).map_err(read)?;
     if !metadata.is_file() {
         return Err(CollectError::Special { path: path.to_owned() });
     }
@@ -104,7 +104,7 @@ fn is_left_out(below: &str, what: &Copy<'_>, parts: Parts<'_>) -> bool {
         Some(src) => format!("{src}/{below}"),
         None => below.to_owned(),
     };
-    what.excludes.matches_below(below) || parts.excludes.matches_below(&in_source)
+    what.excludes.matches(below) || parts.excludes.matches(&in_source)
 }
 
 fn add_tree(
@@ -117,10 +117,7 @@ fn add_tree(
     if let Some(dst) = dst {
         tree.add(dst.clone(), Node::Directory { found_mode: 0o755 })?;
     }
-    for Found { path, kind } in list(root, &Patterns::default(), None)? {
-        if is_left_out(&path.to_string_lossy()) {
-            continue;
-        }
+    for Found { path, kind } in list(root, |path| is_left_out(&path.to_string_lossy()))? {
         let mut bytes = Vec::new();
         if let Some(dst) = dst {
             bytes.extend_from_slice(dst.as_str().as_bytes());

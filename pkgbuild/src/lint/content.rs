@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use copkg_spec::index::EntryPath;
 use memchr::memmem::Finder;
@@ -20,7 +20,7 @@ const WINDOW: usize = 256 << 10;
 const KEY_BYTES: usize = 4096;
 
 pub(super) fn check(subject: Subject<'_>) -> Result<Vec<Finding>, LintError> {
-    let prefixes: Vec<Prefix> = subject.build_prefixes.iter().map(Prefix::new).collect();
+    let prefixes: Vec<Prefix> = subject.build_prefixes.iter().map(|path| Prefix::new(path)).collect();
     let libraries = Libraries::of(subject.tree);
     let mut findings = Vec::new();
     for (path, node) in subject.tree.iter() {
@@ -56,8 +56,8 @@ struct Prefix {
 }
 
 impl Prefix {
-    fn new(path: &PathBuf) -> Self {
-        Self { path: path.clone(), finder: Finder::new(path.as_os_str().as_bytes()).into_owned() }
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), finder: Finder::new(path.as_os_str().as_bytes()).into_owned() }
     }
 
     fn length(&self) -> usize {

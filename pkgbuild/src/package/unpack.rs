@@ -51,11 +51,11 @@ impl Sink for UnpackTo {
     fn file(&mut self, path: &EntryPath, mode: Mode, _: u64) -> Result<(), SinkError> {
         let path = self.at(path);
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let made = opened.and_then(|file| {
+        let created = opened.and_then(|file| {
             file.set_permissions(Permissions::from_mode(mode.bits()))?;
             Ok(file)
         });
-        match made {
+        match created {
             Ok(file) => {
                 self.open = Some((path, file));
                 Ok(())

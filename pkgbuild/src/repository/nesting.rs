@@ -15,10 +15,11 @@ pub(super) fn check(new: &PackageCoordinate, targets: &Path) -> io::Result<Resul
         let shard = targets.join(shard);
         for name in names(&shard)? {
             let Ok(group) = name.parse::<Group>() else { continue };
-            if may_nest(new, &group) {
-                if let Err(conflict) = check_group(new, &group, &shard.join(&name))? {
-                    return Ok(Err(conflict));
-                }
+            if !may_nest(new, &group) {
+                continue;
+            }
+            if let Err(conflict) = check_group(new, &group, &shard.join(&name))? {
+                return Ok(Err(conflict));
             }
         }
     }

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::limits::PATH_LEVELS;
 use copkg_spec::policy::{Refused, Rule};
-use copkg_spec::recipe::Patterns;
 use thiserror::Error;
 
 /// One thing in a tree.
@@ -44,20 +43,19 @@ pub enum FoundKind {
     },
 }
 
-/// Lists what is below `root`, each directory before what it holds, without what `excludes` and `skip` name.
+/// Lists what is below `root`, each directory before what it holds, without what is left out.
 ///
 /// # Errors
 /// When a directory cannot be read, or holds what no package may: a device, a pipe, a socket.
-pub fn list(root: &Path, excludes: &Patterns, skip: Option<&Path>) -> Result<Vec<Found>, ListError> {
-    let mut listing = Listing { root, excludes, skip, found: Vec::new() };
+pub fn list(root: &Path, is_left_out: impl Fn(&Path) -> bool) -> Result<Vec<Found>, ListError> {
+    let mut listing = Listing { root, is_left_out: &is_left_out, found: Vec::new() };
     listing.directory(Path::new(""), 0)?;
     Ok(listing.found)
 }
 
 struct Listing<'a> {
     root: &'a Path,
-    excludes: &'a Patterns,
-    skip: Option<&'a Path>,
+    is_left_out: &'a dyn Fn(&Path) -> bool,
     found: Vec<Found>,
 }
 
@@ -69,8 +67,8 @@ impl Listing<'_> {
         }
         for name in self.names(path)? {
             let below = path.join(name);
-            if !self.is_left_out(&below) {
-                self.entry(below, level)?;
+            if !(self.is_left_out)(&below) {
+                self.entry(&below, level)?;
             }
         }
         Ok(())
@@ -86,13 +84,8 @@ impl Listing<'_> {
         Ok(names)
     }
 
-    fn is_left_out(&self, path: &Path) -> bool {
-        self.excludes.matches(&path.to_string_lossy())
-            || self.skip.is_some_and(|skip| self.root.join(path) == skip)
-    }
-
-    fn entry(&mut self, path: PathBuf, level: usize) -> Result<(), ListError> {
-        let full = self.root.join(&path);
+    fn entry(&mut self, path: &Path, level: usize) -> Result<(), ListError> {
+        let full = self.root.join(path);
         let read = |source| ListError::Read { path: full.clone(), source };
         let metadata = fs::symlink_metadata(&full).map_err(read)?;
         let kind = if metadata.is_symlink() {
@@ -105,8 +98,8 @@ impl Listing<'_> {
             return Err(Refused::new(path.as_os_str().as_bytes(), special(&metadata)).into());
         };
         let descend = matches!(kind, FoundKind::Directory { .. });
-        self.found.push(Found { path: path.clone(), kind });
-        if descend { self.directory(&path, level + 1) } else { Ok(()) }
+        self.found.push(Found { path: path.to_owned(), kind });
+        if descend { self.directory(path, level + 1) } else { Ok(()) }
     }
 }
 

@@ -81,10 +81,15 @@ fn usable_in_place(file: &RecipeFile) -> Option<PathBuf> {
 fn in_place(file: &RecipeFile, path: PathBuf, place: Workplace<'_>) -> Result<Gathered, GatherError> {
     let source = &file.recipe.sources[0];
     let excludes = excludes_of(source)?;
-    let found = list(&path, &excludes, Some(place.scratch))?;
+    let found = list_source(&path, &excludes, place)?;
     let digest = copy::digest_tree(&path, &found)?;
     let materials = vec![Material::path(source, digest)];
     Ok(Gathered { root: path, excludes, materials, date: None })
+}
+
+/// Lists a directory of the user's, without what is left out and without the scratch directory if it lies inside.
+fn list_source(path: &Path, excludes: &Patterns, place: Workplace<'_>) -> Result<Vec<Found>, ListError> {
+    list(path, |below| excludes.matches(&below.to_string_lossy()) || path.join(below) == place.scratch)
 }
 
 /// Adds what no source has to what the recipe excludes.

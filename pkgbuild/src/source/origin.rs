@@ -1,5 +1,6 @@
 //! One source: got from where it is, freed of what is left out, patched.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use super::copy::{CopyError, copy_file, copy_tree, digest_file};
 use super::fetch::{self, FetchError};
 use super::git;
 use super::listing::{ListError, list};
-use super::{Gathered, Workplace, excludes_of};
+use super::{Gathered, Workplace, excludes_of, list_source};
 use crate::recipe_file::RecipeFile;
 use crate::run::{ToolError, Tools};
 
@@ -37,6 +38,16 @@ pub enum MaterialDigest {
     CopkgTree(Digest),
     /// A commit.
     GitCommit(String),
+}
+
+impl fmt::Display for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.digest {
+            MaterialDigest::Sha256(digest) => write!(f, "{} (sha256 {})", self.uri, digest.short()),
+            MaterialDigest::CopkgTree(digest) => write!(f, "{} (tree {})", self.uri, digest.short()),
+            MaterialDigest::GitCommit(commit) => write!(f, "{} (commit {commit})", self.uri),
+        }
+    }
 }
 
 impl Material {
@@ -104,7 +115,7 @@ fn from_path(
         _ => GatherError::Unreadable { path: path.to_owned(), source: error },
     })?;
     if metadata.is_dir() {
-        let found = list(path, &excludes_of(source)?, Some(place.scratch))?;
+        let found = list_source(path, &excludes_of(source)?, place)?;
         return Ok(Material::path(source, copy_tree(path, &found, dst)?));
     }
     let name = path.file_name().ok_or_else(|| GatherError::Missing { path: path.to_owned() })?;
@@ -142,7 +153,7 @@ fn from_url(
 
 /// Moves what was fetched to its place, without what is left out.
 fn move_in(fresh: &Path, excludes: &Patterns, dst: &Path) -> Result<(), GatherError> {
-    let found = list(fresh, excludes, None)?;
+    let found = list(fresh, |below| excludes.matches(&below.to_string_lossy()))?;
     copy_tree(fresh, &found, dst)?;
     fs::remove_dir_all(fresh).map_err(|source| GatherError::MakeDirectory { path: fresh.to_owned(), source })
 }

@@ -1,0 +1,68 @@
+//! `pkgbuild rebuild FILE`: builds a package again from its recorded source, and compares.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use copkg_spec::command::{Exit, Failure};
+use serde_json::json;
+
+use super::{Context, diff};
+use crate::build::Work;
+use crate::rebuild::{RebuildError, Request, rebuild};
+
+#[derive(Debug, Args)]
+pub(super) struct Rebuild {
+    /// The package file
+    file: PathBuf,
+    /// The directory that the recipe's own paths start from
+    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    source: PathBuf,
+    /// How many threads compress [default: as many as the machine runs at once]
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Keep the scratch directory and say where it is
+    #[arg(long)]
+    keep_work: bool,
+}
+
+pub(super) fn run(args: &Rebuild, context: &mut Context) -> Result<Exit, Failure> {
+    let (file, source) = (context.path(&args.file), context.path(&args.source));
+    let work = Work::new(&context.ambient)?;
+    let request = Request {
+        file: &file,
+        source: &source,
+        threads: args.threads.unwrap_or_else(|| context.ambient.threads()),
+        work: &work,
+        ambient: &context.ambient,
+    };
+    let rebuilt = rebuild(&request, &mut context.report);
+    if args.keep_work {
+        let path = work.keep();
+        context.report.note(format!("the work is kept in {}", path.display()));
+    }
+    let rebuilt = rebuilt?;
+    let identical = rebuilt.comparison.is_empty();
+    let document = json!({
+        "package": rebuilt.coordinate,
+        "identical": identical,
+        "digest": rebuilt.recorded,
+        "rebuilt_digest": rebuilt.rebuilt,
+        "differences": rebuilt.comparison,
+    });
+    context.report.data(&document, || {
+        if identical {
+            let digest = &rebuilt.recorded;
+            return format!(
+                "{} is reproduced: every byte but the signatures\ndigest {digest}",
+                rebuilt.coordinate
+            );
+        }
+        diff::describe(&rebuilt.comparison)
+    });
+    if identical {
+        Ok(Exit::Ok)
+    } else {
+        Err(RebuildError::Differs { coordinate: rebuilt.coordinate }.into())
+    }
+}

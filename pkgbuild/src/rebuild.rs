@@ -1,0 +1,162 @@
+//! Builds a package again from the source that its provenance records, and compares the two.
+//!
+//! The manifest holds the digest of every other member but the signatures, so equal manifests of two whole packages
+//! mean equal bytes.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use copkg_spec::command::{Exit, Explain, Report};
+use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::digest::Digest;
+use copkg_spec::recipe::RecipeError;
+use thiserror::Error;
+
+use crate::build::{self, BuildError, Plan, Tests, Work};
+use crate::package::{Comparison, OpenPackage, PackageError, compare};
+use crate::provenance::Provenance;
+use crate::recipe_file::RecipeFile;
+use crate::surroundings::Ambient;
+
+/// What is built again, and with what.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The package.
+    pub file: &'a Path,
+    /// The directory that the recipe's own paths start from.
+    pub source: &'a Path,
+    /// How many threads compress.
+    pub threads: NonZeroUsize,
+    /// Where it is built.
+    pub work: &'a Work,
+    /// The process's surroundings.
+    pub ambient: &'a Ambient,
+}
+
+/// A package that was built again.
+#[derive(Debug)]
+pub struct Rebuilt {
+    /// The package.
+    pub coordinate: PackageCoordinate,
+    /// The digest of the package that was there.
+    pub recorded: Digest,
+    /// The digest of the one that was built.
+    pub rebuilt: Digest,
+    /// How they differ; empty when no byte does.
+    pub comparison: Comparison,
+}
+
+/// Builds the package of `request` again.
+///
+/// # Errors
+/// When the package is damaged or says nothing of its source, the source is another one, or the build fails.
+pub fn rebuild(request: &Request<'_>, report: &mut Report) -> Result<Rebuilt, RebuildError> {
+    let package = OpenPackage::without_trust(request.file)?;
+    let recorded = package.contents().clone();
+    package.check()?;
+    let provenance = provenance_of(request.file, recorded.provenance())?;
+    if provenance.version != env!("CARGO_PKG_VERSION") {
+        report.note(format!(
+            "it was built by pkgbuild {}, this is {}",
+            provenance.version,
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    let file = RecipeFile::parse(provenance.recipe.clone(), request.source)
+        .map_err(|source| RebuildError::Recipe { file: request.file.to_owned(), source })?;
+    let plan = Plan {
+        platform: provenance.platform,
+        source_date: Some(provenance.date),
+        materials: Some(provenance.materials),
+        threads: request.threads,
+        level: provenance.level,
+        keys: Vec::new(),
+        tests: Tests::Skip,
+    };
+    let built = build::build(&file, &plan, request.work, request.ambient, report)?;
+    let new = OpenPackage::without_trust(built.path())?;
+    Ok(Rebuilt {
+        coordinate: recorded.manifest().coordinate(),
+        recorded: recorded.digest(),
+        rebuilt: new.contents().digest(),
+        comparison: compare(&recorded, new.contents()),
+    })
+}
+
+fn provenance_of(file: &Path, bytes: Option<&[u8]>) -> Result<Provenance, RebuildError> {
+    let bytes = bytes.ok_or_else(|| RebuildError::NoProvenance { file: file.to_owned() })?;
+    Provenance::parse(bytes).map_err(|source| RebuildError::Provenance { file: file.to_owned(), source })
+}
+
+/// Says why a package was not reproduced.
+#[derive(Debug, Error)]
+pub enum RebuildError {
+    /// The package is not whole.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// It does not say what it was built from.
+    #[error("{file} does not say what it was built from", file = file.display())]
+    NoProvenance {
+        /// The package.
+        file: PathBuf,
+    },
+    /// It says so in another way.
+    #[error("{file} was built by another program", file = file.display())]
+    Provenance {
+        /// The package.
+        file: PathBuf,
+        /// What is not as expected.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The recorded recipe is none.
+    #[error("the recipe that {file} records is not valid", file = file.display())]
+    Recipe {
+        /// The package.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: RecipeError,
+    },
+    /// The build failed.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The bytes differ; the differences were reported.
+    #[error("{coordinate} is not reproduced: the bytes differ")]
+    Differs {
+        /// The package.
+        coordinate: PackageCoordinate,
+    },
+}
+
+impl Explain for RebuildError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Package(error) => error.exit(),
+            Self::Build(error) => error.exit(),
+            _ => Exit::Failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Package(error) => error.code(),
+            Self::NoProvenance { .. } => "no_provenance",
+            Self::Provenance { .. } => "foreign_provenance",
+            Self::Recipe { source, .. } => source.code(),
+            Self::Build(error) => error.code(),
+            Self::Differs { .. } => "not_reproduced",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Package(error) => error.hint(),
+            Self::Build(error) => error.hint(),
+            Self::Differs { .. } => Some(
+                "a build that notes its time, its directory or the order of files differs each time".into(),
+            ),
+            _ => None,
+        }
+    }
+}
