@@ -20,3 +20,4 @@ pub mod platform;
 pub mod policy;
 pub mod recipe;
 pub mod trust;
+pub mod tuf;

@@ -76,6 +76,11 @@ impl PublicKey {
         KeyId(Digest::of(&bytes))
     }
 
+    /// Returns the 32 bytes of the point.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
     fn accept(key: VerifyingKey) -> Result<Self, KeyError> {
         if key.is_weak() { Err(KeyError::Malformed("public key")) } else { Ok(Self(key)) }
     }

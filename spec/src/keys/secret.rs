@@ -82,6 +82,12 @@ impl SecretKey {
     pub fn sign(&self, payload: &Payload<'_>) -> Signature {
         Signature::new(self.public().id(), self.0.sign(&payload.pre_authentication_encoding()))
     }
+
+    /// Signs repository metadata, which TUF signs as it is. Its canonical JSON begins with `{` and a
+    /// pre-authentication encoding with `DSSEv1`: neither signature serves for the other.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
+        self.0.sign(bytes).to_bytes()
+    }
 }
 
 impl fmt::Debug for SecretKey {
