@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use serde::Serialize;
 
@@ -58,9 +59,22 @@ impl Failure {
             code: error.code().to_owned(),
             message: error.to_string(),
             causes,
-            hint: error.hint(),
+            hint: error.hint().or_else(|| first_cause_hint(error)),
         }
     }
+}
+
+/// Says what helps against what the operating system refused, for a step that has nothing better to say.
+fn first_cause_hint(error: &dyn Explain) -> Option<String> {
+    let causes = std::iter::successors(error.source(), |cause| (**cause).source());
+    let kind = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).next()?.kind();
+    let hint = match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, then try again",
+        io::ErrorKind::ReadOnlyFilesystem => "mount it writable, or choose another place",
+        io::ErrorKind::PermissionDenied => "run this as a user who may, or choose another place",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 /// Lets `?` turn any step's error into what the command says.
@@ -80,5 +94,37 @@ impl fmt::Display for Failure {
             write!(f, "\n  hint: {hint}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use thiserror::Error;
+
+    use super::*;
+
+    #[derive(Debug, Error)]
+    #[error("cannot write the list")]
+    struct CannotWrite(#[source] io::Error);
+
+    impl Explain for CannotWrite {
+        fn exit(&self) -> Exit {
+            Exit::Failure
+        }
+
+        fn code(&self) -> &'static str {
+            "cannot_write"
+        }
+    }
+
+    #[test]
+    fn a_full_disk_has_a_hint_even_where_the_step_has_none() {
+        let failure = Failure::of(&CannotWrite(io::ErrorKind::StorageFull.into()));
+        assert_eq!(failure.hint.as_deref(), Some("make room there, then try again"));
+    }
+
+    #[test]
+    fn an_error_without_advice_has_no_hint() {
+        assert_eq!(Failure::of(&CannotWrite(io::ErrorKind::InvalidData.into())).hint, None);
     }
 }
