@@ -75,8 +75,8 @@ impl Rule {
     /// Returns how bad its findings are.
     pub fn severity(self) -> Severity {
         match self {
-            // The package holds 0644 or 0755 whatever the source had, and a checkout's modes depend on the umask.
-            Self::WorldWritable | Self::DanglingSymlink => Severity::Warning,
+            // It leads nowhere in the package, and may lead somewhere once a service has run.
+            Self::DanglingSymlink => Severity::Warning,
             _ => Severity::Error,
         }
     }

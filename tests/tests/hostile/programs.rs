@@ -142,7 +142,7 @@ fn a_hostile_tree_is_refused_when_it_is_built() {
         let tree = scene.small_tree("hostile", "1.0").unwrap();
         make(&tree.join("files")).unwrap();
         let output = scene.path().join("out");
-        let words: [&OsStr; 4] = ["build".as_ref(), tree.as_ref(), "--output".as_ref(), output.as_ref()];
+        let words: [&OsStr; 4] = ["build".as_ref(), tree.as_ref(), "--out".as_ref(), output.as_ref()];
         let run = scene.pkgbuild(words).unwrap();
         assert!(matches!(run.code, Some(1 | 6)), "{name}: {:?} {}{}", run.code, run.out, run.err);
         assert!(run.err.contains(refused_for), "{name}: {}{}", run.out, run.err);
