@@ -88,9 +88,9 @@ impl Explain for InstallError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::OtherDigest { package, .. } => {
-                Some(format!("one version has one content; `pkginstall remove {package}` first if you want the other"))
-            }
+            Self::OtherDigest { package, .. } => Some(format!(
+                "one version has one content; `pkginstall remove {package}` first if you want the other"
+            )),
             Self::Nesting(conflict) => Some(format!("remove {} first, or choose other names", conflict.old)),
             Self::Occupied { path, .. } => Some(format!("move {path} away; it is never overwritten")),
             Self::NoSpace { .. } => Some("make room, for example with `pkginstall remove`".into()),

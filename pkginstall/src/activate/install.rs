@@ -73,10 +73,11 @@ pub fn install(
         }
         Err(error) => {
             // Should this fail as well, the intent stays, and the next command recovers.
-            let undone = Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell).and_then(|_locked| {
-                host::undo_install(change.prefix, intent.id(), &coordinate, Some(identity))?;
-                intent.close()
-            });
+            let undone =
+                Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell).and_then(|_locked| {
+                    host::undo_install(change.prefix, intent.id(), &coordinate, Some(identity))?;
+                    intent.close()
+                });
             drop(undone);
             Err(error)
         }

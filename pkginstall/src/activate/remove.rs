@@ -20,7 +20,7 @@ pub enum InUse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removal {
     /// It was removed now.
-    Now(Receipt),
+    Now(Box<Receipt>),
     /// Another command removed it meanwhile.
     Before,
 }
@@ -59,6 +59,6 @@ pub fn remove(
         drop(catalogue);
         host::delete_staged(change.prefix, intent.id())?;
         intent.close()?;
-        return Ok(Removal::Now(receipt));
+        return Ok(Removal::Now(Box::new(receipt)));
     }
 }

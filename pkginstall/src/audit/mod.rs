@@ -94,9 +94,8 @@ pub fn audit(root: &Directory, index: &Index) -> Result<Vec<Difference>, TreeErr
 fn audit_directory(root: &Directory, path: &str, entries: &[&Entry]) -> Result<Vec<Difference>, TreeError> {
     // A directory that is missing, or has become something else, is reported by the one that holds it.
     let opened = root.descend(path);
-    let not_there = |error: &TreeError| {
-        error.is(rustix::io::Errno::NOTDIR) || error.is(rustix::io::Errno::LOOP)
-    };
+    let not_there =
+        |error: &TreeError| error.is(rustix::io::Errno::NOTDIR) || error.is(rustix::io::Errno::LOOP);
     let directory = match opened {
         Err(error) if not_there(&error) => return Ok(Vec::new()),
         opened => match if_there(opened)? {
@@ -133,7 +132,8 @@ fn audit_entry(directory: &Directory, entry: &Entry) -> Result<Vec<Difference>, 
     Ok(match entry {
         Entry::Directory { .. } => mode_difference(path.as_str(), &stat, 0o755).into_iter().collect(),
         Entry::File { mode, size, sha256, .. } => {
-            let mut differences: Vec<_> = mode_difference(path.as_str(), &stat, mode.bits()).into_iter().collect();
+            let mut differences: Vec<_> =
+                mode_difference(path.as_str(), &stat, mode.bits()).into_iter().collect();
             if u64::try_from(stat.st_size) != Ok(*size) || digest(directory, path)? != *sha256 {
                 differences.extend(one(What::Changed));
             }

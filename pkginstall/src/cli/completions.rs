@@ -2,7 +2,7 @@
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
-use copkg_spec::command::{Exit, Failure, Report};
+use copkg_spec::command::{Exit, Report};
 
 use super::Cli;
 
@@ -13,10 +13,10 @@ pub(super) struct Completions {
     shell: Shell,
 }
 
-pub(super) fn run(args: &Completions, report: &mut Report) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Completions, report: &mut Report) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "pkginstall", &mut script);
     // A reader that went away is no error of ours.
     let _ = report.raw(&script);
-    Ok(Exit::Ok)
+    Exit::Ok
 }

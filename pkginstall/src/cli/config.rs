@@ -1,7 +1,7 @@
 //! `pkginstall config`.
 
 use clap::{Args, Subcommand};
-use copkg_spec::command::{Exit, Failure};
+use copkg_spec::command::Exit;
 use serde_json::{Value as Json, json};
 
 use super::Context;
@@ -25,24 +25,26 @@ enum ConfigCommand {
     },
 }
 
-pub(super) fn run(args: &Config, context: &mut Context) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Config, context: &mut Context) -> Exit {
     let ConfigCommand::Show { origin } = args.command;
     let rows = rows(&context.settings);
     let settings: Vec<Json> = rows
         .iter()
-        .map(|(name, value, from)| match origin {
-            true => json!({ "name": name, "value": value, "origin": from }),
-            false => json!({ "name": name, "value": value }),
+        .map(|(name, value, from)| {
+            let mut row = json!({ "name": name, "value": value });
+            if origin {
+                row["origin"] = json!(from);
+            }
+            row
         })
         .collect();
     context.report.data(&json!({ "settings": settings }), || {
-        let line = |(name, value, from): &(String, Json, Origin)| match origin {
-            true => format!("{name} = {value}  # {from}\n"),
-            false => format!("{name} = {value}\n"),
+        let line = |(name, value, from): &(String, Json, Origin)| {
+            if origin { format!("{name} = {value}  # {from}") } else { format!("{name} = {value}") }
         };
-        rows.iter().map(line).collect()
+        rows.iter().map(line).collect::<Vec<_>>().join("\n")
     });
-    Ok(Exit::Ok)
+    Exit::Ok
 }
 
 fn rows(settings: &Settings) -> Vec<(String, Json, Origin)> {

@@ -46,10 +46,10 @@ pub struct Ambient {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Prefix")]
 pub(super) struct Place {
-    /// The root of the installation [env: COPKG_PREFIX; / for root]
+    /// The root of the installation [env: `COPKG_PREFIX`; / for root]
     #[arg(long, global = true, value_name = "DIR")]
     pub prefix: Option<Utf8PathBuf>,
-    /// How long to wait for another command, in seconds; 0 fails at once [env: COPKG_LOCK_TIMEOUT]
+    /// How long to wait for another command, in seconds; 0 fails at once [env: `COPKG_LOCK_TIMEOUT`]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub lock_timeout: Option<u32>,
 }

@@ -37,7 +37,8 @@ fn describe(prefix: &Prefix, receipt: &Receipt, manifest: &Manifest) -> String {
     let signers: Vec<String> = receipt.signers.iter().map(ToString::to_string).collect();
     let start = manifest.service().map(|service| service.start.to_string());
     let parameters = manifest.service().map(|service| {
-        let names: Vec<String> = service.parameters.iter().map(|parameter| format!("--{}", parameter.name)).collect();
+        let names: Vec<String> =
+            service.parameters.iter().map(|parameter| format!("--{}", parameter.name)).collect();
         names.join(" ")
     });
     let rows = [
@@ -59,5 +60,5 @@ fn describe(prefix: &Prefix, receipt: &Receipt, manifest: &Manifest) -> String {
         ("installed", Some(receipt.installed.to_string())),
     ];
     let filled = rows.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    filled.map(|(name, value)| format!("{name:<10} {value}\n")).collect()
+    filled.map(|(name, value)| format!("{name:<10} {value}")).collect::<Vec<_>>().join("\n")
 }

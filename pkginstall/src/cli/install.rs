@@ -19,7 +19,7 @@ use super::progress::Progress;
 use super::wanted::{Argument, Wanted, expand};
 use crate::activate::{Change, Installation, Installed, find_installed, install};
 use crate::fetch::{Fetcher, Location, Span, Stream};
-use crate::host::Prefix;
+use crate::host::{Catalogue, Prefix};
 use crate::receipts::{self, Receipt};
 use crate::repository::{self, Repository};
 use crate::trust;
@@ -31,7 +31,7 @@ pub(super) struct Install {
     /// What to install: group:id:version, package files, or directories of package files
     #[arg(required = true, value_name = "COORD|FILE|DIR")]
     what: Vec<Argument>,
-    /// The repository to ask: its URL, directory, or name in the configuration [env: COPKG_REPO]
+    /// The repository to ask: its URL, directory, or name in the configuration [env: `COPKG_REPO`]
     #[arg(long, value_name = "URL")]
     pub(super) repo: Option<String>,
     /// Only say what would be installed
@@ -65,7 +65,13 @@ pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure
     let fetcher = context.fetcher();
     let repositories = context.repositories();
     let wanted = expand(&args.what, context.working_directory())?;
-    let search = Search { prefix: &prefix, fetcher: &fetcher, keyring: trust::read(&prefix)?, host: Platform::host() };
+    let search = Search {
+        prefix: &prefix,
+        fetcher: &fetcher,
+        keyring: trust::read(&prefix)?,
+        host: Platform::host(),
+        purpose: if args.dry_run { Purpose::DryRun } else { Purpose::Install },
+    };
     let mut found: Vec<Found<'_>> = Vec::new();
     for one in wanted {
         let new = search.find(context, &repositories, one)?;
@@ -83,7 +89,7 @@ pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure
         context.report.note(row.text());
     }
     context.report.data(&json!({ "changed": changed, "packages": rows }), || {
-        rows.iter().map(|row| format!("{}\n", row.path)).collect()
+        rows.iter().map(|row| row.path.as_str()).collect::<Vec<_>>().join("\n")
     });
     Ok(Exit::Ok)
 }
@@ -94,25 +100,49 @@ struct Search<'s> {
     fetcher: &'s Fetcher,
     keyring: Keyring,
     host: Platform,
+    purpose: Purpose,
+}
+
+/// Why packages are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Install,
+    DryRun,
 }
 
 impl<'s> Search<'s> {
-    fn find(&self, context: &Context, repositories: &[Repository], wanted: Wanted) -> Result<Found<'s>, Failure> {
+    /// Waits for other commands that change `package`, so that its receipt can be believed.
+    fn settle(&self, context: &mut Context, package: &PackageCoordinate) -> Result<(), Failure> {
+        if self.purpose == Purpose::DryRun {
+            return Ok(());
+        }
+        let wait = context.wait();
+        let mut tell = |notice| context.report.note(describe(&notice));
+        Ok(Catalogue::settle(self.prefix, package, wait, &mut tell)?)
+    }
+
+    fn find(
+        &self,
+        context: &mut Context,
+        repositories: &[Repository],
+        wanted: Wanted,
+    ) -> Result<Found<'s>, Failure> {
         match wanted {
             Wanted::Coordinate(package) => self.find_coordinate(context, repositories, &package),
             Wanted::File(path) => {
                 let payload = self.fetcher.open(&Location::File(path.clone()), None, Span::WHOLE)?;
-                self.open(payload, path.to_string(), &Expected::RunsOn(self.host.clone()))
+                self.open(context, payload, path.to_string(), &Expected::RunsOn(self.host.clone()))
             }
         }
     }
 
     fn find_coordinate(
         &self,
-        context: &Context,
+        context: &mut Context,
         repositories: &[Repository],
         package: &PackageCoordinate,
     ) -> Result<Found<'s>, Failure> {
+        self.settle(context, package)?;
         // One version has one content, so what is installed need not be asked for again.
         if let Some(receipt) = receipts::read(self.prefix, package)? {
             return Ok(Found::Here(receipt));
@@ -121,12 +151,19 @@ impl<'s> Search<'s> {
         let environment = &context.ambient.environment;
         let (candidate, payload) = repository::find(self.fetcher, package, candidates, environment)?;
         let expected = Expected::Exactly { package: package.clone(), platform: candidate.platform };
-        self.open(payload, candidate.location.to_string(), &expected)
+        self.open(context, payload, candidate.location.to_string(), &expected)
     }
 
-    fn open(&self, mut payload: Stream<'s>, source: String, expected: &Expected) -> Result<Found<'s>, Failure> {
+    fn open(
+        &self,
+        context: &mut Context,
+        mut payload: Stream<'s>,
+        source: String,
+        expected: &Expected,
+    ) -> Result<Found<'s>, Failure> {
         let head = read_head(&mut payload, &source, expected)?;
         let (package, digest) = (head.unverified_manifest().coordinate(), head.digest());
+        self.settle(context, &package)?;
         if let Some(receipt) = find_installed(self.prefix, &package, digest)? {
             return Ok(Found::Here(receipt));
         }

@@ -40,5 +40,5 @@ fn table(receipts: &[Receipt]) -> String {
     let names: Vec<String> = receipts.iter().map(|receipt| receipt.package.to_string()).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let rows = names.iter().zip(receipts);
-    rows.map(|(name, receipt)| format!("{name:<width$}  {}\n", receipt.platform)).collect()
+    rows.map(|(name, receipt)| format!("{name:<width$}  {}", receipt.platform)).collect::<Vec<_>>().join("\n")
 }

@@ -93,8 +93,8 @@ pub fn run(surroundings: Surroundings) -> Exit {
     let mut report = Report::new(cli.options.clone(), streams);
     // These two must work whatever the configuration says.
     let result = match &cli.command {
-        Command::Completions(args) => completions::run(args, &mut report),
-        Command::Version(args) => version::run(args, &mut report),
+        Command::Completions(args) => Ok(completions::run(args, &mut report)),
+        Command::Version(args) => Ok(version::run(args, &mut report)),
         command => Context::new(&mut report, &cli.place, command.repository(), ambient)
             .and_then(|mut context| dispatch(command, &mut context)),
     };
@@ -128,9 +128,9 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Trust(args) => trust::run(args, context),
         Command::Repo(args) => repo::run(args, context),
         Command::Recover(args) => recover::run(args, context),
-        Command::Config(args) => config::run(args, context),
+        Command::Config(args) => Ok(config::run(args, context)),
         Command::Dirs(args) => dirs::run(args, context),
-        Command::Completions(args) => completions::run(args, context.report),
-        Command::Version(args) => version::run(args, context.report),
+        Command::Completions(args) => Ok(completions::run(args, context.report)),
+        Command::Version(args) => Ok(version::run(args, context.report)),
     }
 }

@@ -13,7 +13,8 @@ pub(super) struct Progress(ProgressBar);
 impl Progress {
     /// Starts a bar of `total` bytes.
     pub(super) fn new(report: &Report, total: u64) -> Self {
-        let target = if report.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if report.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
             bar.set_style(style);

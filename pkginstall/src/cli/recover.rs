@@ -21,9 +21,9 @@ pub(super) fn run(_args: &Recover, context: &mut Context) -> Result<Exit, Failur
         waiting @ Notice::Waiting { .. } => report.note(describe(&waiting)),
     })?;
     let document = json!({ "changed": !recovered.is_empty(), "recovered": recovered });
-    context.report.data(&document, || {
-        recovered.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-    });
+    context
+        .report
+        .data(&document, || recovered.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     if recovered.is_empty() {
         context.report.note("nothing to recover");
     }

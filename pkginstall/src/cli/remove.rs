@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::context::describe;
 use crate::activate::{Change, InUse, Removal, remove};
+use crate::host::Catalogue;
 use crate::receipts;
 use crate::service;
 
@@ -28,6 +29,11 @@ pub(super) struct Remove {
 pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let mut rows: Vec<Value> = Vec::new();
+    if !args.dry_run {
+        // What a dead command left is put right first, so that the receipts can be believed.
+        let (report, wait) = (&mut *context.report, context.settings.wait());
+        Catalogue::lock(&prefix, wait, &mut |notice| report.note(describe(&notice)))?;
+    }
     // A coordinate that is not installed is found before anything is removed.
     for package in &args.packages {
         receipts::require(&prefix, package)?;
@@ -42,14 +48,18 @@ pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure>
     Ok(Exit::Ok)
 }
 
-fn remove_one(args: &Remove, context: &mut Context, package: &PackageCoordinate) -> Result<&'static str, Failure> {
+fn remove_one(
+    args: &Remove,
+    context: &mut Context,
+    package: &PackageCoordinate,
+) -> Result<&'static str, Failure> {
     let prefix = context.prefix()?;
     let in_use = if args.force { InUse::RemoveAnyway } else { InUse::Refuse };
     let (wait, now) = (context.wait(), context.now());
     let report = &mut *context.report;
     let mut tell = |notice| report.note(describe(&notice));
     let mut change = Change { prefix: &prefix, wait, now, tell: &mut tell };
-    let running = |package: &PackageCoordinate| Ok(service::running_from(&prefix, package)?);
+    let running = |package: &PackageCoordinate| service::running_from(&prefix, package);
     match remove(&mut change, package, in_use, running)? {
         Removal::Now(_) => Ok("removed"),
         Removal::Before => Ok("already_removed"),

@@ -62,7 +62,7 @@ struct Add {
 pub(super) fn run(args: &Repo, context: &mut Context) -> Result<Exit, Failure> {
     match &args.command {
         RepoCommand::Add(args) => add(args, context),
-        RepoCommand::List => list(context),
+        RepoCommand::List => Ok(list(context)),
         RepoCommand::Remove { name } => remove(name, context),
     }
 }
@@ -76,16 +76,16 @@ fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
     };
     let prefix = context.prefix()?;
     let edited = add_repository(&lock(context, &prefix)?, &repository)?;
-    report(context, edited, &args.name)
+    Ok(report(context, edited, &args.name))
 }
 
 fn remove(name: &Label, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let edited = remove_repository(&lock(context, &prefix)?, name)?;
-    report(context, edited, name)
+    Ok(report(context, edited, name))
 }
 
-fn list(context: &mut Context) -> Result<Exit, Failure> {
+fn list(context: &mut Context) -> Exit {
     let values: Vec<_> = context.settings.repositories.values().cloned().collect();
     let rows: Vec<Value> = values
         .iter()
@@ -103,12 +103,13 @@ fn list(context: &mut Context) -> Result<Exit, Failure> {
     context.report.data(&json!({ "repositories": rows }), || {
         let line = |entry: &crate::config::Value<crate::repository::Repository>| {
             let groups: Vec<String> = entry.value.groups.iter().map(ToString::to_string).collect();
-            let groups = if groups.is_empty() { String::new() } else { format!("  for {}", groups.join(", ")) };
+            let groups =
+                if groups.is_empty() { String::new() } else { format!("  for {}", groups.join(", ")) };
             format!("{}  {}{groups}  ({})\n", entry.value.name, entry.value.base, entry.origin)
         };
         values.iter().map(line).collect()
     });
-    Ok(Exit::Ok)
+    Exit::Ok
 }
 
 fn auth(args: &Add, context: &Context) -> Option<Auth> {
@@ -129,7 +130,7 @@ fn lock<'p>(context: &mut Context, prefix: &'p crate::host::Prefix) -> Result<Ca
     Ok(Catalogue::lock(prefix, wait, &mut |notice| context.report.note(describe(&notice)))?)
 }
 
-fn report(context: &mut Context, edited: Edited, name: &Label) -> Result<Exit, Failure> {
+fn report(context: &mut Context, edited: Edited, name: &Label) -> Exit {
     context.report.data(&json!({ "changed": edited == Edited::Changed, "name": name }), String::new);
-    Ok(Exit::Ok)
+    Exit::Ok
 }

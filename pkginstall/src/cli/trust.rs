@@ -61,19 +61,24 @@ pub(super) fn run(args: &Trust, context: &mut Context) -> Result<Exit, Failure> 
 
 fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let keys: Vec<_> =
-        args.keys.iter().map(|key| trust::read_key(key, context.working_directory())).collect::<Result<_, _>>()?;
+    let keys: Vec<_> = args
+        .keys
+        .iter()
+        .map(|key| trust::read_key(key, context.working_directory()))
+        .collect::<Result<_, _>>()?;
     let wait = context.wait();
     let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(describe(&notice)))?;
     let added = trust::add(&catalogue, &args.groups, &keys, args.threshold)?;
-    context.report.data(&json!({ "changed": added.changed, "pin": to_json(&added.pin) }), || text(&added.pin));
+    context
+        .report
+        .data(&json!({ "changed": added.changed, "pin": to_json(&added.pin) }), || text(&added.pin));
     Ok(Exit::Ok)
 }
 
 fn list(context: &mut Context) -> Result<Exit, Failure> {
     let keyring = trust::read(&context.prefix()?)?;
     let pins: Vec<Value> = keyring.pins().map(to_json).collect();
-    context.report.data(&json!({ "pins": pins }), || keyring.pins().map(text).collect());
+    context.report.data(&json!({ "pins": pins }), || keyring.pins().map(text).collect::<Vec<_>>().join("\n"));
     if pins.is_empty() {
         context.report.note("no key is trusted; `pkginstall trust add GROUP KEY` adds one");
     }
@@ -95,6 +100,7 @@ fn to_json(pin: &Pin) -> Value {
 }
 
 fn text(pin: &Pin) -> String {
-    let keys: String = pin.keys.iter().map(|key| format!("  {}  {key}\n", key.id())).collect();
-    format!("{} ({} of {} must sign)\n{keys}", pin.groups, pin.threshold, pin.keys.len())
+    let mut lines = vec![format!("{} ({} of {} must sign)", pin.groups, pin.threshold, pin.keys.len())];
+    lines.extend(pin.keys.iter().map(|key| format!("  {}  {key}", key.id())));
+    lines.join("\n")
 }

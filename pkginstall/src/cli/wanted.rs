@@ -23,7 +23,9 @@ impl FromStr for Argument {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let is_path = text.contains('/') || text.ends_with(".copkg") || matches!(text, "." | "..");
+        let is_path = text.contains('/')
+            || Utf8Path::new(text).extension() == Some("copkg")
+            || matches!(text, "." | "..");
         Ok(match text.parse() {
             Ok(coordinate) if !is_path => Self::Coordinate(coordinate),
             Err(error) if !is_path => Self::Neither(error),
@@ -99,7 +101,8 @@ pub(super) fn expand(arguments: &[Argument], from: &Utf8Path) -> Result<Vec<Want
     for argument in arguments {
         match argument {
             Argument::Coordinate(coordinate) => wanted.push(Wanted::Coordinate(coordinate.clone())),
-            Argument::Path(path) => wanted.extend(expand_path(from.join(path))?),
+            // Without the dots of `./file`, which would stay in the receipt.
+            Argument::Path(path) => wanted.extend(expand_path(from.join(path).components().collect())?),
             Argument::Neither(error) => return Err(WantedError::Coordinate(error.clone())),
         }
     }

@@ -58,7 +58,9 @@ pub fn remove_repository(catalogue: &Catalogue<'_>, name: &Label) -> Result<Edit
     edit(catalogue, |document, path| {
         let repositories = document.get_mut("repositories").and_then(Item::as_table_like_mut);
         let removed = repositories.and_then(|repositories| repositories.remove(name.as_str()));
-        removed.map(|_| ()).ok_or_else(|| ConfigError::NoRepository { path: path.to_owned(), name: name.to_string() })
+        removed
+            .map(|_| ())
+            .ok_or_else(|| ConfigError::NoRepository { path: path.to_owned(), name: name.to_string() })
     })
 }
 
@@ -68,9 +70,8 @@ fn edit(
 ) -> Result<Edited, ConfigError> {
     let path = catalogue.prefix().config_file().to_owned();
     let old = read(&path)?;
-    let mut document: DocumentMut = old.parse().map_err(|source: toml_edit::TomlError| ConfigError::Contradiction {
-        path: path.clone(),
-        what: source.to_string(),
+    let mut document: DocumentMut = old.parse().map_err(|source: toml_edit::TomlError| {
+        ConfigError::Contradiction { path: path.clone(), what: source.to_string() }
     })?;
     change(&mut document, &path)?;
     let new = document.to_string();

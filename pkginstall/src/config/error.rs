@@ -133,8 +133,12 @@ impl Explain for ConfigError {
             Self::UnknownKey { meant: Some(meant), .. } => Some(format!("did you mean {meant:?}?")),
             Self::UnknownKey { known, .. } => Some(format!("there are: {}", known.join(", "))),
             Self::Repository { source, .. } => source.hint(),
-            Self::ForeignProject { .. } => Some("run the command in another directory, or take the file over".into()),
-            Self::NoRepository { .. } => Some("`pkginstall repo list` shows them, and where they are configured".into()),
+            Self::ForeignProject { .. } => {
+                Some("run the command in another directory, or take the file over".into())
+            }
+            Self::NoRepository { .. } => {
+                Some("`pkginstall repo list` shows them, and where they are configured".into())
+            }
             Self::Prefix(error) => error.hint(),
             _ => None,
         }

@@ -52,7 +52,9 @@ struct RawAuth {
 pub(super) fn read(path: &Utf8Path) -> Result<Option<File>, ConfigError> {
     match std::fs::read_to_string(path) {
         // A directory above it that may not be entered, or is none, holds no configuration for us.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
         Ok(text) => parse(path, &text).map(Some),
     }
@@ -60,7 +62,8 @@ pub(super) fn read(path: &Utf8Path) -> Result<Option<File>, ConfigError> {
 
 pub(super) fn parse(path: &Utf8Path, text: &str) -> Result<File, ConfigError> {
     unknown::check(path, text)?;
-    toml::from_str(text).map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })
+    toml::from_str(text)
+        .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })
 }
 
 impl File {

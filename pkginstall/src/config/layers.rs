@@ -144,7 +144,8 @@ fn lock_timeout(given: &Given, places: &Places<'_>, layers: &Layers) -> Result<V
         return Ok(Value { value, origin: Origin::Flag("--lock-timeout") });
     }
     if let Some(text) = places.environment.get(VARIABLE) {
-        let value = text.parse().map_err(|_| ConfigError::Variable { name: VARIABLE, value: text.clone() })?;
+        let value =
+            text.parse().map_err(|_| ConfigError::Variable { name: VARIABLE, value: text.clone() })?;
         return Ok(Value { value, origin: Origin::Environment(VARIABLE) });
     }
     let found = layers.first(|file| file.lock_timeout_seconds);
@@ -160,8 +161,14 @@ fn fetch(layers: &Layers) -> FetchSettings {
     };
     FetchSettings {
         attempts: get(|fetch| fetch.attempts, defaults.attempts),
-        connect_timeout_seconds: get(|fetch| fetch.connect_timeout_seconds, seconds(defaults.connect_timeout)),
-        silence_timeout_seconds: get(|fetch| fetch.silence_timeout_seconds, seconds(defaults.silence_timeout)),
+        connect_timeout_seconds: get(
+            |fetch| fetch.connect_timeout_seconds,
+            seconds(defaults.connect_timeout),
+        ),
+        silence_timeout_seconds: get(
+            |fetch| fetch.silence_timeout_seconds,
+            seconds(defaults.silence_timeout),
+        ),
         longest_pause_seconds: get(|fetch| fetch.longest_pause_seconds, seconds(defaults.longest_pause)),
     }
 }
@@ -203,15 +210,14 @@ fn only(
         from: origin.to_string(),
         source,
     });
-    let repository = match by_name {
-        Some(repository) => repository,
-        None => {
-            let base = base?;
-            // The credentials that are configured for this place are good for it under this name, too.
-            let known = configured.into_values().find(|value| value.value.base == base);
-            let auth = known.and_then(|value| value.value.auth);
-            Repository { name: origin.to_string(), base, groups: Vec::new(), auth }
-        }
+    let repository = if let Some(repository) = by_name {
+        repository
+    } else {
+        let base = base?;
+        // The credentials that are configured for this place are good for it under this name, too.
+        let known = configured.into_values().find(|value| value.value.base == base);
+        let auth = known.and_then(|value| value.value.auth);
+        Repository { name: origin.to_string(), base, groups: Vec::new(), auth }
     };
     let repository = Repository { groups: Vec::new(), ..repository };
     Ok(BTreeMap::from([(repository.name.clone(), Value { value: repository, origin })]))

@@ -13,9 +13,6 @@ const FETCH: &[&str] =
 const REPOSITORY: &[&str] = &["auth", "groups", "url"];
 const AUTH: &[&str] = &["password_env", "password_file", "token_env", "token_file", "user"];
 
-/// How alike two words must be, from 0 to 1, for one to be a misspelling of the other.
-const ALIKE: f64 = 0.75;
-
 /// Finds the first key of `text` that is no setting.
 pub(super) fn check(path: &Utf8Path, text: &str) -> Result<(), ConfigError> {
     let parsed = DeTable::parse(text)
@@ -64,10 +61,11 @@ fn check_table(
     })
 }
 
+/// A misspelling of a third of the letters at most.
 fn meant(key: &str, known: &[&'static str]) -> Option<String> {
-    let likeness = |word: &&&str| strsim::jaro_winkler(key, word);
-    let best = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(&best) >= ALIKE).then(|| (*best).to_owned())
+    let distance = |word: &&&str| strsim::osa_distance(key, word);
+    let nearest = known.iter().min_by_key(distance)?;
+    (distance(&nearest) <= (key.len() / 3).max(1)).then(|| (*nearest).to_owned())
 }
 
 #[cfg(test)]
@@ -81,9 +79,18 @@ mod tests {
 
     #[test]
     fn a_misspelt_setting_is_refused_with_the_one_that_was_meant() {
-        insta::assert_snapshot!(says("# ours\nprefx = \"/srv\"\n"), @"");
-        insta::assert_snapshot!(says("[repositories.main]\nulr = \"https://example.com\"\n"), @"");
-        insta::assert_snapshot!(says("[fetch]\ncolour = 1\n"), @"");
+        insta::assert_snapshot!(says("# ours\nprefx = \"/srv\"\n"), @r#"
+        error: /etc/copkg/config.toml:2: prefx is not a setting
+          hint: did you mean "prefix"?
+        "#);
+        insta::assert_snapshot!(says("[repositories.main]\nulr = \"https://example.com\"\n"), @r#"
+        error: /etc/copkg/config.toml:2: repositories.main.ulr is not a setting
+          hint: did you mean "url"?
+        "#);
+        insta::assert_snapshot!(says("[fetch]\ncolour = 1\n"), @r"
+        error: /etc/copkg/config.toml:2: fetch.colour is not a setting
+          hint: there are: attempts, connect_timeout_seconds, longest_pause_seconds, silence_timeout_seconds
+        ");
     }
 
     #[test]

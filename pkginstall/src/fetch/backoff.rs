@@ -33,7 +33,8 @@ impl Limits {
     /// Returns the pause after the `failures`-th failure in a row. `chance`, from 0 to 255, spreads the clients of a server
     /// that came back, so that they do not all return in the same moment.
     pub(super) fn pause(&self, failures: u32, chance: u8) -> Duration {
-        let doubled = self.first_pause.saturating_mul(1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
+        let doubled =
+            self.first_pause.saturating_mul(1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
         let longest = doubled.min(self.longest_pause);
         // From a half of it to the whole.
         longest / 2 + longest.mul_f64(f64::from(chance) / 510.0)

@@ -181,7 +181,10 @@ impl Explain for FetchError {
             Self::Unauthorized { .. } => {
                 "set `auth` of the repository in config.toml: a user and `password_file`, or `token_file`"
             }
-            Self::GaveUp { .. } | Self::Later { .. } => {
+            Self::Later { .. } => {
+                "try again later; `fetch.longest_pause_seconds` in config.toml says how long a pause may be"
+            }
+            Self::GaveUp { .. } => {
                 "try again later; `fetch.attempts` in config.toml says how often it is tried"
             }
             Self::Changed { .. } => "try again; if it repeats, the repository is not what it should be",

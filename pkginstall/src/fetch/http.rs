@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use reqwest::blocking::{RequestBuilder, Response};
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
+    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
+    RETRY_AFTER,
 };
 use reqwest::{StatusCode, Url};
 
@@ -30,7 +31,7 @@ pub struct HttpStream<'f> {
     /// The byte after the last one wanted.
     end: Option<u64>,
     file_length: Option<u64>,
-    /// What tells this version of the file from another: its ETag, or its date.
+    /// What tells this version of the file from another: its `ETag`, or its date.
     validator: Option<HeaderValue>,
     response: Option<Response>,
     failures: u32,
@@ -129,7 +130,8 @@ impl<'f> HttpStream<'f> {
 
     fn begin_part(&mut self, response: Response) -> Result<Response, Failed> {
         self.check_same(&response)?;
-        let range = response.headers().get(CONTENT_RANGE).and_then(|value| parse_content_range(value.to_str().ok()?));
+        let range =
+            response.headers().get(CONTENT_RANGE).and_then(|value| parse_content_range(value.to_str().ok()?));
         let Some((start, length)) = range.filter(|(start, _)| *start == self.position) else {
             let status = "a part of the file that was not asked for".to_owned();
             return Err(Failed::ForGood(FetchError::Refused { place: self.url.to_string(), status }));
@@ -160,7 +162,8 @@ impl<'f> HttpStream<'f> {
             401 | 403 | 407 => Failed::ForGood(FetchError::Unauthorized { place, status: text }),
             416 if self.position > 0 => Failed::ForGood(FetchError::Changed { place }),
             408 | 425 | 429 | 500 | 502 | 503 | 504 => {
-                let asked = response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
+                let asked =
+                    response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
                 Failed::Now(Attempt::Status(text), asked)
             }
             _ => Failed::ForGood(FetchError::Refused { place, status: text }),
@@ -201,7 +204,9 @@ impl<'f> HttpStream<'f> {
 
 impl Read for HttpStream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = self.left().map_or(buffer.len(), |left| usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len()));
+        let wanted = self
+            .left()
+            .map_or(buffer.len(), |left| usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len()));
         if wanted == 0 {
             return Ok(0);
         }
@@ -236,7 +241,7 @@ fn attempt_of(error: &io::Error) -> Attempt {
     }
 }
 
-/// A strong ETag, else the date. A weak ETag says nothing about bytes (RFC 9110, 8.8.1).
+/// A strong `ETag`, else the date. A weak one says nothing about bytes (RFC 9110, 8.8.1).
 fn validator(response: &Response) -> Option<HeaderValue> {
     let get = |name: HeaderName| response.headers().get(name).cloned();
     get(ETAG).filter(|etag| !etag.as_bytes().starts_with(b"W/")).or_else(|| get(LAST_MODIFIED))

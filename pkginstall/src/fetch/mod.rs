@@ -11,6 +11,8 @@ mod error;
 mod http;
 mod proxy;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use backoff::Limits;
 pub use client::{Credentials, Fetcher};

@@ -54,6 +54,28 @@ impl<'p> Catalogue<'p> {
         Ok(Self { prefix, alive, _lock: lock })
     }
 
+    /// Waits until nobody is changing `package`, and recovers what dead commands left, so that its receipt can be believed.
+    ///
+    /// Where the journal is empty this takes no lock and makes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::lock`] and [`Pending::wait`].
+    pub fn settle(
+        prefix: &'p Prefix,
+        package: &PackageCoordinate,
+        wait: Wait,
+        tell: &mut dyn FnMut(Notice),
+    ) -> Result<(), HostError> {
+        while !journal::is_empty(prefix) {
+            let pending = Self::lock(prefix, wait, tell)?.pending(package);
+            match pending {
+                None => break,
+                Some(pending) => pending.wait(wait, tell)?,
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the prefix that is locked.
     pub fn prefix(&self) -> &'p Prefix {
         self.prefix
@@ -83,7 +105,8 @@ impl<'p> Catalogue<'p> {
         let id = OperationId::random()?;
         let staging = Directory::open(&self.prefix.staging())?;
         let directory = staging.make(id.as_str(), 0o755)?;
-        let intent = Intent { staged: Some(directory.identity()?), ..intent(Operation::Install, package, now) };
+        let intent =
+            Intent { staged: Some(directory.identity()?), ..intent(Operation::Install, package, now) };
         match OpenIntent::open(self.prefix, id.clone(), &intent) {
             Ok(open) => Ok((open, directory)),
             Err(error) => {
@@ -113,10 +136,12 @@ impl Pending {
     /// When it takes longer than `wait`.
     pub fn wait(self, wait: Wait, tell: &mut dyn FnMut(Notice)) -> Result<(), HostError> {
         let Entry { intent, path, file, .. } = self.0;
-        let holder = intent.map_or_else(|| "another process".to_owned(), |i| format!("process {}", i.process));
+        let holder =
+            intent.map_or_else(|| "another process".to_owned(), |i| format!("process {}", i.process));
         let Wait::AtMost(limit) = wait else { return Err(LockError::Held { path, holder }.into()) };
         tell(Notice::Waiting { holder: holder.clone() });
-        let taken = super::lock::poll(&file, limit, Instant::now()).map_err(|e| HostError::journal(&path, e))?;
+        let taken =
+            super::lock::poll(&file, limit, Instant::now()).map_err(|e| HostError::journal(&path, e))?;
         if taken { Ok(()) } else { Err(LockError::Held { path, holder }.into()) }
     }
 }

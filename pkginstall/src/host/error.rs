@@ -73,7 +73,9 @@ impl Explain for HostError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unsafe { .. } => Some("choose another prefix, or take the write permission of others away".into()),
+            Self::Unsafe { .. } => {
+                Some("choose another prefix, or take the write permission of others away".into())
+            }
             Self::Journal { .. } | Self::Random => None,
             Self::Lock(error) => error.hint(),
             Self::Tree(error) => error.hint(),

@@ -128,6 +128,11 @@ pub(super) enum Owner {
     Dead,
 }
 
+/// Tells whether there is no intent, without any lock.
+pub(super) fn is_empty(prefix: &Prefix) -> bool {
+    prefix.journal().read_dir_utf8().map_or(true, |mut entries| entries.next().is_none())
+}
+
 /// Reads the journal. Only under the catalogue lock. Afterwards this process owns the intents whose owners are dead.
 pub(super) fn read(prefix: &Prefix) -> Result<Vec<Entry>, HostError> {
     let directory = prefix.journal();

@@ -70,8 +70,7 @@ impl Prefix {
         let root: Utf8PathBuf = root.components().collect();
         let is_host = root == "/";
         let state = if is_host { "/var/lib/copkg".into() } else { root.join(".copkg") };
-        let config_file =
-            if is_host { "/etc/copkg/config.toml".into() } else { state.join("config.toml") };
+        let config_file = if is_host { "/etc/copkg/config.toml".into() } else { state.join("config.toml") };
         Ok(Self { root, state, config_file })
     }
 

@@ -183,7 +183,8 @@ pub fn forget(prefix: &Prefix, package: &PackageCoordinate) -> Result<(), Receip
 }
 
 fn read_head(path: &Utf8Path, receipt: &Receipt, reader: &mut impl io::Read) -> Result<Head, ReceiptError> {
-    let head = Head::read(reader).map_err(|e| ReceiptError::Head { path: path.to_owned(), source: Box::new(e) })?;
+    let head =
+        Head::read(reader).map_err(|e| ReceiptError::Head { path: path.to_owned(), source: Box::new(e) })?;
     if head.digest() != receipt.digest {
         return Err(ReceiptError::Digest { path: path.to_owned(), package: receipt.package.clone() });
     }

@@ -73,9 +73,10 @@ impl Repository {
 impl Secret {
     fn read(&self, environment: &BTreeMap<String, String>) -> io::Result<String> {
         let text = match self {
-            Self::Variable(name) => {
-                environment.get(name).cloned().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not set"))?
-            }
+            Self::Variable(name) => environment
+                .get(name)
+                .cloned()
+                .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not set"))?,
             Self::File(path) => {
                 let mode = std::fs::metadata(path)?.permissions().mode();
                 if mode & 0o004 != 0 {

@@ -75,8 +75,12 @@ impl Explain for RepositoryError {
             Self::CredentialsInUrl { .. } => {
                 "give `--user NAME --password-file FILE` or `--token-file FILE` to `pkginstall repo add`"
             }
-            Self::NoRepository { .. } => "give one with `--repo URL`, or add it with `pkginstall repo add NAME URL`",
-            Self::NotFound { .. } => "check the coordinate, and that it was published for this platform or `any`",
+            Self::NoRepository { .. } => {
+                "give one with `--repo URL`, or add it with `pkginstall repo add NAME URL`"
+            }
+            Self::NotFound { .. } => {
+                "check the coordinate, and that it was published for this platform or `any`"
+            }
             Self::Credentials { .. } => return None,
         };
         Some(hint.to_owned())

@@ -45,7 +45,9 @@ impl Base {
                 .ok()
                 .and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
                 .map(Self::Directory)
-                .ok_or_else(|| malformed("a file URL has three slashes and a whole path: file:///srv/copkg".into())),
+                .ok_or_else(|| {
+                    malformed("a file URL has three slashes and a whole path: file:///srv/copkg".into())
+                }),
             "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
                 Err(RepositoryError::CredentialsInUrl { url: without_credentials(text) })
             }
@@ -138,7 +140,8 @@ pub fn candidates<'r>(
     if asked.is_empty() {
         return Err(RepositoryError::NoRepository { package: package.clone() });
     }
-    let pairs = asked.into_iter().flat_map(|repository| [(repository, host.clone()), (repository, Platform::Any)]);
+    let pairs =
+        asked.into_iter().flat_map(|repository| [(repository, host.clone()), (repository, Platform::Any)]);
     Ok(pairs
         .map(|(repository, platform)| Candidate {
             repository,
@@ -175,7 +178,10 @@ mod tests {
         let host = "x86_64-linux".parse().unwrap();
         let candidates = candidates(&repositories, &package, &host).unwrap();
         let urls: Vec<String> = candidates.iter().map(|c| c.location.to_string()).collect();
-        insta::assert_snapshot!(urls.join("\n"), @"");
+        insta::assert_snapshot!(urls.join("\n"), @r"
+        https://example.com/copkg/targets/95/com.example/web/1.0+x~1/web-1.0+x~1-x86_64-linux.copkg
+        https://example.com/copkg/targets/95/com.example/web/1.0+x~1/web-1.0+x~1-any.copkg
+        ");
     }
 
     #[test]

@@ -75,7 +75,9 @@ impl Explain for StageError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Payload { .. } => Some("fetch it again; if it repeats, the package or its repository is damaged".into()),
+            Self::Payload { .. } => {
+                Some("fetch it again; if it repeats, the package or its repository is damaged".into())
+            }
             Self::Fetch { .. } => self.fetch().and_then(Explain::hint),
             Self::Tree(error) => error.hint(),
             Self::Memory(_) => None,

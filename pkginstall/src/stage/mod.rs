@@ -63,7 +63,7 @@ pub fn stage(
 ) -> Result<StagedPackage, StageError> {
     let contents = package.contents();
     let coordinate = contents.manifest().coordinate();
-    let mut writer = TreeWriter::new(into, contents.manifest().source_date())?;
+    let mut writer = TreeWriter::new(into, contents.manifest().source_date());
     let unpacked = contents
         .unpacker()
         .map_err(StageError::Memory)?

@@ -23,9 +23,14 @@ pub(super) struct TreeWriter<'d> {
 }
 
 impl<'d> TreeWriter<'d> {
-    pub(super) fn new(root: &'d Directory, source_date: u64) -> Result<Self, TreeError> {
+    pub(super) fn new(root: &'d Directory, source_date: u64) -> Self {
         let time = Timespec { tv_sec: i64::try_from(source_date).unwrap_or(i64::MAX), tv_nsec: 0 };
-        Ok(Self { root, open: Vec::new(), file: None, times: Timestamps { last_access: time, last_modification: time } })
+        Self {
+            root,
+            open: Vec::new(),
+            file: None,
+            times: Timestamps { last_access: time, last_modification: time },
+        }
     }
 
     /// Ends the tree: what is still open gets its time.
@@ -62,7 +67,8 @@ impl<'d> TreeWriter<'d> {
     }
 
     fn set_time(&self, directory: &Directory) -> Result<(), TreeError> {
-        rustix::fs::futimens(directory, &self.times).map_err(|source| TreeError::make(directory.path(), source))
+        rustix::fs::futimens(directory, &self.times)
+            .map_err(|source| TreeError::make(directory.path(), source))
     }
 }
 

@@ -111,7 +111,9 @@ impl Explain for TreeError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 "make room, for example with `pkginstall remove`, and run the command again; nothing was left behind"
             }
-            io::ErrorKind::ReadOnlyFilesystem => "mount it writable, or choose another prefix with `--prefix`",
+            io::ErrorKind::ReadOnlyFilesystem => {
+                "mount it writable, or choose another prefix with `--prefix`"
+            }
             io::ErrorKind::PermissionDenied => {
                 "run it as the owner of the prefix, or choose another prefix with `--prefix`"
             }

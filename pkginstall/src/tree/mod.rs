@@ -200,7 +200,8 @@ impl Directory {
     /// # Errors
     /// When the file system does not say.
     pub fn free_bytes(&self) -> Result<u64, TreeError> {
-        let stat = rustix::fs::fstatvfs(&self.handle).map_err(|source| TreeError::open(&self.path, source))?;
+        let stat =
+            rustix::fs::fstatvfs(&self.handle).map_err(|source| TreeError::open(&self.path, source))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 

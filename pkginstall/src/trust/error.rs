@@ -99,11 +99,16 @@ impl Explain for TrustStoreError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Key(_) | Self::KeyFile { .. } => {
-                Some("give `ed25519:<64 hexadecimal digits>`, or the .pub file that `pkgbuild keygen` wrote".into())
+            Self::Key(_) | Self::KeyFile { .. } => Some(
+                "give `ed25519:<64 hexadecimal digits>`, or the .pub file that `pkgbuild keygen` wrote"
+                    .into(),
+            ),
+            Self::NoPin { .. } | Self::NoKey { .. } => {
+                Some("`pkginstall trust list` shows what is pinned".into())
             }
-            Self::NoPin { .. } | Self::NoKey { .. } => Some("`pkginstall trust list` shows what is pinned".into()),
-            Self::Threshold { .. } => Some("give more keys, or a `--threshold` from 1 to their number".into()),
+            Self::Threshold { .. } => {
+                Some("give more keys, or a `--threshold` from 1 to their number".into())
+            }
             _ => None,
         }
     }

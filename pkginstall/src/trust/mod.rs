@@ -30,7 +30,7 @@ pub fn read(prefix: &Prefix) -> Result<Keyring, TrustStoreError> {
     };
     for entry in entries {
         let entry = entry.map_err(failed)?;
-        if entry.file_name().ends_with(".json") {
+        if entry.path().extension() == Some("json") {
             keyring.pin(read_pin(entry.path())?);
         }
     }
@@ -78,7 +78,11 @@ pub struct Added {
 ///
 /// # Errors
 /// When there is no such pin or key, the threshold would be more than there are keys, or the file system refuses.
-pub fn remove(catalogue: &Catalogue<'_>, groups: &GroupPattern, keys: &[KeyId]) -> Result<(), TrustStoreError> {
+pub fn remove(
+    catalogue: &Catalogue<'_>,
+    groups: &GroupPattern,
+    keys: &[KeyId],
+) -> Result<(), TrustStoreError> {
     let prefix = catalogue.prefix();
     let found = read(prefix)?.pins().find(|pin| pin.groups == *groups).cloned();
     let mut pin = found.ok_or_else(|| TrustStoreError::NoPin { groups: groups.clone() })?;
@@ -106,7 +110,8 @@ pub fn read_key(argument: &str, working_directory: &Utf8Path) -> Result<PublicKe
         return argument.parse().map_err(TrustStoreError::Key);
     }
     let path = working_directory.join(argument);
-    let text = std::fs::read_to_string(&path).map_err(|source| TrustStoreError::Read { path: path.clone(), source })?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|source| TrustStoreError::Read { path: path.clone(), source })?;
     text.parse().map_err(|source| TrustStoreError::KeyFile { path, source })
 }
 

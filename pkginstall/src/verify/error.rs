@@ -49,8 +49,8 @@ pub enum PackageError {
     Trust {
         /// The package.
         package: PackageCoordinate,
-        /// The keys that signed it.
-        signed_by: Vec<KeyId>,
+        /// The keys that signed it and are not pinned.
+        unknown: Vec<KeyId>,
         /// Why.
         #[source]
         source: TrustError,
@@ -100,21 +100,24 @@ impl Explain for PackageError {
             (None, Self::Head { source, .. }) => source.hint(),
             (None, Self::Contents { source, .. }) => source.hint(),
             (None, Self::Platform { .. }) => Some("build it for this platform, or for `any`".into()),
-            (None, Self::Another { .. }) => Some("the repository is not what it should be: tell its owner".into()),
-            (None, Self::Trust { package, signed_by, source }) => Some(trust_hint(package, signed_by, source)),
+            (None, Self::Another { .. }) => {
+                Some("the repository is not what it should be: tell its owner".into())
+            }
+            (None, Self::Trust { package, unknown, source }) => Some(trust_hint(package, unknown, source)),
         }
     }
 }
 
-/// Says how to trust a package, in the words of the command line.
-pub fn trust_hint(package: &PackageCoordinate, signed_by: &[KeyId], error: &TrustError) -> String {
-    if matches!(error, TrustError::WrongSignature { .. }) {
-        return "somebody changed the package after it was signed: do not install it, and tell its publisher".into();
-    }
+/// Says how to come to trust a package, in the words of the command line.
+fn trust_hint(package: &PackageCoordinate, unknown: &[KeyId], error: &TrustError) -> String {
     let group = package.group();
-    match signed_by {
-        [] => "ask its publisher to sign it: `pkgbuild sign`".into(),
-        keys => {
+    match (error, unknown) {
+        (TrustError::WrongSignature { .. }, _) => {
+            "somebody changed the package after it was signed: do not install it, and tell its publisher"
+                .into()
+        }
+        (_, []) => "its publisher must sign it with more of the keys that are pinned: `pkgbuild sign`".into(),
+        (_, keys) => {
             let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             format!(
                 "it is signed by {}; if its publisher tells you that this is their key, run: pkginstall trust add {group} \

@@ -7,12 +7,13 @@
 
 mod error;
 
-pub use error::{PackageError, trust_hint};
+pub use error::PackageError;
 
 use std::io::Read;
 
 use copkg_spec::archive::{Head, VerifiedIndex};
 use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::keys::{KeyId, PublicKey};
 use copkg_spec::platform::Platform;
 use copkg_spec::trust::Keyring;
 
@@ -60,9 +61,14 @@ pub fn read_head(stream: &mut impl Read, place: &str, expected: &Expected) -> Re
 /// When too few trusted keys signed, or the index is not the signed one or breaks the archive policy.
 pub fn verify(head: Head, stream: &mut impl Read, keyring: &Keyring) -> Result<VerifiedIndex, PackageError> {
     let package = head.unverified_manifest().coordinate();
-    let signed_by = head.signatures().iter().map(|signature| *signature.key()).collect();
-    let verified = head
-        .verify(keyring)
-        .map_err(|source| PackageError::Trust { package: package.clone(), signed_by, source })?;
+    let pinned: Vec<KeyId> =
+        keyring.pin_of(package.group()).into_iter().flat_map(|pin| &pin.keys).map(PublicKey::id).collect();
+    let signers = head.signatures().iter().map(|signature| *signature.key());
+    let unknown = signers.filter(|key| !pinned.contains(key)).collect();
+    let verified = head.verify(keyring).map_err(|source| PackageError::Trust {
+        package: package.clone(),
+        unknown,
+        source,
+    })?;
     verified.read_index(stream).map_err(|source| PackageError::Contents { package, source: Box::new(source) })
 }

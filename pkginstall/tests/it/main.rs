@@ -1,0 +1,15 @@
+//! Tests of the program as a user meets it: a process, a prefix, a repository.
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod install;
+#[cfg(test)]
+mod recovery;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod remove;
