@@ -60,8 +60,8 @@ fn build_and_install(scene: &Scene, tree: &Path, id: &str) -> Outcome {
     let file = only_file(&scene.path().join("packages"))?;
     scene.trust()?;
     let installed = peak(scene, "pkginstall", &["install", &file.to_string_lossy()])?;
-    let mib = |kib: u64| kib >> 10;
-    assert!(built < LIMIT && installed < LIMIT, "build: {} MiB, install: {} MiB", mib(built), mib(installed));
+    println!("{id}: build {} MiB, install {} MiB", built >> 10, installed >> 10);
+    assert!(built < LIMIT && installed < LIMIT, "build {built} KiB, install {installed} KiB");
     Ok(())
 }
 
