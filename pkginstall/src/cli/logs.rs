@@ -1,14 +1,149 @@
 //! `pkginstall logs`.
 
+use std::io::{self, Write as _};
+use std::thread;
+use std::time::Duration;
+
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
+use copkg_spec::coordinate::ServiceCoordinate;
+use serde::Serialize;
 
 use super::Context;
+use crate::service::{self, Follow, LogFile, ServiceError};
+
+/// How often a followed file is looked at.
+const POLL: Duration = Duration::from_millis(200);
+
+/// A longer line is shown in pieces, so that memory is bounded.
+const LONGEST_LINE: usize = 64 << 10;
 
 /// The arguments of `logs`.
 #[derive(Debug, Args)]
-pub struct Logs {}
+pub(super) struct Logs {
+    /// The services: instance.service.user.cell
+    #[arg(value_name = "SERVICE", required = true)]
+    services: Vec<ServiceCoordinate>,
+    /// Go on with what is written from now on
+    #[arg(short, long, conflicts_with = "json")]
+    follow: bool,
+    /// How many lines to begin with
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+    lines: usize,
+}
 
-pub(super) fn run(_args: &Logs, _context: &mut Context) -> Result<Exit, Failure> {
-    Ok(Exit::Failure)
+#[derive(Serialize)]
+struct Document {
+    files: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    log: LogFile,
+    lines: Vec<String>,
+}
+
+pub(super) fn run(args: &Logs, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let prefix = context.prefix()?;
+    let mut files = Vec::new();
+    for name in &args.services {
+        files.extend(service::find_logs(&prefix, name)?);
+    }
+    if context.report.is_json() {
+        return document(args, context, files);
+    }
+    let several = files.len() > 1;
+    let mut printers: Vec<Printer> = files.iter().map(|log| Printer::new(log, several)).collect();
+    let shown = show(args, context, &files, &mut printers);
+    match shown {
+        // The reader went away, as `head` does.
+        Err(ServiceError::Log { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(Exit::Ok),
+    }
+}
+
+fn show(
+    args: &Logs,
+    context: &mut Context<'_>,
+    files: &[LogFile],
+    printers: &mut [Printer],
+) -> Result<(), ServiceError> {
+    let mut followed: Vec<Follow> = Vec::new();
+    for (log, printer) in files.iter().zip(printers.iter_mut()) {
+        followed.push(service::tail(log, args.lines, &mut |bytes| printer.print(bytes, context))?);
+        printer.end(context).map_err(|source| ServiceError::Log { path: log.path.clone(), source })?;
+    }
+    if args.follow { follow(context, &mut followed, printers) } else { Ok(()) }
+}
+
+/// Goes on until the reader goes away, or someone ends us.
+fn follow(
+    context: &mut Context<'_>,
+    followed: &mut [Follow],
+    printers: &mut [Printer],
+) -> Result<(), ServiceError> {
+    loop {
+        let mut anything = false;
+        for (file, printer) in followed.iter_mut().zip(printers.iter_mut()) {
+            anything |= service::follow(file, &mut |bytes| printer.print(bytes, context))?;
+        }
+        if !anything {
+            thread::sleep(POLL);
+        }
+    }
+}
+
+fn document(args: &Logs, context: &mut Context<'_>, files: Vec<LogFile>) -> Result<Exit, Failure> {
+    let mut document = Document { files: Vec::new() };
+    for log in files {
+        let mut bytes = Vec::new();
+        service::tail(&log, args.lines, &mut |block| bytes.write_all(block))?;
+        let lines = String::from_utf8_lossy(&bytes).lines().map(ToOwned::to_owned).collect();
+        document.files.push(Shown { log, lines });
+    }
+    context.report.data(&document, String::new);
+    Ok(Exit::Ok)
+}
+
+/// Prints the bytes of one file: as they are, or line by line with a name before each.
+struct Printer {
+    name: Option<String>,
+    line: Vec<u8>,
+}
+
+impl Printer {
+    fn new(log: &LogFile, several: bool) -> Self {
+        let parent = log.path.parent().and_then(|parent| parent.file_name()).unwrap_or_default();
+        let file = log.path.file_name().unwrap_or_default();
+        let name = several.then(|| format!("{} {parent}/{file} | ", log.service));
+        Self { name, line: Vec::new() }
+    }
+
+    fn print(&mut self, bytes: &[u8], context: &mut Context<'_>) -> io::Result<()> {
+        if self.name.is_none() {
+            return context.report.raw(bytes);
+        }
+        for part in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if self.line.ends_with(b"\n") || self.line.len() >= LONGEST_LINE {
+                self.end(context)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints a line that has not ended, so that it does not wait for its end.
+    fn end(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let Some(name) = &self.name else { return Ok(()) };
+        if self.line.is_empty() {
+            return Ok(());
+        }
+        if !self.line.ends_with(b"\n") {
+            self.line.push(b'\n');
+        }
+        let line = std::mem::take(&mut self.line);
+        context.report.raw(&[name.as_bytes(), &line].concat())
+    }
 }

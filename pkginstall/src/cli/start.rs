@@ -1,14 +1,123 @@
-//! `pkginstall start`.
+//! `pkginstall start`, and what the commands that change a service share.
 
 use clap::Args;
-use copkg_spec::command::{Exit, Failure};
+use copkg_spec::command::{Exit, Failure, Report};
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use serde::Serialize;
 
-use super::Context;
+use super::{Context, status};
+use crate::service::{self, Change, Outcome, ServiceError, Site, StartRequest, State, Told, View};
 
 /// The arguments of `start`.
 #[derive(Debug, Args)]
-pub struct Start {}
+#[command(
+    after_help = "Parameters of the package follow two dashes:\n  pkginstall start com.example:web:1.2 --as 1.web.prod.osl -- --port=8080"
+)]
+pub(super) struct Start {
+    /// The installed package: group:id:version
+    #[arg(value_name = "PACKAGE")]
+    package: PackageCoordinate,
+    /// What it runs as: instance.service.user.cell
+    #[arg(long = "as", value_name = "SERVICE")]
+    service: ServiceCoordinate,
+    /// What the start script is given besides: --name=value …
+    #[arg(last = true, value_name = "PARAMETER")]
+    parameters: Vec<String>,
+    /// Check everything, and start nothing
+    #[arg(long)]
+    dry_run: bool,
+}
 
-pub(super) fn run(_args: &Start, _context: &mut Context) -> Result<Exit, Failure> {
-    Ok(Exit::Failure)
+pub(super) fn run(args: &Start, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let request = StartRequest {
+        package: args.package.clone(),
+        service: args.service.clone(),
+        parameters: args.parameters.clone(),
+    };
+    let outcome = if args.dry_run {
+        at_site(context, |site| service::check_start(site, &request))?
+    } else {
+        at_site(context, |site| service::start(site, &request))?
+    };
+    let done = if args.dry_run { "would start" } else { "started" };
+    let tense = Tense { done, nothing: "runs already" };
+    report(context.report, &[outcome], tense, Form::One);
+    Ok(Exit::Ok)
+}
+
+/// Does something at the prefix of the command, and passes on what it says meanwhile.
+pub(super) fn at_site<T>(
+    context: &mut Context<'_>,
+    act: impl FnOnce(&mut Site<'_>) -> Result<T, ServiceError>,
+) -> Result<T, Failure> {
+    let prefix = context.prefix()?;
+    let wait = context.wait();
+    let ambient = &context.ambient;
+    let report = &mut *context.report;
+    let mut tell = |told: Told| match told {
+        Told::Note(text) => report.note(text),
+        Told::Warning(text) => report.warn(text),
+    };
+    let mut site = Site {
+        prefix: &prefix,
+        wait,
+        environment: &ambient.environment,
+        user: ambient.user,
+        clock: ambient.clock,
+        tell: &mut tell,
+    };
+    Ok(act(&mut site)?)
+}
+
+/// How a command says what it did, and that there was nothing to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tense {
+    pub(super) done: &'static str,
+    pub(super) nothing: &'static str,
+}
+
+/// Whether a command is about one service or about a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    One,
+    List,
+}
+
+#[derive(Serialize)]
+struct One<'a> {
+    changed: bool,
+    #[serde(flatten)]
+    view: &'a View,
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    changed: bool,
+    services: Vec<One<'a>>,
+}
+
+/// Reports what was done to services.
+pub(super) fn report(report: &mut Report, outcomes: &[Outcome], tense: Tense, form: Form) {
+    let ones = outcomes.iter().map(|o| One { changed: o.change == Change::Changed, view: &o.view });
+    let services: Vec<One<'_>> = ones.collect();
+    let text = || {
+        let line = |one: &One<'_>| {
+            let word = if one.changed { tense.done } else { tense.nothing };
+            format!("{} {word}{}", one.view.service, details(one.view))
+        };
+        services.iter().map(line).collect::<Vec<_>>().join("\n")
+    };
+    if let (Form::One, [one]) = (form, &services[..]) {
+        return report.data(one, text);
+    }
+    let text = text();
+    let changed = services.iter().any(|one| one.changed);
+    report.data(&List { changed, services }, || text);
+}
+
+fn details(view: &View) -> String {
+    match view.state {
+        State::Stopped => String::new(),
+        _ => format!(" ({}) in {}", status::pids(view), view.runtime_dir),
+    }
 }

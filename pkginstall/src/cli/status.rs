@@ -2,13 +2,73 @@
 
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
+use copkg_spec::coordinate::ServiceCoordinate;
+use serde::Serialize;
 
 use super::Context;
+use crate::service::{self, State, View};
 
 /// The arguments of `status`.
 #[derive(Debug, Args)]
-pub struct Status {}
+#[command(
+    after_help = "Exit codes: 0 all run, 3 one is stopped, 4 the state of one is unknown, 5 one was never started here."
+)]
+pub(super) struct Status {
+    /// The services: instance.service.user.cell; all of the prefix if none is named
+    #[arg(value_name = "SERVICE")]
+    services: Vec<ServiceCoordinate>,
+}
 
-pub(super) fn run(_args: &Status, _context: &mut Context) -> Result<Exit, Failure> {
-    Ok(Exit::Failure)
+#[derive(Serialize)]
+struct Document {
+    services: Vec<View>,
+}
+
+pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let prefix = context.prefix()?;
+    let names = if args.services.is_empty() { service::known(&prefix)? } else { args.services.clone() };
+    let views = names.iter().map(|name| service::view(&prefix, name)).collect::<Result<Vec<_>, _>>()?;
+    if views.is_empty() {
+        context.report.note(format!("no service was ever started below {}", prefix.root()));
+    }
+    let exit = exit(&views);
+    let document = Document { services: views };
+    context.report.data(&document, || table(&document.services));
+    Ok(exit)
+}
+
+/// The worst state is the command's.
+fn exit(views: &[View]) -> Exit {
+    let any = |state| views.iter().any(|view| view.state == state);
+    if any(State::Unknown) {
+        Exit::Unknown
+    } else if any(State::Stopped) {
+        Exit::Stopped
+    } else {
+        Exit::Ok
+    }
+}
+
+fn table(views: &[View]) -> String {
+    let width = views.iter().map(|view| view.service.to_string().len()).max().unwrap_or(0);
+    views.iter().map(|view| line(view, width)).collect::<Vec<_>>().join("\n")
+}
+
+fn line(view: &View, width: usize) -> String {
+    let state = match view.state {
+        State::Running => "running",
+        State::Stopped => "stopped",
+        State::Unknown => "unknown",
+    };
+    let package = view.package.as_ref().map(|package| format!("  {package}")).unwrap_or_default();
+    let pids = if view.pids.is_empty() { String::new() } else { format!("  {}", pids(view)) };
+    let since = view.since.map(|since| format!("  since {since:.0}")).unwrap_or_default();
+    let why = view.why.as_ref().map(|why| format!("\n  {why}")).unwrap_or_default();
+    format!("{:width$}  {state}{package}{pids}{since}{why}", view.service)
+}
+
+/// Names the processes of a service for a line.
+pub(super) fn pids(view: &View) -> String {
+    let numbers = view.pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    format!("{} {numbers}", if view.pids.len() == 1 { "pid" } else { "pids" })
 }

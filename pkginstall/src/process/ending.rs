@@ -46,8 +46,10 @@ enum To {
 /// Signals each addressee once, and waits, until no member lives or it is time.
 fn repeat(family: &Family, to: To, deadline: Instant) -> Result<Survivors, ProcessError> {
     let mut asked: Vec<ProcessHandle> = Vec::new();
+    let mut family = family.clone();
     loop {
         let members = family.find()?;
+        family.remember(&members.all);
         let (addressees, signal) = match to {
             To::Nobody => (&[][..], Signal::TERM),
             To::Heads(signal) => (&members.heads[..], signal),

@@ -60,7 +60,9 @@ impl Explain for ProcessError {
             Self::Hidden { .. } => {
                 Some("/proc is mounted with hidepid: run as the user of the service, or as root".into())
             }
-            Self::Pidfd { .. } => Some("this needs Linux 5.3 or later, and the rights of the service's user".into()),
+            Self::Pidfd { .. } => {
+                Some("this needs Linux 5.3 or later, and the rights of the service's user".into())
+            }
             Self::Wait(_) => None,
         }
     }

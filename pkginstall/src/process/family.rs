@@ -3,6 +3,8 @@
 //! A process belongs to the family when
 //! - it is one of the recorded processes,
 //! - it carries the mark of the start in its environment, which a child inherits,
+//! - we adopted it, when we are the parent of all orphans of the start (a process that is just being executed shows no
+//!   environment),
 //! - it is a descendant of a member,
 //! - or it lives in a session that the start made, in which a member lives that is proven by the points above. An
 //!   empty session's number may be another's by now, so the number alone proves nothing.
@@ -16,10 +18,14 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use super::stat::Stat;
 use super::{ProcessError, ProcessIdentity, ProcessTable};
 
 /// The variable that marks every process of a start.
 const MARK: &str = "COPKG_START_ID";
+
+/// How often nobody must be found to be nobody.
+const LOOKS: usize = 3;
 
 /// Names one start of one service: 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +60,18 @@ pub struct Family {
     pub mark: Option<StartId>,
     /// The numbers of the sessions that the start made.
     pub sessions: BTreeSet<u32>,
+    /// Whether our own children belong to it.
+    pub orphans: Orphans,
+}
+
+/// Whether we are the parent of the orphans of a family.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Orphans {
+    /// We are not.
+    #[default]
+    Elsewhere,
+    /// We are, and have no other children: see [`super::Children`].
+    Ours,
 }
 
 /// The living members of a family, in the order of their start.
@@ -68,9 +86,22 @@ pub struct Members {
 impl Family {
     /// Finds the members that live.
     ///
+    /// A look takes a moment, in which a member may fork and end: nobody is left when several looks find nobody.
+    ///
     /// # Errors
     /// When `/proc` cannot be read.
     pub fn find(&self) -> Result<Members, ProcessError> {
+        let mut members = self.look()?;
+        for _ in 1..LOOKS {
+            if !members.all.is_empty() {
+                break;
+            }
+            members = self.look()?;
+        }
+        Ok(members)
+    }
+
+    fn look(&self) -> Result<Members, ProcessError> {
         let table = ProcessTable::read()?;
         let mut found = self.proven(&table);
         // A member of a session brings children, and a child may live in another session.
@@ -85,16 +116,27 @@ impl Family {
         let is_head = |pid: u32| !table.parent(pid).is_some_and(|parent| found.contains(&parent));
         Ok(Members {
             all: in_order(found.iter().filter_map(|&pid| table.identity(pid))),
-            heads: in_order(
-                found.iter().filter(|&&pid| is_head(pid)).filter_map(|&pid| table.identity(pid)),
-            ),
+            heads: in_order(found.iter().filter(|&&pid| is_head(pid)).filter_map(|&pid| table.identity(pid))),
         })
+    }
+
+    /// Remembers members that were found. A child that shows nothing of the family itself is known only as long as its
+    /// parent lives, or for as long as it is remembered.
+    pub fn remember(&mut self, found: &[ProcessIdentity]) {
+        for member in found {
+            if !self.members.contains(member) {
+                self.members.push(member.clone());
+            }
+        }
     }
 
     fn proven(&self, table: &ProcessTable) -> BTreeSet<u32> {
         let recorded = self.members.iter().filter(|member| table.contains(member)).map(ProcessIdentity::pid);
         let marked = table.rows.keys().copied().filter(|&pid| self.mark_of(pid) == Marked::Ours);
-        recorded.chain(marked).filter(|&pid| pid != std::process::id()).collect()
+        let is_ours = |stat: &Stat| self.orphans == Orphans::Ours && stat.parent == std::process::id();
+        let adopted = table.rows.iter().filter(|(_, stat)| is_ours(stat)).map(|(pid, _)| *pid);
+        let adopted = adopted.filter(|&pid| self.may_join(pid));
+        recorded.chain(marked).chain(adopted).filter(|&pid| pid != std::process::id()).collect()
     }
 
     fn add_descendants(&self, table: &ProcessTable, found: &mut BTreeSet<u32>) {

@@ -43,11 +43,9 @@ impl ProcessHandle {
     pub fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
         match pidfd_send_signal(&self.fd, signal) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(error) => Err(ProcessError::Pidfd {
-                action: "signal",
-                pid: self.identity.pid(),
-                source: error.into(),
-            }),
+            Err(error) => {
+                Err(ProcessError::Pidfd { action: "signal", pid: self.identity.pid(), source: error.into() })
+            }
         }
     }
 

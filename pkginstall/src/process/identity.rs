@@ -35,11 +35,7 @@ impl ProcessIdentity {
     /// When `/proc` cannot be read, or hides the process.
     pub fn of(pid: u32) -> Result<Option<Self>, ProcessError> {
         let Some(stat) = read_stat(pid)? else { return Ok(None) };
-        Ok((!stat.has_ended()).then_some(Self {
-            pid,
-            start_time: stat.start_time,
-            boot: BootId::current()?,
-        }))
+        Ok((!stat.has_ended()).then_some(Self { pid, start_time: stat.start_time, boot: BootId::current()? }))
     }
 
     /// Takes an identity that someone wrote down.

@@ -18,7 +18,7 @@ pub use boot::BootId;
 pub use children::{Children, Ended};
 pub use ending::{Survivors, await_end, end};
 pub use error::ProcessError;
-pub use family::{Family, Members, StartId};
+pub use family::{Family, Members, Orphans, StartId};
 pub use handle::{ProcessHandle, wait_until_one_ends};
 pub use identity::{ProcessIdentity, Whereabouts};
 pub use table::ProcessTable;

@@ -99,6 +99,15 @@ impl RuntimeDirectory {
         &self.path
     }
 
+    /// Returns the user that it belongs to.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn owner(&self) -> Result<u32, RuntimeError> {
+        let stat = fstat(&self.handle).map_err(|error| refused("look at", self.path.clone(), error))?;
+        Ok(stat.st_uid)
+    }
+
     /// Opens `name` in `directory` of this one, e.g. `console.log` in `log`; the directory is made if it is missing.
     pub(super) fn open_output(
         &self,
@@ -194,14 +203,14 @@ fn make_directory(
     owner: Owner,
     path: &Utf8Path,
 ) -> Result<OwnedFd, RuntimeError> {
-    let made = match mkdirat(parent, name, Mode::from_raw_mode(0o700)) {
+    let is_new = match mkdirat(parent, name, Mode::from_raw_mode(0o700)) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,
         Err(error) => return Err(refused("create", path.to_owned(), error)),
     };
     let failed = |error| refused("open", path.to_owned(), error);
     let handle = openat(parent, name, directory_flags(), Mode::empty()).map_err(failed)?;
-    if made {
+    if is_new {
         fchmod(&handle, Mode::from_raw_mode(mode)).map_err(failed)?;
     }
     give(&handle, owner).map_err(|error| refused("give away", path.to_owned(), error))?;
@@ -229,9 +238,10 @@ fn check_file(file: &OwnedFd, path: &Utf8Path) -> Result<(), RuntimeError> {
 
 fn refused(action: &'static str, path: Utf8PathBuf, error: Errno) -> RuntimeError {
     match error {
-        Errno::NOTDIR | Errno::LOOP if action == "open" => {
-            RuntimeError::Other { path, expected: "what belongs there: it is a link or a file of another kind" }
-        }
+        Errno::NOTDIR | Errno::LOOP if action == "open" => RuntimeError::Other {
+            path,
+            expected: "what belongs there: it is a link or a file of another kind",
+        },
         _ => RuntimeError::File { action, path, source: error.into() },
     }
 }

@@ -31,7 +31,8 @@ impl Output {
         let file = runtime.open_output(directory, NAME, owner)?;
         let path = runtime.path().join(directory).join(NAME);
         let start = file.metadata().map(|metadata| metadata.len());
-        let start = start.map_err(|source| RuntimeError::File { action: "look at", path: path.clone(), source })?;
+        let start =
+            start.map_err(|source| RuntimeError::File { action: "look at", path: path.clone(), source })?;
         Ok(Self { path, file, start })
     }
 

@@ -1,17 +1,86 @@
 //! Services: started, stopped and looked at by their coordinate.
+//!
+//! The last step of the flow. Comes after a package is installed; makes its runtime directory, runs its scripts, and
+//! knows its processes. One lock for each service coordinate: whoever changes a service holds it, looking needs none.
 
-use copkg_spec::command::Failure;
-use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+mod account;
+mod environment;
+mod error;
+mod launch;
+mod logs;
+mod look;
+mod outcome;
+mod package;
+mod parameters;
+mod record;
+mod script;
+mod settle;
+mod start;
+mod stop;
 
-use crate::host::Prefix;
+pub use account::{Account, RunAs};
+pub use error::{ServiceError, StartFailure};
+pub use logs::{Follow, LogFile, find_logs, follow, tail};
+pub use look::{State, View, known, running_from, view};
+pub use outcome::{Change, Outcome};
+pub use record::{Desired, Phase, Run, ServiceRecord};
+pub use start::{StartRequest, check_restart, check_start, restart, start};
+pub use stop::{check_stop, stop};
 
-/// Lists the services that run from `package` now.
-///
-/// # Errors
-/// When the records of the services cannot be read.
-pub fn running_from(
-    _prefix: &Prefix,
-    _package: &PackageCoordinate,
-) -> Result<Vec<ServiceCoordinate>, Failure> {
-    Ok(Vec::new())
+use std::collections::BTreeMap;
+
+use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::durable;
+use jiff::Timestamp;
+
+use crate::host::{Lock, Prefix, Wait};
+
+/// Where the steps of a service happen, and whom they tell.
+#[allow(missing_debug_implementations, reason = "a listener has nothing to show")]
+pub struct Site<'a> {
+    /// The prefix.
+    pub prefix: &'a Prefix,
+    /// How long to wait for another command.
+    pub wait: Wait,
+    /// The environment of this process.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The effective user of this process.
+    pub user: u32,
+    /// Tells the time.
+    pub clock: fn() -> Timestamp,
+    /// Is told what the user should know while it happens.
+    pub tell: &'a mut dyn FnMut(Told),
+}
+
+/// Something to say before the command has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// What is going on.
+    Note(String),
+    /// What is not as it should be, and does not stop us.
+    Warning(String),
+}
+
+impl Site<'_> {
+    pub(super) fn note(&mut self, text: impl Into<String>) {
+        (self.tell)(Told::Note(text.into()));
+    }
+
+    pub(super) fn warn(&mut self, text: impl Into<String>) {
+        (self.tell)(Told::Warning(text.into()));
+    }
+
+    /// Takes the lock of `service`.
+    fn lock(&mut self, service: &ServiceCoordinate) -> Result<Lock, ServiceError> {
+        let directory = self.prefix.services();
+        durable::create_dir_all(directory.as_std_path()).map_err(|source| ServiceError::Record {
+            action: "create",
+            path: directory,
+            source,
+        })?;
+        let tell = &mut *self.tell;
+        let waiting =
+            |holder: &str| tell(Told::Note(format!("waiting for {holder}, which changes {service}")));
+        Ok(Lock::take(&self.prefix.service_lock(service), self.wait, waiting)?)
+    }
 }

@@ -1,0 +1,297 @@
+//! Says why a service could not be started, stopped or looked at.
+
+use std::fmt;
+use std::io;
+
+use camino::Utf8PathBuf;
+use copkg_spec::command::{Exit, Explain};
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use thiserror::Error;
+
+use crate::host::{HostError, LockError};
+use crate::process::{Ended, ProcessError};
+use crate::receipts::ReceiptError;
+use crate::runtime::RuntimeError;
+
+/// Why a step of a service failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The package is not there.
+    #[error("{package} is not installed")]
+    NotInstalled {
+        /// The package.
+        package: PackageCoordinate,
+    },
+    /// The package holds no service.
+    #[error("{package} is no service: it holds {kind}")]
+    NotAService {
+        /// The package.
+        package: PackageCoordinate,
+        /// What it holds.
+        kind: &'static str,
+    },
+    /// A script is not the one that was installed.
+    #[error("{package} is not what was installed: {path} {why}")]
+    Damaged {
+        /// The package.
+        package: PackageCoordinate,
+        /// The script.
+        path: Utf8PathBuf,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A parameter is unknown, missing or malformed.
+    #[error("{package} cannot be started with {given}: {why}")]
+    Parameter {
+        /// The package.
+        package: PackageCoordinate,
+        /// What was given.
+        given: String,
+        /// What is wrong.
+        why: String,
+        /// The options that the package takes.
+        known: Vec<String>,
+    },
+    /// The service runs, and not as asked for.
+    #[error("{service} is running already, {difference}")]
+    RunsOtherwise {
+        /// The service.
+        service: ServiceCoordinate,
+        /// Which package or parameters it runs with.
+        difference: String,
+    },
+    /// Nobody knows the service.
+    #[error("{service} was never started here")]
+    NeverStarted {
+        /// The service.
+        service: ServiceCoordinate,
+    },
+    /// The account that the recipe names does not exist.
+    #[error("{package} runs as the user {name:?}, which does not exist on this host")]
+    UnknownUser {
+        /// The package.
+        package: PackageCoordinate,
+        /// The name.
+        name: String,
+    },
+    /// The list of accounts cannot be read.
+    #[error("cannot look up the user {name:?}")]
+    UserLookup {
+        /// The name.
+        name: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The interpreter of a script is not there, or the script cannot be run.
+    #[error("cannot run {script}")]
+    Spawn {
+        /// The script.
+        script: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The service did not come up.
+    #[error("{service} did not start: {how}")]
+    StartFailed {
+        /// The service.
+        service: ServiceCoordinate,
+        /// What happened.
+        how: StartFailure,
+        /// The file with its output.
+        log: Utf8PathBuf,
+        /// The last lines of it.
+        #[source]
+        output: LastLines,
+    },
+    /// Processes that were killed are still there.
+    #[error("{service} cannot be stopped: processes {pids} are still there after KILL")]
+    Survivors {
+        /// The service.
+        service: ServiceCoordinate,
+        /// Their numbers.
+        pids: String,
+    },
+    /// It cannot be said whether the service runs.
+    #[error("it is unknown whether {service} runs: {why}")]
+    Unknown {
+        /// The service.
+        service: ServiceCoordinate,
+        /// Why.
+        why: String,
+    },
+    /// The record of a service cannot be read or written.
+    #[error("cannot {action} {path}")]
+    Record {
+        /// What was tried.
+        action: &'static str,
+        /// The record.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// What a service wrote cannot be read.
+    #[error("cannot read {path}")]
+    Log {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The system has no random numbers.
+    #[error("the system has no random numbers")]
+    Random,
+    /// The lock of the service was not taken.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The catalogue of the prefix refused.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The receipt of the package refused.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// A process cannot be looked at or signalled.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The runtime directory refused.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+}
+
+/// What happened to a start.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StartFailure {
+    /// The start script failed.
+    #[error("its start script ended with {0}")]
+    Script(Ended),
+    /// The start script did not end.
+    #[error("its start script had not ended after {0} s")]
+    Hung(u32),
+    /// A process of the service ended too early.
+    #[error("it ended {}", how_it_ended(*.0))]
+    Ended(Option<Ended>),
+    /// The start script left no process.
+    #[error("its start script left no process")]
+    NoProcess,
+}
+
+fn how_it_ended(ended: Option<Ended>) -> String {
+    match ended {
+        Some(ended) => format!("at once with {ended}"),
+        None => "at once".into(),
+    }
+}
+
+/// The last lines that a service wrote, as a cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastLines(pub Vec<String>);
+
+impl std::error::Error for LastLines {}
+
+impl fmt::Display for LastLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("it wrote nothing");
+        }
+        f.write_str("the last lines that it wrote:")?;
+        self.0.iter().try_for_each(|line| write!(f, "\n    | {}", shown(line)))
+    }
+}
+
+/// A line for a terminal: no control characters, and not too long.
+fn shown(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).take(500).collect()
+}
+
+impl ServiceError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Lock(error) => Some(error),
+            Self::Host(error) => Some(error),
+            Self::Receipt(error) => Some(error),
+            Self::Process(error) => Some(error),
+            Self::Runtime(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Explain for ServiceError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NotInstalled { .. } | Self::NeverStarted { .. } | Self::UnknownUser { .. } => {
+                Exit::NotFound
+            }
+            Self::NotAService { .. } | Self::Parameter { .. } => Exit::Usage,
+            Self::Damaged { .. } => Exit::Trust,
+            Self::RunsOtherwise { .. } => Exit::Conflict,
+            Self::Unknown { .. } => Exit::Unknown,
+            _ => self.inner().map_or(Exit::Failure, Explain::exit),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotInstalled { .. } => "not_installed",
+            Self::NotAService { .. } => "not_a_service",
+            Self::Damaged { .. } => "package_damaged",
+            Self::Parameter { .. } => "parameter_invalid",
+            Self::RunsOtherwise { .. } => "runs_otherwise",
+            Self::NeverStarted { .. } => "never_started",
+            Self::UnknownUser { .. } => "unknown_user",
+            Self::UserLookup { .. } => "user_lookup_failed",
+            Self::Spawn { .. } => "script_not_run",
+            Self::StartFailed { how, .. } => match how {
+                StartFailure::Script(_) => "start_script_failed",
+                StartFailure::Hung(_) => "start_script_hung",
+                StartFailure::Ended(_) => "service_ended",
+                StartFailure::NoProcess => "no_process",
+            },
+            Self::Survivors { .. } => "processes_left",
+            Self::Unknown { .. } => "state_unknown",
+            Self::Record { .. } => "service_record",
+            Self::Log { .. } => "log_unreadable",
+            Self::Random => "no_random_numbers",
+            Self::Lock(_) | Self::Host(_) | Self::Receipt(_) | Self::Process(_) | Self::Runtime(_) => {
+                self.inner().map_or("failure", Explain::code)
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotInstalled { package } => {
+                Some(format!("install it first: `pkginstall install {package}`"))
+            }
+            Self::Damaged { package, .. } => {
+                Some(format!("`pkginstall verify {package}` shows all that is different"))
+            }
+            Self::Parameter { known, .. } if known.is_empty() => Some("leave it out".into()),
+            Self::Parameter { known, .. } => Some(format!("it takes {}", known.join(", "))),
+            Self::RunsOtherwise { service, .. } => Some(format!(
+                "stop it first: `pkginstall stop {service}`; `restart` keeps package and parameters"
+            )),
+            Self::NeverStarted { .. } => Some("`pkginstall status` lists the services of this prefix".into()),
+            Self::UnknownUser { name, .. } => {
+                Some(format!("make the account first, e.g. `useradd --system {name}`"))
+            }
+            Self::Spawn { script, .. } => {
+                Some(format!("the first line of {script} names its interpreter: is it installed?"))
+            }
+            Self::StartFailed { log, .. } => {
+                Some(format!("nothing of it is left running; all output is in {log}"))
+            }
+            Self::Survivors { .. } => {
+                Some("the kernel holds them, often because of a disk or a network mount".into())
+            }
+            Self::Unknown { service, .. } => {
+                Some(format!("`pkginstall stop {service}` ends what can be proven to be of it"))
+            }
+            _ => self.inner().and_then(Explain::hint),
+        }
+    }
+}

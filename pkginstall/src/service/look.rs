@@ -1,0 +1,242 @@
+//! Looks at a service without changing anything: does it run, and which processes is it?
+
+use camino::Utf8PathBuf;
+use copkg_spec::command::Failure;
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::digest::Digest;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::ServiceError;
+use super::record::{Desired, Phase, Run, ServiceRecord};
+use crate::host::Prefix;
+use crate::process::{Family, ProcessIdentity, ProcessTable};
+use crate::runtime::{RecordedPids, RuntimeDirectory};
+
+/// Whether a service runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// A process of it lives.
+    Running,
+    /// No process of it lives.
+    Stopped,
+    /// Nothing certain can be said.
+    Unknown,
+}
+
+/// A service as `status` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// The service.
+    pub service: ServiceCoordinate,
+    /// Whether it runs.
+    pub state: State,
+    /// Why that is unknown, or anything else worth saying.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The processes that its start script recorded.
+    pub pids: Vec<u32>,
+    /// When it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What it should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired: Option<Desired>,
+    /// The package that it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<PackageCoordinate>,
+    /// The digest of that package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// The parameters that it was started with.
+    pub parameters: Vec<String>,
+    /// Where it keeps its state.
+    pub runtime_dir: Utf8PathBuf,
+}
+
+/// Lists the services that were ever started below `prefix`.
+///
+/// # Errors
+/// When the records cannot be listed.
+pub fn known(prefix: &Prefix) -> Result<Vec<ServiceCoordinate>, ServiceError> {
+    ServiceRecord::list(prefix)
+}
+
+/// Lists the services that run from `package` now, or are being started from it. One of which nothing certain can be
+/// said counts as running.
+///
+/// # Errors
+/// When the records of the services cannot be read.
+pub fn running_from(prefix: &Prefix, package: &PackageCoordinate) -> Result<Vec<ServiceCoordinate>, Failure> {
+    let mut running = Vec::new();
+    for service in ServiceRecord::list(prefix)? {
+        let Some(record) = ServiceRecord::read(prefix, &service)? else { continue };
+        if record.package != *package {
+            continue;
+        }
+        let is_starting = record.run.as_ref().is_some_and(|run| run.phase == Phase::Starting);
+        let is_stopped =
+            Look::at(prefix, &service, Some(&record)).is_ok_and(|look| look.state == State::Stopped);
+        if is_starting || !is_stopped {
+            running.push(service);
+        }
+    }
+    Ok(running)
+}
+
+/// Shows one service. Whatever cannot be read makes its state unknown.
+///
+/// # Errors
+/// When nobody knows the service.
+pub fn view(prefix: &Prefix, service: &ServiceCoordinate) -> Result<View, ServiceError> {
+    let record = match ServiceRecord::read(prefix, service) {
+        Ok(record) => record,
+        Err(error) => return Ok(unknown(prefix, service, None, &error)),
+    };
+    if record.is_none() && !prefix.runtime_dir(service).exists() {
+        return Err(ServiceError::NeverStarted { service: service.clone() });
+    }
+    match Look::at(prefix, service, record.as_ref()) {
+        Ok(look) => Ok(look.view(prefix, service, record.as_ref())),
+        Err(error) => Ok(unknown(prefix, service, record.as_ref(), &error)),
+    }
+}
+
+fn unknown(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    record: Option<&ServiceRecord>,
+    error: &ServiceError,
+) -> View {
+    let failure = Failure::of(error);
+    let why = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
+    Look::unknown(why).view(prefix, service, record)
+}
+
+/// What was seen of a service.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) state: State,
+    /// Those that were recorded, or, where these are gone, the heads of what lives.
+    pub(super) processes: Vec<ProcessIdentity>,
+    /// How all processes of it are found.
+    pub(super) family: Family,
+    pub(super) pid_file: PidFile,
+    pub(super) why: Option<String>,
+}
+
+/// What `run/start.pid` is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PidFile {
+    /// It is not there, or names the processes of the service.
+    Fine,
+    /// It names processes that are gone, or that cannot be proven to be of the service.
+    Stale,
+}
+
+impl Look {
+    /// Looks at `service`.
+    pub(super) fn at(
+        prefix: &Prefix,
+        service: &ServiceCoordinate,
+        record: Option<&ServiceRecord>,
+    ) -> Result<Self, ServiceError> {
+        if let Some(run) = record.and_then(|record| record.run.as_ref())
+            && let Some(look) = Self::at_run(run)?
+        {
+            return Ok(look);
+        }
+        Self::at_pid_file(prefix, service, record)
+    }
+
+    /// Looks for the processes of a start of ours; `None` when none is left.
+    fn at_run(run: &Run) -> Result<Option<Self>, ServiceError> {
+        let family = run.family();
+        let mut recorded = Vec::new();
+        for process in &run.processes {
+            if process.is_alive()? {
+                recorded.push(process.clone());
+            }
+        }
+        let processes = if recorded.is_empty() { family.find()?.heads } else { recorded };
+        if processes.is_empty() {
+            return Ok(None);
+        }
+        let (state, why) = match run.phase {
+            Phase::Started => (State::Running, None),
+            Phase::Starting => (
+                State::Unknown,
+                Some("its start goes on, or was interrupted; some of its processes live".into()),
+            ),
+        };
+        Ok(Some(Self { state, processes, family, pid_file: PidFile::Fine, why }))
+    }
+
+    /// Looks at what a start script that ran without us wrote down. Without an identity a number proves nothing.
+    fn at_pid_file(
+        prefix: &Prefix,
+        service: &ServiceCoordinate,
+        record: Option<&ServiceRecord>,
+    ) -> Result<Self, ServiceError> {
+        let family = record.and_then(|record| record.run.as_ref()).map(Run::family).unwrap_or_default();
+        let stopped =
+            |pid_file| Self { state: State::Stopped, processes: Vec::new(), family, pid_file, why: None };
+        let Some(runtime) = RuntimeDirectory::open(prefix, service)? else {
+            return Ok(stopped(PidFile::Fine));
+        };
+        let Some(written) = RecordedPids::read(&runtime)? else { return Ok(stopped(PidFile::Fine)) };
+        let owner = runtime.owner()?;
+        let mut processes = Vec::new();
+        for identity in written.pids.iter().filter_map(|pid| written.identities.get(pid)) {
+            // The file belongs to the service's account: it may name that account's processes, and no others.
+            if identity.is_alive()? && ProcessTable::user(identity.pid()) == Some(owner) {
+                processes.push(identity.clone());
+            }
+        }
+        if processes.is_empty() {
+            return Ok(stopped(PidFile::Stale));
+        }
+        let family = Family { members: processes.clone(), ..Family::default() };
+        let why = Some("its start script was run without pkginstall".into());
+        Ok(Self { state: State::Running, processes, family, pid_file: PidFile::Fine, why })
+    }
+
+    /// A service whose `run/start.pid` is no evidence.
+    pub(super) fn stale(record: Option<&ServiceRecord>) -> Self {
+        let family = record.and_then(|record| record.run.as_ref()).map(Run::family).unwrap_or_default();
+        Self { state: State::Stopped, processes: Vec::new(), family, pid_file: PidFile::Stale, why: None }
+    }
+
+    fn unknown(why: String) -> Self {
+        Self {
+            state: State::Unknown,
+            processes: Vec::new(),
+            family: Family::default(),
+            pid_file: PidFile::Fine,
+            why: Some(why),
+        }
+    }
+
+    /// Returns what `status` shows of it.
+    pub(super) fn view(
+        &self,
+        prefix: &Prefix,
+        service: &ServiceCoordinate,
+        record: Option<&ServiceRecord>,
+    ) -> View {
+        let run = record.and_then(|record| record.run.as_ref());
+        View {
+            service: service.clone(),
+            state: self.state,
+            why: self.why.clone(),
+            pids: self.processes.iter().map(ProcessIdentity::pid).collect(),
+            since: run.filter(|_| self.state != State::Stopped).map(|run| run.since),
+            desired: record.map(|record| record.desired),
+            package: record.map(|record| record.package.clone()),
+            digest: record.map(|record| record.digest),
+            parameters: record.map(|record| record.parameters.clone()).unwrap_or_default(),
+            runtime_dir: prefix.runtime_dir(service),
+        }
+    }
+}

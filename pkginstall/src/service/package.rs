@@ -1,0 +1,68 @@
+//! The installed package that a service runs from, and whether its scripts are those that were installed.
+
+use camino::Utf8PathBuf;
+use copkg_spec::archive::Contents;
+use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::digest::Digest;
+use copkg_spec::index::{Entry, EntryPath};
+use copkg_spec::manifest::{Kind, Service};
+
+use super::ServiceError;
+use crate::host::Prefix;
+use crate::receipts::{self, ReceiptError};
+
+/// A package that can be started.
+#[derive(Debug)]
+pub(super) struct InstalledService {
+    pub(super) package: PackageCoordinate,
+    pub(super) digest: Digest,
+    pub(super) service: Service,
+    pub(super) directory: Utf8PathBuf,
+}
+
+impl InstalledService {
+    /// Opens `package`, which must be installed, be a service, and have the scripts that it was installed with.
+    ///
+    /// Only the scripts are compared: a start must not read gigabytes. `verify` compares everything.
+    pub(super) fn open(prefix: &Prefix, package: &PackageCoordinate) -> Result<Self, ServiceError> {
+        let receipt = receipts::require(prefix, package).map_err(|error| match error {
+            ReceiptError::NotInstalled { package } => ServiceError::NotInstalled { package },
+            other => other.into(),
+        })?;
+        let contents = receipts::contents(prefix, &receipt)?;
+        let directory = prefix.install_dir(package);
+        let Some(service) = contents.manifest().service().cloned() else {
+            let kind = kind_of(contents.manifest().kind());
+            return Err(ServiceError::NotAService { package: package.clone(), kind });
+        };
+        let opened = Self { package: package.clone(), digest: receipt.digest, service, directory };
+        opened.check_script(&contents, &opened.service.start)?;
+        opened.check_script(&contents, &opened.service.stop)?;
+        Ok(opened)
+    }
+
+    /// Returns where a script lies.
+    pub(super) fn path(&self, script: &EntryPath) -> Utf8PathBuf {
+        self.directory.join(script.as_str())
+    }
+
+    fn check_script(&self, contents: &Contents, script: &EntryPath) -> Result<(), ServiceError> {
+        let path = self.path(script);
+        let damaged = |why| ServiceError::Damaged { package: self.package.clone(), path: path.clone(), why };
+        let Some(Entry::File { sha256, .. }) = contents.index().get(script) else {
+            // A link inside the package: what it leads to is the package's business.
+            return Ok(());
+        };
+        let bytes = std::fs::read(&path).map_err(|_| damaged("is missing"))?;
+        if Digest::of(&bytes) == *sha256 { Ok(()) } else { Err(damaged("was changed")) }
+    }
+}
+
+fn kind_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Service => "software without a start script",
+        Kind::Content => "content",
+        Kind::Deployment => "a deployment",
+        Kind::Snapshot => "a snapshot",
+    }
+}

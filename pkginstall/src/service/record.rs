@@ -1,0 +1,158 @@
+//! The record of a service: what it should be, and which processes it is.
+//!
+//! It lies in the state directory, which only the owner of the prefix writes: what a service's account could write in
+//! the runtime directory is never believed when it comes to signals.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use camino::Utf8PathBuf;
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::digest::Digest;
+use copkg_spec::durable::{self, Existing};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ServiceError;
+use crate::host::Prefix;
+use crate::process::{Family, Orphans, ProcessIdentity, StartId};
+
+/// The version of the record's form.
+const SCHEMA_VERSION: u32 = 1;
+
+/// What is known of one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRecord {
+    schema_version: u32,
+    /// The service.
+    pub service: ServiceCoordinate,
+    /// The package that it runs.
+    pub package: PackageCoordinate,
+    /// The digest of that package.
+    pub digest: Digest,
+    /// What was given to its start script, as it was given.
+    pub parameters: Vec<String>,
+    /// What it should be.
+    pub desired: Desired,
+    /// Its last start, until it is stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
+}
+
+/// What a service should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Desired {
+    /// Up.
+    Running,
+    /// Down.
+    Stopped,
+}
+
+/// One start of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The mark of its processes.
+    pub start_id: StartId,
+    /// How far it came.
+    pub phase: Phase,
+    /// When it began.
+    pub since: Timestamp,
+    /// The processes that the start script recorded.
+    pub processes: Vec<ProcessIdentity>,
+    /// The sessions that the start made.
+    pub sessions: BTreeSet<u32>,
+}
+
+/// How far a start came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The start script runs, or whoever ran it was interrupted.
+    Starting,
+    /// It was started.
+    Started,
+}
+
+impl Run {
+    /// Returns how its processes are found.
+    pub fn family(&self) -> Family {
+        Family {
+            members: self.processes.clone(),
+            mark: Some(self.start_id.clone()),
+            sessions: self.sessions.clone(),
+            orphans: Orphans::Elsewhere,
+        }
+    }
+}
+
+impl ServiceRecord {
+    /// Records a service that is not started yet.
+    pub fn new(
+        service: ServiceCoordinate,
+        package: PackageCoordinate,
+        digest: Digest,
+        parameters: Vec<String>,
+    ) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            service,
+            package,
+            digest,
+            parameters,
+            desired: Desired::Stopped,
+            run: None,
+        }
+    }
+
+    /// Returns the record of the same service, stopped.
+    #[must_use]
+    pub fn stopped(self) -> Self {
+        Self { run: None, desired: Desired::Stopped, ..self }
+    }
+
+    /// Reads the record of `service`; `None` when it was never started.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn read(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Option<Self>, ServiceError> {
+        let path = prefix.service_record(service);
+        let failed = |source| ServiceError::Record { action: "read", path: path.clone(), source };
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(error.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Lists the services that have a record, in the order of their coordinates.
+    ///
+    /// # Errors
+    /// When the directory of records cannot be read.
+    pub fn list(prefix: &Prefix) -> Result<Vec<ServiceCoordinate>, ServiceError> {
+        let path = prefix.services();
+        let failed = |source| ServiceError::Record { action: "read", path: path.clone(), source };
+        let entries = match path.read_dir_utf8() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut services = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            services.extend(entry.file_name().strip_suffix(".json").and_then(|name| name.parse().ok()));
+        }
+        services.sort();
+        Ok(services)
+    }
+
+    /// Writes the record, durably.
+    ///
+    /// # Errors
+    /// When the file system refuses; the record is then as it was.
+    pub fn write(&self, prefix: &Prefix) -> Result<(), ServiceError> {
+        let path: Utf8PathBuf = prefix.service_record(&self.service);
+        let failed = |source| ServiceError::Record { action: "write", path: path.clone(), source };
+        let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
+        durable::write(path.as_std_path(), 0o644, Existing::Replace, &text).map_err(failed)
+    }
+}

@@ -1,0 +1,370 @@
+//! Starts a service: lock → recover → directories → record → start script → settling time → record.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::manifest::Service;
+use rustix::process::Signal;
+
+use super::account::Honoured;
+use super::environment::environment;
+use super::error::LastLines;
+use super::launch::{Launch, Launched};
+use super::look::{Look, PidFile, State};
+use super::package::InstalledService;
+use super::record::{Desired, Phase, Run, ServiceRecord};
+use super::settle::{Settled, Watch};
+use super::stop::stop_locked;
+use super::{Change, Outcome, RunAs, ServiceError, Site, StartFailure, parameters};
+use crate::host::{Catalogue, Notice};
+use crate::process::{self, Children, Family, Orphans, ProcessIdentity, StartId};
+use crate::receipts;
+use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
+
+/// How many lines of the output a failure shows.
+const SHOWN_LINES: usize = 20;
+
+/// How long the rest of a failed start may take to end by itself.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartRequest {
+    /// The package.
+    pub package: PackageCoordinate,
+    /// What it is to run as.
+    pub service: ServiceCoordinate,
+    /// What its start script is given besides.
+    pub parameters: Vec<String>,
+}
+
+/// Starts a service. One that runs already, from the same package with the same parameters, is left alone.
+///
+/// # Errors
+/// When it cannot be started. Nothing of the attempt is left running then.
+pub fn start(site: &mut Site<'_>, request: &StartRequest) -> Result<Outcome, ServiceError> {
+    let start = Start::prepare(site, request)?;
+    let _lock = site.lock(&request.service)?;
+    start.run(site)
+}
+
+/// Stops a service and starts it again, with the package and the parameters that it has.
+///
+/// # Errors
+/// When it was never started, or cannot be stopped or started.
+pub fn restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    recorded_request(site, service)?;
+    let _lock = site.lock(service)?;
+    // Read again: whoever held the lock may have changed it.
+    let request = recorded_request(site, service)?;
+    // Everything that can be wrong with the start is found while the service still runs.
+    let start = Start::prepare(site, &request)?;
+    stop_locked(site, service)?;
+    start.run(site)
+}
+
+/// Checks whether a start is possible, and says what it would do.
+///
+/// # Errors
+/// When it is not possible.
+pub fn check_start(site: &mut Site<'_>, request: &StartRequest) -> Result<Outcome, ServiceError> {
+    let start = Start::prepare(site, request)?;
+    let record = ServiceRecord::read(site.prefix, &request.service)?;
+    let look = Look::at(site.prefix, &request.service, record.as_ref())?;
+    if look.state == State::Running {
+        return start.running_already(site, record.as_ref(), &look);
+    }
+    let view = look.view(site.prefix, &request.service, record.as_ref());
+    Ok(Outcome { change: Change::Changed, view })
+}
+
+/// Checks whether a restart is possible, and says what it would do.
+///
+/// # Errors
+/// When it is not possible.
+pub fn check_restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    let request = recorded_request(site, service)?;
+    Start::prepare(site, &request)?;
+    Ok(Outcome { change: Change::Changed, view: super::view(site.prefix, service)? })
+}
+
+fn recorded_request(site: &Site<'_>, service: &ServiceCoordinate) -> Result<StartRequest, ServiceError> {
+    let record = ServiceRecord::read(site.prefix, service)?;
+    let record = record.ok_or_else(|| ServiceError::NeverStarted { service: service.clone() })?;
+    Ok(StartRequest { package: record.package, service: record.service, parameters: record.parameters })
+}
+
+/// The processes and the sessions of a service that came up.
+type Tried = Result<(Vec<ProcessIdentity>, BTreeSet<u32>), StartFailure>;
+
+/// A start that was found possible, before anything is made.
+struct Start<'r> {
+    request: &'r StartRequest,
+    installed: InstalledService,
+    run_as: RunAs,
+}
+
+impl<'r> Start<'r> {
+    fn prepare(site: &mut Site<'_>, request: &'r StartRequest) -> Result<Self, ServiceError> {
+        let installed = InstalledService::open(site.prefix, &request.package)?;
+        parameters::check(&request.package, &installed.service.parameters, &request.parameters)?;
+        let user = installed.service.user.as_deref();
+        let (run_as, honoured) = RunAs::resolve(&request.package, user, site.user)?;
+        if honoured == Honoured::No {
+            let name = user.unwrap_or_default();
+            site.warn(format!("{} asks for the user {name:?}; without root it runs as you", request.package));
+        }
+        Ok(Self { request, installed, run_as })
+    }
+
+    /// Starts it. The lock of the service is held.
+    fn run(&self, site: &mut Site<'_>) -> Result<Outcome, ServiceError> {
+        let service = &self.request.service;
+        let before = ServiceRecord::read(site.prefix, service)?;
+        let look = Look::at(site.prefix, service, before.as_ref())?;
+        if look.state == State::Running {
+            return self.running_already(site, before.as_ref(), &look);
+        }
+        self.recover(site, &look)?;
+        let owner = self.run_as.owner();
+        let runtime = RuntimeDirectory::make(site.prefix, service, owner)?;
+        for directory in &self.installed.service.directories {
+            runtime.make_below(directory, owner)?;
+        }
+        RecordedPids::remove(&runtime)?;
+        let output = Output::open(&runtime, output_directory(&self.installed.service), owner)?;
+        self.attempt(site, before, &runtime, &output)
+    }
+
+    fn running_already(
+        &self,
+        site: &Site<'_>,
+        record: Option<&ServiceRecord>,
+        look: &Look,
+    ) -> Result<Outcome, ServiceError> {
+        let service = &self.request.service;
+        let otherwise = |difference| ServiceError::RunsOtherwise { service: service.clone(), difference };
+        let Some(record) = record.filter(|record| record.run.is_some()) else {
+            return Err(otherwise("from a start script that was run by hand".into()));
+        };
+        if record.package != self.request.package {
+            return Err(otherwise(format!("from {}", record.package)));
+        }
+        if record.digest != self.installed.digest {
+            return Err(otherwise("from another build of the package".into()));
+        }
+        if !parameters::are_same(&record.parameters, &self.request.parameters) {
+            let with = record.parameters.join(" ");
+            return Err(otherwise(format!("with the parameters {with:?}")));
+        }
+        let view = look.view(site.prefix, service, Some(record));
+        Ok(Outcome { change: Change::Unchanged, view })
+    }
+
+    /// Ends what an interrupted start or a service that died left, and says so.
+    fn recover(&self, site: &mut Site<'_>, look: &Look) -> Result<(), ServiceError> {
+        let service = &self.request.service;
+        let left = look.family.find()?.all;
+        if !left.is_empty() {
+            site.note(format!("ending {} that an earlier start of {service} left", pids_of(&left)));
+            let survivors = process::end(&look.family, Signal::TERM, END_PATIENCE)?;
+            refuse_survivors(service, &survivors)?;
+        }
+        if look.pid_file == PidFile::Stale {
+            site.note(format!("removing a stale run/start.pid of {service}: it names no process of it"));
+        }
+        Ok(())
+    }
+
+    /// Runs the start script, and writes down what came of it.
+    fn attempt(
+        &self,
+        site: &mut Site<'_>,
+        before: Option<ServiceRecord>,
+        runtime: &RuntimeDirectory,
+        output: &Output,
+    ) -> Result<Outcome, ServiceError> {
+        let mut record = self.open_record(site)?;
+        let tried = self.try_start(site, &record, runtime, output);
+        let failure = match tried {
+            Ok(Ok((processes, sessions))) => {
+                commit(site, &mut record, runtime, processes, sessions)?;
+                let look = Look::at(site.prefix, &record.service, Some(&record))?;
+                return Ok(Outcome {
+                    change: Change::Changed,
+                    view: look.view(site.prefix, &record.service, Some(&record)),
+                });
+            }
+            Ok(Err(how)) => ServiceError::StartFailed {
+                service: record.service.clone(),
+                how,
+                log: output.path().clone(),
+                output: LastLines(output.last_lines(SHOWN_LINES)),
+            },
+            Err(error) => error,
+        };
+        RecordedPids::remove(runtime)?;
+        take_back(site, before, record)?;
+        Err(failure)
+    }
+
+    /// Writes down that a start begins, while the catalogue is locked: from here on the package cannot be removed.
+    fn open_record(&self, site: &mut Site<'_>) -> Result<ServiceRecord, ServiceError> {
+        let StartRequest { package, service, parameters } = self.request;
+        let mut record =
+            ServiceRecord::new(service.clone(), package.clone(), self.installed.digest, parameters.clone());
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| ServiceError::Random)?;
+        record.run = Some(Run {
+            start_id: StartId::new(random),
+            phase: Phase::Starting,
+            since: (site.clock)(),
+            processes: Vec::new(),
+            sessions: BTreeSet::new(),
+        });
+        let tell = &mut *site.tell;
+        let mut notice = |notice: Notice| {
+            if let Notice::Waiting { holder } = notice {
+                tell(super::Told::Note(format!("waiting for {holder}")));
+            }
+        };
+        let _catalogue = Catalogue::lock(site.prefix, site.wait, &mut notice)?;
+        if receipts::read(site.prefix, package)?.is_none() {
+            return Err(ServiceError::NotInstalled { package: package.clone() });
+        }
+        record.write(site.prefix)?;
+        Ok(record)
+    }
+
+    fn try_start(
+        &self,
+        site: &Site<'_>,
+        record: &ServiceRecord,
+        runtime: &RuntimeDirectory,
+        output: &Output,
+    ) -> Result<Tried, ServiceError> {
+        let Some(run) = &record.run else { return Ok(Err(StartFailure::NoProcess)) };
+        let mut children = Children::adopt()?;
+        let script = self.launch(site, &run.start_id, runtime, output, &children)?;
+        let family = Family { sessions: script.session(), orphans: Orphans::Ours, ..run.family() };
+        let settled = self.watch(&script, &family, runtime, &mut children);
+        if !matches!(settled, Ok(Ok(_))) {
+            // However it failed, nothing of it stays.
+            let survivors = process::end(&family, Signal::TERM, END_PATIENCE)?;
+            children.collect()?;
+            refuse_survivors(&record.service, &survivors)?;
+        }
+        Ok(settled?.map(|processes| (processes, family.sessions)))
+    }
+
+    fn launch(
+        &self,
+        site: &Site<'_>,
+        start_id: &StartId,
+        runtime: &RuntimeDirectory,
+        output: &Output,
+        children: &Children,
+    ) -> Result<Launched, ServiceError> {
+        let StartRequest { package, service, parameters } = self.request;
+        let ours = [format!("--runtime-dir={}", runtime.path()), format!("--coordinate={service}")];
+        let names = (package, service);
+        let launch = Launch {
+            script: &self.installed.path(&self.installed.service.start),
+            arguments: ours.into_iter().chain(parameters.iter().cloned()).collect(),
+            environment: environment(site.environment, site.prefix, names, runtime, start_id, &self.run_as),
+            directory: runtime.path(),
+            output,
+            run_as: &self.run_as,
+        };
+        launch.start(children)
+    }
+
+    fn watch(
+        &self,
+        script: &Launched,
+        family: &Family,
+        runtime: &RuntimeDirectory,
+        children: &mut Children,
+    ) -> Result<Settled, ServiceError> {
+        let contract = &self.installed.service;
+        let limit = Duration::from_secs(contract.start_timeout_seconds.into());
+        match script.wait(children, limit)? {
+            None => return Ok(Err(StartFailure::Hung(contract.start_timeout_seconds))),
+            Some(ended) if !ended.is_success() => return Ok(Err(StartFailure::Script(ended))),
+            Some(_) => {}
+        }
+        let written = RecordedPids::read(runtime)?.unwrap_or_default().pids;
+        let settle = Duration::from_millis(contract.settle_milliseconds.into());
+        let deadline = Instant::now() + settle + limit;
+        let watch = Watch { script, family, user: self.run_as.user(), settle, deadline };
+        let settled = watch.settle(children, &written)?;
+        if let Ok(processes) = &settled
+            && !processes.iter().map(ProcessIdentity::pid).eq(written)
+        {
+            RecordedPids::write(runtime, processes)?;
+        }
+        Ok(settled)
+    }
+}
+
+/// Writes down that a start went well.
+fn commit(
+    site: &Site<'_>,
+    record: &mut ServiceRecord,
+    runtime: &RuntimeDirectory,
+    processes: Vec<ProcessIdentity>,
+    sessions: BTreeSet<u32>,
+) -> Result<(), ServiceError> {
+    record.desired = Desired::Running;
+    if let Some(run) = &mut record.run {
+        run.phase = Phase::Started;
+        run.processes = processes;
+        run.sessions = sessions;
+    }
+    record.write(site.prefix)?;
+    publish(record, runtime)
+}
+
+/// Puts back the record that was there before a failed start.
+fn take_back(
+    site: &Site<'_>,
+    before: Option<ServiceRecord>,
+    failed: ServiceRecord,
+) -> Result<(), ServiceError> {
+    let mut record = before.unwrap_or(failed);
+    record.run = None;
+    record.write(site.prefix)
+}
+
+/// Writes `run/start.json`: the record, for scripts and people. Nobody believes it: the service could write it.
+fn publish(record: &ServiceRecord, runtime: &RuntimeDirectory) -> Result<(), ServiceError> {
+    let text = serde_json::to_vec_pretty(record).unwrap_or_default();
+    Ok(runtime.write_run("start.json", &text)?)
+}
+
+/// Returns the directory that the output of a service goes to.
+pub(super) fn output_directory(service: &Service) -> &'static str {
+    if service.console { "console" } else { "log" }
+}
+
+/// Refuses to go on while processes that were killed are there.
+pub(super) fn refuse_survivors(
+    service: &ServiceCoordinate,
+    survivors: &[ProcessIdentity],
+) -> Result<(), ServiceError> {
+    if survivors.is_empty() {
+        return Ok(());
+    }
+    Err(ServiceError::Survivors { service: service.clone(), pids: numbers(survivors) })
+}
+
+/// Names processes for a sentence.
+pub(super) fn pids_of(processes: &[ProcessIdentity]) -> String {
+    let word = if processes.len() == 1 { "process" } else { "processes" };
+    format!("{word} {}", numbers(processes))
+}
+
+fn numbers(processes: &[ProcessIdentity]) -> String {
+    processes.iter().map(|process| process.pid().to_string()).collect::<Vec<_>>().join(", ")
+}

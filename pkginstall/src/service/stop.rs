@@ -1,0 +1,206 @@
+//! Stops a service: lock → stop script → stop signal → KILL → nothing left → record.
+
+use std::time::{Duration, Instant};
+
+use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::manifest::{Service, Signal as StopSignal};
+use rustix::process::Signal;
+
+use super::environment::environment;
+use super::launch::Launch;
+use super::look::{Look, PidFile, State};
+use super::package::InstalledService;
+use super::record::ServiceRecord;
+use super::start::{output_directory, refuse_survivors};
+use super::{Change, Outcome, RunAs, ServiceError, Site};
+use crate::process::{self, Children, Family, Orphans};
+use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
+
+/// How long a service may take where no package says so.
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The least time that a service gets after the signal, when its stop script has used all of it.
+const LEAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a service may end by itself after its stop script has ended well, before the signal.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Stops a service. One that is stopped is left alone.
+///
+/// # Errors
+/// When it cannot be said whether it runs, or processes survive being killed.
+pub fn stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    let is_known = ServiceRecord::read(site.prefix, service)?.is_some()
+        || RuntimeDirectory::open(site.prefix, service)?.is_some();
+    if !is_known {
+        return Err(ServiceError::NeverStarted { service: service.clone() });
+    }
+    let _lock = site.lock(service)?;
+    stop_locked(site, service)
+}
+
+/// Says what a stop would do.
+///
+/// # Errors
+/// When nobody knows the service.
+pub fn check_stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    let view = super::view(site.prefix, service)?;
+    let change = if view.state == State::Stopped { Change::Unchanged } else { Change::Changed };
+    Ok(Outcome { change, view })
+}
+
+/// Stops a service. Its lock is held.
+pub(super) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    let record = ServiceRecord::read(site.prefix, service)?;
+    let runtime = RuntimeDirectory::open(site.prefix, service)?;
+    let look = look_past_pid_file(site, service, record.as_ref())?;
+    let mut family = look.family.clone();
+    family.remember(&look.family.find()?.all);
+    let lives = !look.processes.is_empty() || !family.find()?.all.is_empty();
+    if lives {
+        end(site, service, record.as_ref(), look.state, &family)?;
+    }
+    if look.pid_file == PidFile::Stale {
+        site.note(format!("removing a stale run/start.pid of {service}: nothing was signalled"));
+    }
+    if let Some(runtime) = &runtime {
+        RecordedPids::remove(runtime)?;
+        runtime.remove_run("start.json")?;
+    }
+    let record = record.map(ServiceRecord::stopped);
+    if let Some(record) = &record {
+        record.write(site.prefix)?;
+    }
+    let change = if lives { Change::Changed } else { Change::Unchanged };
+    let stopped = Look::at(site.prefix, service, record.as_ref())?;
+    Ok(Outcome { change, view: stopped.view(site.prefix, service, record.as_ref()) })
+}
+
+/// Looks at the service. A `run/start.pid` that cannot be read proves nothing, and must not keep the service up.
+fn look_past_pid_file(
+    site: &mut Site<'_>,
+    service: &ServiceCoordinate,
+    record: Option<&ServiceRecord>,
+) -> Result<Look, ServiceError> {
+    match Look::at(site.prefix, service, record) {
+        Err(ServiceError::Runtime(error)) => {
+            site.warn(format!("{error}; it is not believed"));
+            Ok(Look::stale(record))
+        }
+        look => look,
+    }
+}
+
+/// Ends what lives of a service.
+fn end(
+    site: &mut Site<'_>,
+    service: &ServiceCoordinate,
+    record: Option<&ServiceRecord>,
+    state: State,
+    family: &Family,
+) -> Result<(), ServiceError> {
+    let mut children = Children::adopt()?;
+    let family = &Family { orphans: Orphans::Ours, ..family.clone() };
+    let began = Instant::now();
+    let installed = record.filter(|_| state == State::Running).and_then(|record| open(site, record));
+    let contract = installed.as_ref().map(|installed| &installed.service);
+    let patience = contract.map_or(DEFAULT_PATIENCE, |c| Duration::from_secs(c.stop_timeout_seconds.into()));
+    if let (Some(record), Some(installed)) = (record, &installed)
+        && run_script(site, record, installed, &mut children, patience)? == Script::Ended
+    {
+        process::await_end(family, GRACE.min(patience / 2))?;
+    }
+    let left = family.find()?.all;
+    if !left.is_empty() {
+        let signal = contract.map_or(Signal::TERM, signal_of);
+        let patience = patience.saturating_sub(began.elapsed()).max(LEAST_PATIENCE);
+        let survivors = end_with(site, family, signal, patience)?;
+        refuse_survivors(service, &survivors)?;
+    }
+    children.collect()?;
+    Ok(())
+}
+
+fn end_with(
+    site: &mut Site<'_>,
+    family: &Family,
+    signal: Signal,
+    patience: Duration,
+) -> Result<process::Survivors, ServiceError> {
+    let began = Instant::now();
+    let survivors = process::end(family, signal, patience)?;
+    if began.elapsed() >= patience {
+        site.warn(format!("it did not end within {} s after {signal:?} and was killed", patience.as_secs()));
+    }
+    Ok(survivors)
+}
+
+/// Opens the package that the service runs from. Without it the processes can be ended all the same.
+fn open(site: &mut Site<'_>, record: &ServiceRecord) -> Option<InstalledService> {
+    match InstalledService::open(site.prefix, &record.package) {
+        Ok(installed) => Some(installed),
+        Err(error) => {
+            site.warn(format!("{error}; stopping {} without its stop script", record.service));
+            None
+        }
+    }
+}
+
+/// How a stop script went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Script {
+    /// It ended and says that all is well.
+    Ended,
+    /// It failed or hung, which was said.
+    Failed,
+}
+
+fn run_script(
+    site: &mut Site<'_>,
+    record: &ServiceRecord,
+    installed: &InstalledService,
+    children: &mut Children,
+    limit: Duration,
+) -> Result<Script, ServiceError> {
+    let (run_as, _) = RunAs::resolve(&record.package, installed.service.user.as_deref(), site.user)?;
+    let Some(run) = &record.run else { return Ok(Script::Failed) };
+    let runtime = RuntimeDirectory::make(site.prefix, &record.service, run_as.owner())?;
+    let output = Output::open(&runtime, output_directory(&installed.service), run_as.owner())?;
+    let names = (&record.package, &record.service);
+    let launch = Launch {
+        script: &installed.path(&installed.service.stop),
+        arguments: vec![format!("--runtime-dir={}", runtime.path())],
+        environment: environment(site.environment, site.prefix, names, &runtime, &run.start_id, &run_as),
+        directory: runtime.path(),
+        output: &output,
+        run_as: &run_as,
+    };
+    let script = match launch.start(children) {
+        Ok(script) => script,
+        Err(error) => {
+            site.warn(format!("{error}; stopping {} without it", record.service));
+            return Ok(Script::Failed);
+        }
+    };
+    let went = script.wait(children, limit)?;
+    script.end()?;
+    let said = match went {
+        Some(ended) if ended.is_success() => return Ok(Script::Ended),
+        Some(ended) => format!("ended with {ended}"),
+        None => format!("had not ended after {} s", limit.as_secs()),
+    };
+    let last = output.last_lines(1).pop().map(|line| format!(": {line}")).unwrap_or_default();
+    site.warn(format!("the stop script of {} {said}{last}", record.service));
+    Ok(Script::Failed)
+}
+
+fn signal_of(service: &Service) -> Signal {
+    match service.stop_signal {
+        StopSignal::Term => Signal::TERM,
+        StopSignal::Int => Signal::INT,
+        StopSignal::Quit => Signal::QUIT,
+        StopSignal::Hup => Signal::HUP,
+        StopSignal::Usr1 => Signal::USR1,
+        StopSignal::Usr2 => Signal::USR2,
+    }
+}

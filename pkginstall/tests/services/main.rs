@@ -1,0 +1,11 @@
+//! Services with real processes: started, stopped, looked at, and what becomes of those that misbehave.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
+
+mod concurrent;
+mod described;
+mod identity;
+mod logs;
+mod misbehaving;
+mod ordinary;
+mod scene;
+mod users;
