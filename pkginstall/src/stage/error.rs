@@ -8,6 +8,7 @@ use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::PackageCoordinate;
 use thiserror::Error;
 
+use super::parallel::Failed;
 use crate::fetch::FetchError;
 use crate::tree::TreeError;
 
@@ -41,11 +42,14 @@ pub enum StageError {
 }
 
 impl StageError {
-    pub(super) fn unpack(package: PackageCoordinate, error: UnpackError<TreeError>) -> Self {
-        match error {
-            UnpackError::Sink(error) => Self::Tree(error),
-            error if FetchError::inside(&error).is_some() => Self::Fetch { package, source: Box::new(error) },
-            error => Self::Payload { package, source: Box::new(error) },
+    pub(super) fn of(package: PackageCoordinate, failed: Failed) -> Self {
+        match failed {
+            Failed::Memory(error) => Self::Memory(error),
+            Failed::Unpack(UnpackError::Sink(error)) => Self::Tree(error),
+            Failed::Unpack(error) if FetchError::inside(&error).is_some() => {
+                Self::Fetch { package, source: Box::new(error) }
+            }
+            Failed::Unpack(error) => Self::Payload { package, source: Box::new(error) },
         }
     }
 

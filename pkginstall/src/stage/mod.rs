@@ -4,17 +4,20 @@
 //! only this operation knows, on the file system that it will stay on, and made durable as a whole at the end.
 
 mod error;
+mod parallel;
 mod writer;
 
 pub use error::StageError;
 
 use std::io::Read;
+use std::num::NonZeroUsize;
+use std::thread;
 
 use copkg_spec::archive::{Contents, VerifiedIndex};
 use copkg_spec::keys::KeyId;
 
 use crate::tree::Directory;
-use writer::TreeWriter;
+use writer::FileWriter;
 
 /// A package whose whole tree is on disk, durable, and as its index says.
 ///
@@ -62,15 +65,18 @@ pub fn stage(
     into: &Directory,
 ) -> Result<StagedPackage, StageError> {
     let contents = package.contents();
-    let coordinate = contents.manifest().coordinate();
-    let mut writer = TreeWriter::new(into, contents.manifest().source_date());
-    let unpacked = contents
-        .unpacker()
-        .map_err(StageError::Memory)?
-        .unpack(payload, &mut writer)
-        .map_err(|error| StageError::unpack(coordinate, error));
-    unpacked?;
-    writer.finish()?;
+    let (index, times) = (contents.index(), writer::times_of(contents.manifest().source_date()));
+    writer::make_directories(index, into)?;
+    parallel::unpack(index, payload, threads(), || FileWriter::new(into, times.clone()))
+        .map_err(|failed| StageError::of(contents.manifest().coordinate(), failed))?;
+    writer::finish(index, into, &times)?;
     into.sync_file_system()?;
     Ok(StagedPackage { package })
+}
+
+/// As many as there are processors. Creating files is the cost of most packages, and more than a few get in each other's
+/// way there.
+fn threads() -> NonZeroUsize {
+    const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+    thread::available_parallelism().map_or(NonZeroUsize::MIN, |threads| threads.min(MOST))
 }

@@ -1,115 +1,155 @@
-//! The writer: puts entries on disk as they come out of the payload, each through the handle of its directory.
+//! The writer: makes directories, files and links, each through the handle of its directory.
 //!
 //! Entries come in the order of a walk, so the handles of the directories above the present one are enough: a stack.
-//! Links come last of all, when nothing is written any more. Modes do not depend on the umask; the time of everything
-//! is the source date of the package.
+//! Directories are made before any file, links when no file is written any more, and directories get their time last of
+//! all. Modes do not depend on the umask; the time of everything is the source date of the package.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use copkg_spec::archive::Sink;
-use copkg_spec::index::{EntryPath, LinkTarget, Mode};
+use copkg_spec::index::{Entry, EntryPath, Index, LinkTarget, Mode};
 use rustix::fs::{AtFlags, Timespec, Timestamps};
 
 use crate::tree::{Directory, TreeError};
 
-/// Writes one tree.
-pub(super) struct TreeWriter<'d> {
-    root: &'d Directory,
-    /// The directories from the root to the present one, with their names.
-    open: Vec<(String, Directory)>,
-    file: Option<(EntryPath, File)>,
-    times: Timestamps,
-}
-
-impl<'d> TreeWriter<'d> {
-    pub(super) fn new(root: &'d Directory, source_date: u64) -> Self {
-        let time = Timespec { tv_sec: i64::try_from(source_date).unwrap_or(i64::MAX), tv_nsec: 0 };
-        Self {
-            root,
-            open: Vec::new(),
-            file: None,
-            times: Timestamps { last_access: time, last_modification: time },
+/// Makes the directories of a package.
+pub(super) fn make_directories(index: &Index, root: &Directory) -> Result<(), TreeError> {
+    let mut stack = Stack::new(root);
+    for entry in index.entries() {
+        if let Entry::Directory { path } = entry {
+            stack.enter(parent(path))?;
+            let made = stack.here().make(path.name(), 0o755)?;
+            stack.push(path.name(), made);
         }
     }
+    Ok(())
+}
 
-    /// Ends the tree: what is still open gets its time.
-    pub(super) fn finish(mut self) -> Result<(), TreeError> {
-        self.leave_to(0)?;
-        self.set_time(self.root)
+/// Makes the symbolic links of a package, and sets the times of its directories.
+pub(super) fn finish(index: &Index, root: &Directory, times: &Timestamps) -> Result<(), TreeError> {
+    let mut stack = Stack::new(root);
+    for entry in index.entries() {
+        if let Entry::Symlink { path, target } = entry {
+            stack.enter(parent(path))?;
+            make_link(path, target, stack.here(), times)?;
+        }
+    }
+    for entry in index.entries() {
+        if let Entry::Directory { path } = entry {
+            stack.enter(path.components())?;
+            set_time(stack.here(), times)?;
+        }
+    }
+    set_time(root, times)
+}
+
+/// Returns the times of everything in a package.
+pub(super) fn times_of(source_date: u64) -> Timestamps {
+    let time = Timespec { tv_sec: i64::try_from(source_date).unwrap_or(i64::MAX), tv_nsec: 0 };
+    Timestamps { last_access: time, last_modification: time }
+}
+
+fn make_link(
+    path: &EntryPath,
+    target: &LinkTarget,
+    here: &Directory,
+    times: &Timestamps,
+) -> Result<(), TreeError> {
+    here.symlink(path.name(), target.as_str())?;
+    rustix::fs::utimensat(here, path.name(), times, AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|source| TreeError::make(&here.path().join(path.name()), source))
+}
+
+fn set_time(directory: &Directory, times: &Timestamps) -> Result<(), TreeError> {
+    rustix::fs::futimens(directory, times).map_err(|source| TreeError::make(directory.path(), source))
+}
+
+fn parent(path: &EntryPath) -> impl Iterator<Item = &str> {
+    let depth = path.components().count() - 1;
+    path.components().take(depth)
+}
+
+/// The open directories from the root of a package to the present one, with their names.
+struct Stack<'d> {
+    root: &'d Directory,
+    open: Vec<(String, Directory)>,
+}
+
+impl<'d> Stack<'d> {
+    fn new(root: &'d Directory) -> Self {
+        Self { root, open: Vec::new() }
     }
 
     fn here(&self) -> &Directory {
         self.open.last().map_or(self.root, |(_, directory)| directory)
     }
 
-    /// Makes the directory of `path` the present one.
-    fn enter_parent(&mut self, path: &EntryPath) -> Result<(), TreeError> {
-        let mut names: Vec<&str> = path.components().collect();
-        names.pop();
-        let common = self.open.iter().zip(&names).take_while(|((open, _), name)| open == *name).count();
-        self.leave_to(common)?;
-        for name in &names[common..] {
-            let child = self.here().child(name)?;
-            self.open.push(((*name).to_owned(), child));
-        }
-        Ok(())
+    fn push(&mut self, name: &str, directory: Directory) {
+        self.open.push((name.to_owned(), directory));
     }
 
-    /// Leaves directories until `depth` are open. A directory that is left is complete, and gets its time.
-    fn leave_to(&mut self, depth: usize) -> Result<(), TreeError> {
-        while self.open.len() > depth {
-            if let Some((_, directory)) = self.open.pop() {
-                self.set_time(&directory)?;
+    /// Makes the directory with these names the present one.
+    fn enter<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Result<(), TreeError> {
+        let mut depth = 0;
+        for name in names {
+            if self.open.get(depth).is_none_or(|(open, _)| open != name) {
+                self.open.truncate(depth);
+                let child = self.here().child(name)?;
+                self.push(name, child);
             }
+            depth += 1;
         }
+        self.open.truncate(depth);
         Ok(())
-    }
-
-    fn set_time(&self, directory: &Directory) -> Result<(), TreeError> {
-        rustix::fs::futimens(directory, &self.times)
-            .map_err(|source| TreeError::make(directory.path(), source))
     }
 }
 
-impl Sink for TreeWriter<'_> {
+/// Writes the files of runs, into directories that are there.
+pub(super) struct FileWriter<'d> {
+    stack: Stack<'d>,
+    file: Option<(EntryPath, File)>,
+    times: Timestamps,
+}
+
+impl<'d> FileWriter<'d> {
+    pub(super) fn new(root: &'d Directory, times: Timestamps) -> Self {
+        Self { stack: Stack::new(root), file: None, times }
+    }
+
+    fn failed(&self, path: &EntryPath, source: impl Into<io::Error>) -> TreeError {
+        TreeError::make(&self.stack.root.path().join(path.as_str()), source)
+    }
+}
+
+impl Sink for FileWriter<'_> {
     type Error = TreeError;
 
-    fn directory(&mut self, path: &EntryPath) -> Result<(), TreeError> {
-        self.enter_parent(path)?;
-        let made = self.here().make(path.name(), 0o755)?;
-        self.open.push((path.name().to_owned(), made));
+    fn directory(&mut self, _made: &EntryPath) -> Result<(), TreeError> {
         Ok(())
     }
 
     fn file(&mut self, path: &EntryPath, mode: Mode, _size: u64) -> Result<(), TreeError> {
-        self.enter_parent(path)?;
-        let file = self.here().create_file(path.name(), mode.bits())?;
+        self.stack.enter(parent(path))?;
+        let file = self.stack.here().create_file(path.name(), mode.bits())?;
         self.file = Some((path.clone(), file));
         Ok(())
     }
 
     fn data(&mut self, bytes: &[u8]) -> Result<(), TreeError> {
-        match &mut self.file {
-            Some((path, file)) => {
-                let at = self.root.path().join(path.as_str());
-                file.write_all(bytes).map_err(|source| TreeError::Make { path: at, source })
-            }
-            None => Ok(()),
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        match file.write_all(bytes) {
+            Ok(()) => Ok(()),
+            Err(source) => Err(TreeError::make(&self.stack.root.path().join(path.as_str()), source)),
         }
     }
 
     fn end_file(&mut self) -> Result<(), TreeError> {
         let Some((path, file)) = self.file.take() else { return Ok(()) };
-        rustix::fs::futimens(&file, &self.times)
-            .map_err(|source| TreeError::make(&self.root.path().join(path.as_str()), source))
+        rustix::fs::futimens(&file, &self.times).map_err(|source| self.failed(&path, source))
     }
 
-    fn symlink(&mut self, path: &EntryPath, target: &LinkTarget) -> Result<(), TreeError> {
-        self.enter_parent(path)?;
-        let here = self.here();
-        here.symlink(path.name(), target.as_str())?;
-        rustix::fs::utimensat(here, path.name(), &self.times, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|source| TreeError::make(&here.path().join(path.name()), source))
+    fn symlink(&mut self, _later: &EntryPath, _target: &LinkTarget) -> Result<(), TreeError> {
+        Ok(())
     }
 }
