@@ -52,6 +52,15 @@ pub enum FetchError {
         /// How long.
         wait: Duration,
     },
+    /// The server cannot prove that it is the one that the URL names.
+    #[error("cannot make a secure connection to {place}")]
+    Tls {
+        /// The URL.
+        place: String,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
     /// The file became another one between two requests.
     #[error("{place} changed while it was fetched")]
     Changed {
@@ -125,6 +134,20 @@ impl Attempt {
     }
 }
 
+/// Finds what TLS says in a failure of the client. A certificate does not get better by trying again.
+pub(super) fn tls_error(error: &reqwest::Error) -> Option<rustls::Error> {
+    let mut next: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found.clone());
+        }
+        // An I/O error hides what it holds from `source`.
+        let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = held.map(|held| held as &(dyn Error + 'static)).or_else(|| error.source());
+    }
+    None
+}
+
 impl FetchError {
     /// Finds the failure of a fetch in an error that came out of a reader.
     pub fn inside<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Self> {
@@ -154,6 +177,7 @@ impl Explain for FetchError {
             Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
             Self::Unauthorized { .. }
             | Self::Refused { .. }
+            | Self::Tls { .. }
             | Self::File { .. }
             | Self::Client { .. }
             | Self::Credentials { .. } => Exit::Failure,
@@ -168,6 +192,7 @@ impl Explain for FetchError {
             Self::File { .. } => "unreadable",
             Self::Unauthorized { .. } => "unauthorized",
             Self::Refused { .. } => "server_refused",
+            Self::Tls { .. } => "tls",
             Self::GaveUp { .. } => "network",
             Self::Later { .. } => "server_busy",
             Self::Changed { .. } => "changed_meanwhile",
@@ -180,6 +205,9 @@ impl Explain for FetchError {
         let hint = match self {
             Self::Unauthorized { .. } => {
                 "set `auth` of the repository in config.toml: a user and `password_file`, or `token_file`"
+            }
+            Self::Tls { .. } => {
+                "add the certificate of its authority to those of this host, or name a file of them in SSL_CERT_FILE"
             }
             Self::Later { .. } => {
                 "try again later; `fetch.longest_pause_seconds` in config.toml says how long a pause may be"

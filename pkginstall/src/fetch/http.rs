@@ -14,7 +14,7 @@ use reqwest::header::{
 use reqwest::{StatusCode, Url};
 
 use super::backoff::retry_after;
-use super::error::Attempt;
+use super::error::{Attempt, tls_error};
 use super::{Credentials, FetchError, Fetcher, Span};
 
 /// Progress below this does not count: a server that sends a byte for each request must not hold us for ever.
@@ -94,7 +94,7 @@ impl<'f> HttpStream<'f> {
     fn request(&mut self) -> Result<Response, Failed> {
         let client = self.fetcher.client().map_err(Failed::ForGood)?;
         let request = self.conditions(client.get(self.url.clone()).header(ACCEPT_ENCODING, "identity"));
-        let response = request.send().map_err(|error| Failed::Now(Attempt::network(&error), None))?;
+        let response = request.send().map_err(|error| self.not_sent(&error))?;
         match response.status() {
             StatusCode::OK => self.begin_whole(response),
             StatusCode::PARTIAL_CONTENT => self.begin_part(response),
@@ -153,6 +153,13 @@ impl<'f> HttpStream<'f> {
         }
         self.validator = self.validator.take().or(found);
         Ok(())
+    }
+
+    fn not_sent(&self, error: &reqwest::Error) -> Failed {
+        match tls_error(error) {
+            Some(source) => Failed::ForGood(FetchError::Tls { place: self.url.to_string(), source }),
+            None => Failed::Now(Attempt::network(error), None),
+        }
     }
 
     fn refused(&self, status: StatusCode, response: &Response) -> Failed {

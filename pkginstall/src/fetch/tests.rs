@@ -224,6 +224,16 @@ fn nobody_at_the_other_end_is_a_network_failure() {
 }
 
 #[test]
+fn a_server_that_cannot_prove_who_it_is_is_not_asked_again() {
+    let (location, _) = serve(vec![Act::Send("this is not TLS".into())]);
+    let Location::Http(mut url) = location else { panic!() };
+    url.set_scheme("https").unwrap();
+    let failure = failure(&Location::Http(url));
+    assert_eq!((failure.exit, failure.code.as_str()), (Exit::Failure, "tls"), "{failure}");
+    assert!(pauses().is_empty());
+}
+
+#[test]
 fn a_stream_that_rests_goes_on_where_it_stopped() {
     let etag = "ETag: \"one\"\r\n";
     let (location, requests) = serve(vec![whole(etag, "hello world", 11), part(etag, " world", 5, 11)]);
