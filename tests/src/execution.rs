@@ -1,5 +1,6 @@
 //! One run of a program: its command line, how it ended, what it said.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -108,7 +109,27 @@ pub struct NoDocument {
 pub fn line_of(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let called = if is_ours(program) { program.file_name().unwrap_or_default() } else { program.as_os_str() };
-    let words: Vec<_> =
-        std::iter::once(called).chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
-    shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap_or_default()
+    let words = std::iter::once(called).chain(command.get_args()).map(|word| quoted(&word.to_string_lossy()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Quotes a word where a shell needs it. An option with its value, `--port=80`, needs none.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:@%,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_can_be_typed_as_it_stands() {
+        let mut command = Command::new("/somewhere/target/debug/pkginstall");
+        command.args(["start", "a.b:c:1", "--", "--port=80", "--greeting=good day"]);
+        assert_eq!(line_of(&command), "pkginstall start a.b:c:1 -- --port=80 '--greeting=good day'");
+    }
 }

@@ -66,8 +66,8 @@ impl Failure {
 
 /// Says what helps against what the operating system refused, for a step that has nothing better to say.
 fn first_cause_hint(error: &dyn Explain) -> Option<String> {
-    let causes = std::iter::successors(error.source(), |cause| (**cause).source());
-    let kind = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).next()?.kind();
+    let mut causes = std::iter::successors(error.source(), |cause| (**cause).source());
+    let kind = causes.find_map(|cause| cause.downcast_ref::<io::Error>())?.kind();
     let hint = match kind {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, then try again",
         io::ErrorKind::ReadOnlyFilesystem => "mount it writable, or choose another place",

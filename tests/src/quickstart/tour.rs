@@ -14,6 +14,9 @@ use crate::repository::Repository;
 /// The group of every example.
 const GROUP: &str = "org.copkg.examples";
 
+/// The date of every file in the package. A tree in git has that of its commit.
+const SOURCE_DATE: &str = "1767225600";
+
 /// What the reader asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -115,7 +118,7 @@ impl<W: Write> Tour<W> {
         }
         self.coordinate = self.example.coordinate(&self.place.path().join(self.example.name()))?;
         let recipe = format!("{}/package.toml", self.example.name());
-        self.place.run(&["grep", "-v", "-e", "^#", "-e", "^$", &recipe])
+        self.place.run(&["cat", &recipe])
     }
 
     fn fetch(&mut self) -> Result<(), QuickstartError> {
@@ -134,8 +137,13 @@ impl<W: Write> Tour<W> {
     /// Builds and signs; returns the package file.
     fn build(&mut self) -> Result<String, QuickstartError> {
         self.place.narrator.step("Build and sign");
+        if self.example == Example::Redis {
+            self.place.narrator.say("This compiles Redis, which takes up to a minute.");
+        }
         let tree = self.example.name();
-        self.place.run(&["pkgbuild", "build", tree, "--key", "publisher.key", "--out", "packages"])?;
+        let date = ["--source-date", SOURCE_DATE];
+        let build = ["pkgbuild", "build", tree, "--key", "publisher.key", "--out", "packages"];
+        self.place.run(&[&build[..], &date].concat())?;
         let file = self.place.only_file("packages")?;
         self.place.run(&["pkgbuild", "inspect", &file])?;
         Ok(file)
