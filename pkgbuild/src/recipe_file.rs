@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::command::{Exit, Explain};
-use copkg_spec::recipe::{FILE_NAME, Recipe, RecipeError};
+use copkg_spec::recipe::{FILE_NAME, Recipe, RecipeError, RelativePath};
 use thiserror::Error;
 
 /// A recipe, its text, and the directory that its relative paths start from.
@@ -31,6 +31,12 @@ impl RecipeFile {
             _ => RecipeFileError::Read { path: path.clone(), source },
         })?;
         Self::parse(text, directory).map_err(|source| RecipeFileError::Recipe { path, source })
+    }
+
+    /// Returns where a path of the recipe leads.
+    pub fn resolve(&self, path: &RelativePath) -> PathBuf {
+        // A lone "." would show in every message.
+        if path.as_str() == "." { self.directory.clone() } else { self.directory.join(path.as_str()) }
     }
 
     /// Takes the text of a recipe whose relative paths start from `directory`.

@@ -38,7 +38,7 @@ pub struct Prepared {
 /// Builds the package of `file` as `plan` says, in `work`.
 ///
 /// # Errors
-/// At the first step that fails. The lint's findings are reported one by one.
+/// At the first step that fails.
 pub fn build(
     file: &RecipeFile,
     plan: &Plan,
@@ -48,9 +48,10 @@ pub fn build(
 ) -> Result<Built, BuildError> {
     let (prepared, space) = prepare(file, plan, work, ambient, report)?;
     say_findings(file, &prepared.findings, report);
-    let errors = prepared.findings.iter().filter(|finding| finding.stops()).count();
-    if errors > 0 {
-        return Err(LintError::Found { count: errors }.into());
+    let stopping = prepared.findings.iter().filter(|finding| finding.stops());
+    let shown: Vec<String> = stopping.map(ToString::to_string).collect();
+    if !shown.is_empty() {
+        return Err(LintError::Found { count: shown.len(), shown }.into());
     }
     report.detail("pack: compressing");
     let built = pack::pack(file, plan, &prepared, work)?;
@@ -124,12 +125,13 @@ fn source_date(
     })
 }
 
+/// Says what does not stop the build; what does is said by the failure.
 fn say_findings(file: &RecipeFile, findings: &[Finding], report: &mut Report) {
-    for finding in findings {
+    for finding in findings.iter().filter(|finding| !finding.stops()) {
         if finding.allowed.is_some() {
             report.note(format!("lint: {finding}"));
         } else {
-            report.warn(format!("lint: {finding}"));
+            report.warn(format!("lint: {}", finding.text()));
         }
     }
     for allowance in lint::unused(&file.recipe.allowances, findings) {

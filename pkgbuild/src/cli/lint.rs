@@ -27,7 +27,7 @@ pub(super) fn run(args: &Lint, context: &mut Context) -> Result<Exit, Failure> {
     let findings = if path.is_dir() { lint_directory(&path, context)? } else { lint_file(&path, context)? };
     let errors = findings.iter().filter(|finding| finding.stops()).count();
     context.report.data(&json!({ "findings": findings, "errors": errors }), || describe(&findings));
-    if errors > 0 { Err(LintError::Found { count: errors }.into()) } else { Ok(Exit::Ok) }
+    if errors > 0 { Err(LintError::Found { count: errors, shown: Vec::new() }.into()) } else { Ok(Exit::Ok) }
 }
 
 fn lint_directory(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Failure> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use copkg_spec::archive::{TreeEntry, TreeNode};
 use copkg_spec::index::{EntryPath, LinkTarget, Mode};
 
-use super::CollectError;
+use super::{CollectError, SCRIPTS};
 use crate::source;
 
 /// What is at one path of the package.
@@ -84,8 +84,11 @@ pub(super) struct Tree(BTreeMap<EntryPath, Node<PathBuf>>);
 impl Tree {
     /// Adds a node and the directories above it.
     ///
-    /// A directory joins one that is there; nothing else does.
-    pub(super) fn add(&mut self, path: EntryPath, node: Node<PathBuf>) -> Result<(), CollectError> {
+    /// A directory joins one that is there; nothing else does. What is in the directory of the scripts is executable.
+    pub(super) fn add(&mut self, path: EntryPath, mut node: Node<PathBuf>) -> Result<(), CollectError> {
+        if let (Some(SCRIPTS), Node::File { mode, .. }) = (path.parent(), &mut node) {
+            *mode = Mode::Executable;
+        }
         self.add_parents(&path)?;
         let both_directories =
             matches!((self.0.get(&path), &node), (Some(Node::Directory { .. }), Node::Directory { .. }));

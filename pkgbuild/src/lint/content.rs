@@ -24,9 +24,9 @@ pub(super) fn check(subject: Subject<'_>) -> Result<Vec<Finding>, LintError> {
     let libraries = Libraries::of(subject.tree);
     let mut findings = Vec::new();
     for (path, node) in subject.tree.iter() {
-        let Node::File { content: Content::File(file), .. } = node else { continue };
+        let Node::File { content: Content::File(file), size, .. } = node else { continue };
         let read = |source| LintError::Read { path: path.clone(), source };
-        let seen = look(subject.tree, path, &prefixes).map_err(read)?;
+        let seen = look(subject.tree, path, *size, &prefixes).map_err(read)?;
         if let Some(at) = seen.prefix {
             findings.push(prefix_finding(path, &prefixes[at]));
         }
@@ -73,9 +73,12 @@ struct Seen {
     prefix: Option<usize>,
 }
 
-fn look(tree: &Collected, path: &EntryPath, prefixes: &[Prefix]) -> io::Result<Seen> {
+fn look(tree: &Collected, path: &EntryPath, size: u64, prefixes: &[Prefix]) -> io::Result<Seen> {
     let mut file = tree.open(path)?;
-    let window = if prefixes.is_empty() { KEY_BYTES } else { WINDOW };
+    // What may be the start of a match stays in front of the next window.
+    let overlap = prefixes.iter().map(Prefix::length).max().unwrap_or(1) - 1;
+    let most = if prefixes.is_empty() { KEY_BYTES } else { WINDOW };
+    let window = usize::try_from(size).unwrap_or(most).clamp(1, most) + overlap;
     let mut buffer = vec![0; window];
     let mut filled = fill(&mut file, &mut buffer)?;
     let mut seen = Seen {
@@ -83,8 +86,6 @@ fn look(tree: &Collected, path: &EntryPath, prefixes: &[Prefix]) -> io::Result<S
         is_secret_key: holds_secret_key(&buffer[..filled.min(KEY_BYTES)]),
         prefix: None,
     };
-    // What may be the start of a match stays in front of the next window.
-    let overlap = prefixes.iter().map(Prefix::length).max().unwrap_or(1) - 1;
     while seen.prefix.is_none() && !prefixes.is_empty() && filled > 0 {
         seen.prefix = prefixes.iter().position(|prefix| prefix.finder.find(&buffer[..filled]).is_some());
         let kept = overlap.min(filled);

@@ -50,6 +50,12 @@ impl Finding {
         Self { severity: rule.severity(), rule, path: None, message: message.into(), allowed: None }
     }
 
+    /// Says what it is, without how bad it is.
+    pub fn text(&self) -> String {
+        let path = self.path.as_ref().map(|path| format!(" {path}")).unwrap_or_default();
+        format!("[{}]{path}: {}", self.rule, self.message)
+    }
+
     /// Tells whether it stops a build.
     pub fn stops(&self) -> bool {
         self.severity == Severity::Error && self.allowed.is_none()
@@ -59,11 +65,7 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = if self.allowed.is_some() { "allowed" } else { self.severity.name() };
-        write!(f, "{severity}[{}]", self.rule)?;
-        if let Some(path) = &self.path {
-            write!(f, " {path}")?;
-        }
-        write!(f, ": {}", self.message)?;
+        write!(f, "{severity}{}", self.text())?;
         match &self.allowed {
             Some(reason) => write!(f, " (allowed: {reason})"),
             None => Ok(()),
@@ -144,12 +146,18 @@ pub enum LintError {
         /// Every rule.
         known: Vec<String>,
     },
-    /// It found errors, which were reported one by one.
-    #[error("the lint found {count} {}", if *count == 1 { "error" } else { "errors" })]
+    /// It found errors.
+    #[error("the lint found {count} {}{}", if *count == 1 { "error" } else { "errors" }, listed(shown))]
     Found {
         /// How many.
         count: usize,
+        /// What they are, unless that has been said.
+        shown: Vec<String>,
     },
+}
+
+fn listed(shown: &[String]) -> String {
+    shown.iter().flat_map(|finding| ["\n  ", finding]).collect()
 }
 
 impl Explain for LintError {

@@ -85,8 +85,11 @@ fn start(script: &Script<'_>) -> Result<(Child, PipeReader), ScriptFailed> {
     let (reader, writer) = io::pipe().map_err(failed)?;
     let mut command = script.sandbox.command("/bin/sh", script.scratch);
     // The line numbers in the shell's messages are those of the recipe's text.
-    command.args(["-ec", "umask 022; cd -- \"$1\"; . \"$0\""]).arg(place(&text)).arg(place(script.directory));
-    command.env_clear().envs(script.environment.iter());
+    command
+        .args(["-ec", "umask 022; cd -- \"$1\"; unset OLDPWD; . \"$0\""])
+        .arg(place(&text))
+        .arg(place(script.directory));
+    command.env_clear().envs(script.environment.iter()).current_dir(script.scratch);
     command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(failed)?).stderr(writer);
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let child = command.spawn().map_err(failed)?;

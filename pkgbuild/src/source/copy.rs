@@ -116,7 +116,7 @@ pub(super) fn copy_file(from: &Path, to: &Path, mode: u32) -> Result<Digest, Cop
     }
     let output = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(write)?;
     let mut output = Hashed::new(output);
-    let mut buffer = vec![0; 256 << 10];
+    let mut buffer = vec![0; window(&input)];
     loop {
         let n = input.read(&mut buffer).map_err(read)?;
         if n == 0 {
@@ -130,6 +130,13 @@ pub(super) fn copy_file(from: &Path, to: &Path, mode: u32) -> Result<Digest, Cop
     // Build tools compare dates.
     file.set_modified(modified).map_err(write)?;
     Ok(digest)
+}
+
+/// Returns how much of a file to read at once: most files are small.
+fn window(file: &File) -> usize {
+    const MOST: u64 = 256 << 10;
+    let length = file.metadata().map_or(MOST, |metadata| metadata.len());
+    usize::try_from(length.clamp(4096, MOST)).unwrap_or(4096)
 }
 
 /// Opens a file that must not have become a link since it was listed.

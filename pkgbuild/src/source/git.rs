@@ -90,7 +90,7 @@ impl Git<'_> {
 
     fn export(&self, commit: &Commit, into: &Path) -> Result<(), ToolError> {
         let index = into.with_extension("index");
-        let with_index = [("GIT_INDEX_FILE", index.as_os_str())];
+        let with_index = [("GIT_INDEX_FILE", index.as_os_str()), ("GIT_WORK_TREE", into.as_os_str())];
         self.run(&words(["read-tree", commit.as_str()]), &with_index)?;
         let mut prefix = OsString::from("--prefix=");
         prefix.push(into);

@@ -45,6 +45,8 @@ pub enum FoundKind {
 
 /// Lists what is below `root`, each directory before what it holds, without what is left out.
 ///
+/// A directory that holds nothing else is left out with it; one that is empty is not.
+///
 /// # Errors
 /// When a directory cannot be read, or holds what no package may: a device, a pipe, a socket.
 pub fn list(root: &Path, is_left_out: impl Fn(&Path) -> bool) -> Result<Vec<Found>, ListError> {
@@ -65,11 +67,18 @@ impl Listing<'_> {
         if level > PATH_LEVELS {
             return Err(Refused::new(path.as_os_str().as_bytes(), Rule::TooDeep(level)).into());
         }
-        for name in self.names(path)? {
+        let listed = self.found.len();
+        let names = self.names(path)?;
+        let was_empty = names.is_empty();
+        for name in names {
             let below = path.join(name);
             if !(self.is_left_out)(&below) {
                 self.entry(&below, level)?;
             }
+        }
+        // A directory of nothing but what is left out is left out, too: `--out dist` must not change the source.
+        if self.found.len() == listed && !was_empty {
+            self.found.pop();
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ fn usable_in_place(file: &RecipeFile) -> Option<PathBuf> {
     let [Source { origin: Origin::Path(path), patches, dst: None, .. }] = recipe.sources.as_slice() else {
         return None;
     };
-    let path = file.directory.join(path.as_str());
+    let path = file.resolve(path);
     (patches.is_empty() && recipe.build.scripts.is_empty() && path.is_dir()).then_some(path)
 }
 

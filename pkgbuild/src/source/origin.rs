@@ -76,7 +76,7 @@ pub(super) fn add(
     fs::create_dir_all(&dst).map_err(|source| GatherError::MakeDirectory { path: dst.clone(), source })?;
     let fresh = place.scratch.join(format!("origin-{number}"));
     let material = match &source.origin {
-        Origin::Path(path) => from_path(source, &file.directory.join(path.as_str()), &dst, place)?,
+        Origin::Path(path) => from_path(source, &file.resolve(path), &dst, place)?,
         Origin::Url { url, sha256, unpack } => {
             from_url(url, sha256, *unpack, place, &fresh)?;
             move_in(&fresh, &source.excludes, &dst)?;

@@ -1,0 +1,53 @@
+//! What `--help` says, for every command.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+mod workshop;
+
+use workshop::Workshop;
+
+const COMMANDS: [&str; 13] = [
+    "init",
+    "keygen",
+    "build",
+    "inspect",
+    "verify",
+    "lint",
+    "diff",
+    "sign",
+    "rebuild",
+    "publish",
+    "schema",
+    "completions",
+    "version",
+];
+
+#[test]
+fn every_command_explains_itself() {
+    let workshop = Workshop::new();
+    insta::assert_snapshot!("help", workshop.works(&["--help"]).out);
+    for command in COMMANDS {
+        insta::assert_snapshot!(format!("help-{command}"), workshop.works(&[command, "--help"]).out);
+    }
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_a_usage_error() {
+    insta::assert_snapshot!(Workshop::new().fails(&["biuld"]));
+}
+
+#[test]
+fn the_version_names_the_format() {
+    assert_eq!(Workshop::new().works(&["version"]).out, "pkgbuild 0.1.0 (package format 1.0)\n");
+    let document = Workshop::new().works(&["version", "--json"]).out;
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["schema_version"], 1);
+}
+
+#[test]
+fn completions_and_the_schema_are_printed() {
+    let workshop = Workshop::new();
+    assert!(workshop.works(&["completions", "bash"]).out.contains("_pkgbuild"));
+    let schema: serde_json::Value = serde_json::from_str(&workshop.works(&["schema"]).out).unwrap();
+    assert_eq!(schema["properties"]["package"]["$ref"], "#/$defs/Package");
+}
