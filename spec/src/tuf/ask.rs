@@ -32,7 +32,7 @@ pub struct Fetch {
 impl Fetch {
     /// Asks for a file that snapshot or timestamp name; 5.5.1 and 5.6.1: "If consistent snapshots are not used […], then the
     /// filename […] is of the fixed form FILENAME.EXT […]. Otherwise, the filename is of the form
-    /// VERSION_NUMBER.FILENAME.EXT".
+    /// `VERSION_NUMBER.FILENAME.EXT`".
     pub(super) fn named(role: &Role, named: &MetaFile, consistent_snapshot: bool, limit: u64) -> Self {
         let file =
             if consistent_snapshot { role.versioned_file_name(named.version) } else { role.file_name() };

@@ -22,8 +22,8 @@ pub struct TufError {
 
 impl TufError {
     /// Names the role that broke the rule.
-    pub fn new(role: &Role, rule: impl Into<Rule>) -> Self {
-        Self { role: role.clone(), rule: rule.into() }
+    pub fn new(role: &Role, broken: impl Into<Rule>) -> Self {
+        Self { role: role.clone(), rule: broken.into() }
     }
 }
 

@@ -36,6 +36,7 @@ struct Update {
 
 /// What was asked last, with what is trusted by then.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 enum State {
     FetchRoot,
     KeepRoot,

@@ -180,7 +180,7 @@ struct RawDelegatedRole {
 impl TryFrom<RawDelegatedRole> for DelegatedRole {
     type Error = &'static str;
 
-    /// 4.5: "The "path_hash_prefixes" and "paths" attributes are OPTIONAL, if used, exactly one of them should be set." A
+    /// 4.5: "The `path_hash_prefixes` and `paths` attributes are OPTIONAL, if used, exactly one of them should be set." A
     /// role with neither speaks for nothing, and is refused as a mistake.
     fn try_from(raw: RawDelegatedRole) -> Result<Self, &'static str> {
         let paths = match (raw.paths, raw.path_hash_prefixes) {

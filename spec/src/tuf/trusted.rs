@@ -66,6 +66,7 @@ pub(super) fn check_expiry(content: &impl Content, now: Time) -> Result<(), Rule
 
 /// Which of two timestamps counts.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(super) enum NewTimestamp {
     /// The new one.
     Newer(Verified<Timestamp>),

@@ -204,7 +204,7 @@ fn every_attack_is_refused_by_its_rule_and_leaves_the_client_able_to_go_on() {
             says(client.refresh(&attacked))
         };
         assert_ne!(said, "accepted", "{}", attack.sentence);
-        table.push_str(&format!("{}\n{}\n\n", attack.sentence, said));
+        table += &[attack.sentence, "\n", &said, "\n\n"].concat();
         recovers(client, &attacked, attack.sentence);
     }
     insta::assert_snapshot!("attacks", table);

@@ -43,7 +43,7 @@ fn places(value: &Value, here: &str, found: &mut Vec<String>) {
     let step = |name: &str| format!("{here}/{}", name.replace('~', "~0").replace('/', "~1"));
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(name, member)| places(member, &step(name), found))
+            members.iter().for_each(|(name, member)| places(member, &step(name), found));
         }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(at, item)| places(item, &step(&at.to_string()), found));

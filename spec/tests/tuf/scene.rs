@@ -13,26 +13,26 @@ use copkg_spec::tuf::{
 use serde_json::Map;
 
 /// The moment of every test, unless it says otherwise.
-pub const NOW: i64 = 1_800_000_000;
-pub const DAY: i64 = 86_400;
+pub(crate) const NOW: i64 = 1_800_000_000;
+pub(crate) const DAY: i64 = 86_400;
 
-pub fn time(seconds: i64) -> Time {
+pub(crate) fn time(seconds: i64) -> Time {
     Time::from_unix_seconds(seconds).expect("it is in the calendar")
 }
 
-pub fn version(number: u64) -> Version {
+pub(crate) fn version(number: u64) -> Version {
     Version::new(number).expect("it is not 0")
 }
 
-pub fn key(seed: u8) -> SecretKey {
+pub(crate) fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
 }
 
-pub fn path(text: &str) -> TargetPath {
+pub(crate) fn path(text: &str) -> TargetPath {
     text.parse().expect("it is a path")
 }
 
-pub fn role(name: &str) -> Role {
+pub(crate) fn role(name: &str) -> Role {
     match name {
         "root" => Role::Root,
         "timestamp" => Role::Timestamp,
@@ -42,34 +42,34 @@ pub fn role(name: &str) -> Role {
     }
 }
 
-pub fn role_keys(keys: &[u8], threshold: u32) -> RoleKeys {
+pub(crate) fn role_keys(keys: &[u8], threshold: u32) -> RoleKeys {
     let ids = keys.iter().map(|seed| key(*seed).public().id().into()).collect();
     RoleKeys::new(ids, NonZeroU32::new(threshold).expect("it is not 0")).expect("they are distinct")
 }
 
-pub fn signed<T: Content>(content: T, keys: &[u8]) -> Vec<u8> {
+pub(crate) fn signed<T: Content>(content: T, keys: &[u8]) -> Vec<u8> {
     let keys: Vec<SecretKey> = keys.iter().map(|seed| key(*seed)).collect();
     Document::sign(content, &keys).expect("it can be signed").bytes().to_vec()
 }
 
 /// A repository: what it would publish next, who signs, and the files that it serves.
 #[derive(Clone)]
-pub struct Repository {
-    pub root: Root,
-    pub timestamp: Timestamp,
-    pub snapshot: Snapshot,
-    pub targets: BTreeMap<Role, Targets>,
+pub(crate) struct Repository {
+    pub(crate) root: Root,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) targets: BTreeMap<Role, Targets>,
     /// The keys that sign a role, as seeds.
-    pub signers: BTreeMap<Role, Vec<u8>>,
-    pub files: BTreeMap<String, Vec<u8>>,
+    pub(crate) signers: BTreeMap<Role, Vec<u8>>,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
     /// Whether snapshot and timestamp say lengths and hashes.
-    pub exact: bool,
-    pub first_root: Vec<u8>,
+    pub(crate) exact: bool,
+    pub(crate) first_root: Vec<u8>,
 }
 
 impl Repository {
     /// One key for each role: 1 root, 2 timestamp, 3 snapshot, 4 targets.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let expires = time(NOW + 30 * DAY);
         let keys = [1, 2, 3, 4].map(|seed| key(seed).public());
         let [root, timestamp, snapshot, targets] = [1, 2, 3, 4].map(|seed| role_keys(&[seed], 1));
@@ -103,7 +103,7 @@ impl Repository {
     }
 
     /// Publishes new versions of the roles, in this order.
-    pub fn publish(&mut self, roles: &[&str]) {
+    pub(crate) fn publish(&mut self, roles: &[&str]) {
         for name in roles {
             match *name {
                 "root" => {
@@ -127,23 +127,23 @@ impl Repository {
         }
     }
 
-    pub fn sign_root(&mut self) {
+    pub(crate) fn sign_root(&mut self) {
         self.put(&Role::Root, self.root.version, signed(self.root.clone(), &self.signers[&Role::Root]));
     }
 
-    pub fn sign_timestamp(&mut self) {
+    pub(crate) fn sign_timestamp(&mut self) {
         let bytes = signed(self.timestamp.clone(), &self.signers[&Role::Timestamp]);
         self.files.insert("timestamp.json".to_owned(), bytes);
     }
 
-    pub fn sign_snapshot(&mut self) {
+    pub(crate) fn sign_snapshot(&mut self) {
         let version = self.snapshot.version;
         let bytes = signed(self.snapshot.clone(), &self.signers[&Role::Snapshot]);
         self.timestamp.meta.snapshot = self.meta(version, &bytes);
         self.put(&Role::Snapshot, version, bytes);
     }
 
-    pub fn sign_targets(&mut self, role: &Role) {
+    pub(crate) fn sign_targets(&mut self, role: &Role) {
         let content = self.targets[role].clone();
         let version = content.version;
         let bytes = signed(content, &self.signers[role]);
@@ -164,7 +164,7 @@ impl Repository {
     }
 
     /// Gives a top-level role other keys, and signs with them from now on.
-    pub fn rotate(&mut self, name: &str, keys: &[u8], threshold: u32, signers: &[u8]) {
+    pub(crate) fn rotate(&mut self, name: &str, keys: &[u8], threshold: u32, signers: &[u8]) {
         let public: Vec<_> = keys.iter().map(|seed| key(*seed).public()).collect();
         self.root.keys.extend(list_keys(&public));
         let roles = &mut self.root.roles;
@@ -178,13 +178,13 @@ impl Repository {
         self.signers.insert(role(name), signers.to_vec());
     }
 
-    pub fn add_target(&mut self, name: &str, target: &str, bytes: &[u8]) {
+    pub(crate) fn add_target(&mut self, name: &str, target: &str, bytes: &[u8]) {
         let targets = self.targets.get_mut(&role(name)).expect("the role exists");
         targets.targets.insert(path(target), Target::of(bytes));
     }
 
     /// Delegates patterns to a role with one key of its own.
-    pub fn delegate(&mut self, from: &str, to: &str, patterns: &[&str], terminating: bool, seed: u8) {
+    pub(crate) fn delegate(&mut self, from: &str, to: &str, patterns: &[&str], terminating: bool, seed: u8) {
         let patterns = patterns.iter().map(|text| text.parse().expect("it is a pattern")).collect();
         let name: RoleName = to.parse().expect("it is a name");
         let delegated = DelegatedRole {
@@ -196,7 +196,7 @@ impl Repository {
         self.delegate_role(from, delegated, seed);
     }
 
-    pub fn delegate_role(&mut self, from: &str, delegated: DelegatedRole, seed: u8) {
+    pub(crate) fn delegate_role(&mut self, from: &str, delegated: DelegatedRole, seed: u8) {
         let to = Role::Delegated(delegated.name.clone());
         let delegator = self.targets.get_mut(&role(from)).expect("the role exists");
         let mut delegations = delegator
@@ -213,7 +213,7 @@ impl Repository {
     }
 
     /// Publishes everything: the delegated roles as they are, the top-level ones as new versions.
-    pub fn publish_all(&mut self) {
+    pub(crate) fn publish_all(&mut self) {
         let delegated: Vec<Role> =
             self.targets.keys().filter(|role| **role != Role::Targets).cloned().collect();
         for role in &delegated {
@@ -223,7 +223,7 @@ impl Repository {
     }
 
     /// Replaces a file by the same with one more or other signatures.
-    pub fn resign<T: Content>(&mut self, file: &str, change: impl FnOnce(&mut Vec<Signature>)) {
+    pub(crate) fn resign<T: Content>(&mut self, file: &str, change: impl FnOnce(&mut Vec<Signature>)) {
         let mut value: serde_json::Value = serde_json::from_slice(&self.files[file]).expect("it is JSON");
         let mut signatures = serde_json::from_value(value["signatures"].take()).expect("they are signatures");
         change(&mut signatures);
@@ -233,17 +233,17 @@ impl Repository {
     }
 }
 
-pub fn next(version: Version) -> Version {
+pub(crate) fn next(version: Version) -> Version {
     version.next().expect("there is one")
 }
 
 /// A client: what it keeps, and what it asked for.
 #[derive(Clone)]
-pub struct Client {
-    pub kept: BTreeMap<Role, Vec<u8>>,
-    pub requests: Vec<String>,
-    pub now: i64,
-    pub limits: Limits,
+pub(crate) struct Client {
+    pub(crate) kept: BTreeMap<Role, Vec<u8>>,
+    pub(crate) requests: Vec<String>,
+    pub(crate) now: i64,
+    pub(crate) limits: Limits,
 }
 
 struct Session<'a> {
@@ -276,18 +276,18 @@ impl Driver for Session<'_> {
 
 impl Client {
     /// Trusts the first root of `repository`.
-    pub fn of(repository: &Repository) -> Self {
+    pub(crate) fn of(repository: &Repository) -> Self {
         let kept = BTreeMap::from([(Role::Root, repository.first_root.clone())]);
         Self { kept, requests: Vec::new(), now: NOW, limits: Limits::default() }
     }
 
-    pub fn refresh(&mut self, repository: &Repository) -> Result<Trusted, TufError> {
+    pub(crate) fn refresh(&mut self, repository: &Repository) -> Result<Trusted, TufError> {
         self.requests.clear();
         let step = Refresh::begin(self.kept[&Role::Root].clone(), time(self.now), self.limits)?;
         Session { client: self, files: &repository.files }.drive(step)
     }
 
-    pub fn find(
+    pub(crate) fn find(
         &mut self,
         repository: &Repository,
         target: &str,
@@ -297,7 +297,7 @@ impl Client {
         self.search(repository, &mut trusted, target)
     }
 
-    pub fn search(
+    pub(crate) fn search(
         &mut self,
         repository: &Repository,
         trusted: &mut Trusted,
@@ -308,7 +308,7 @@ impl Client {
     }
 
     /// Returns the versions that the client keeps, as `root 1, targets 2`.
-    pub fn versions(&self) -> String {
+    pub(crate) fn versions(&self) -> String {
         let versions = self.kept.iter().map(|(role, bytes)| {
             let value: serde_json::Value = serde_json::from_slice(bytes).expect("it is JSON");
             format!("{role} {}", value["signed"]["version"])
@@ -318,7 +318,7 @@ impl Client {
 }
 
 /// Returns what a person reads.
-pub fn says<T>(result: Result<T, TufError>) -> String {
+pub(crate) fn says<T>(result: Result<T, TufError>) -> String {
     match result {
         Ok(_) => "accepted".to_owned(),
         Err(error) => Failure::of(&error).to_string(),

@@ -12,13 +12,13 @@ use copkg_spec::tuf::{
 };
 
 /// The target that every state has.
-pub const TARGET: &str = "9f/com.example/web/1.0.0/web-1.0.0-any.copkg";
+pub(crate) const TARGET: &str = "9f/com.example/web/1.0.0/web-1.0.0-any.copkg";
 
 const DAYS: u64 = 86_400;
 
 /// Writes four states: a first one; a new version of the target; new root, snapshot and publisher keys, and a large target;
 /// and the group split into hash bins.
-pub fn history(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn history(directory: &Path) -> Vec<PathBuf> {
     let states: Vec<PathBuf> = (1..=4).map(|state| directory.join(state.to_string())).collect();
     let first = Plan { version: 1, root: &[1], root_signs: &[1], snapshot: 3, group: 5, bins: false };
     let rotated =
@@ -27,7 +27,7 @@ pub fn history(directory: &Path) -> Vec<PathBuf> {
     let second_root = root(&rotated, 2);
     write(&states[0], &first, b"1", &[&first_root]);
     write(&states[1], &Plan { version: 2, ..first }, b"2", &[&first_root]);
-    write(&states[2], &rotated, &[7; 100_000], &[&first_root, &second_root]);
+    write(&states[2], &rotated, &vec![7; 100_000], &[&first_root, &second_root]);
     write(&states[3], &Plan { version: 4, bins: true, ..rotated }, b"44", &[&first_root, &second_root]);
     fs::write(states[0].join("root.json"), &first_root).expect("it can be written");
     states
