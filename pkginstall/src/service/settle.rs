@@ -43,11 +43,13 @@ impl Watch<'_> {
                 }
             }
             if processes.is_empty() {
-                processes = hold(self.family.find()?.heads)?;
+                processes = self.successors()?;
             }
             if processes.is_empty() {
-                let none = last_end.map_or(StartFailure::NoProcess, |end| StartFailure::Ended(Some(end)));
-                return Ok(Err(none));
+                // The script may have collected it itself: then nobody knows how it ended.
+                let nothing = recorded.is_empty() && last_end.is_none();
+                let how = if nothing { StartFailure::NoProcess } else { StartFailure::Ended(last_end) };
+                return Ok(Err(how));
             }
             let settled_at = self.settled_at(&processes);
             if Instant::now() >= settled_at || Instant::now() >= self.deadline {
@@ -80,6 +82,18 @@ impl Watch<'_> {
     fn may_be_ours(&self, identity: &ProcessIdentity) -> bool {
         let of_user = self.user.is_none_or(|user| ProcessTable::user(identity.pid()) == Some(user));
         of_user && identity.start_time() >= self.script.handle.identity().start_time()
+    }
+
+    /// Holds those that took the place of processes which ended well. A head may end before it is held, and leave heads.
+    fn successors(&self) -> Result<Vec<ProcessHandle>, ProcessError> {
+        loop {
+            let heads = self.family.find()?.heads;
+            let nobody = heads.is_empty();
+            let held = hold(heads)?;
+            if nobody || !held.is_empty() || Instant::now() >= self.deadline {
+                return Ok(held);
+            }
+        }
     }
 
     /// The clock of `/proc` is not ours, but the script's start is known in both.

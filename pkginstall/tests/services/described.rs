@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::scene::{Host, PACKAGE, Package, Ran, SERVICE, SLEEPER};
+use super::scene::{Host, PACKAGE, Package, Ran, SERVICE, SLEEPER, ending};
 
 /// What a person sees, without what differs from run to run.
 fn said(host: &Host, ran: &Ran) -> String {
@@ -30,7 +30,7 @@ fn the_commands_explain_themselves() {
 
 #[test]
 fn failures_say_what_why_and_what_to_do() {
-    let host = Host::with(Package::serving("#!/bin/sh\necho cannot bind port 80 >&2\nexit 3\n"));
+    let host = Host::with(ending("echo cannot bind port 80 >&2\nexit 3"));
     let start = |package: &str| said(&host, &host.run(&["start", package, "--as", SERVICE]));
     assert_snapshot!(start(PACKAGE), @r##"
     exit 1

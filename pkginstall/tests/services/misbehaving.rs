@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pkginstall::process::ProcessIdentity;
 
-use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER, eventually, numbers};
+use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER, ending, eventually, numbers};
 
 #[test]
 fn a_service_that_ignores_term_is_killed() {
@@ -51,7 +51,7 @@ fn workers_that_left_the_session_go_with_their_service() {
 
 #[test]
 fn a_service_that_ends_at_once_is_a_failure_with_its_last_words() {
-    let host = Host::with(Package::serving("#!/bin/sh\necho cannot bind port 80\nexit 3\n"));
+    let host = Host::with(ending("echo cannot bind port 80\nexit 3"));
     let failed = host.start();
     assert_eq!(failed.exit, 1);
     let error = &failed.json()["error"];
@@ -63,8 +63,16 @@ fn a_service_that_ends_at_once_is_a_failure_with_its_last_words() {
 }
 
 #[test]
+fn a_service_that_ends_before_its_start_script_is_a_failure() {
+    let start = "#!/bin/sh\n/bin/sh -c 'exit 3' &\npid=$!\nwait\necho $pid >run/start.pid\n";
+    let host = Host::with(Package::serving("").with("script.d/start", start));
+    let failed = host.start();
+    assert_eq!((failed.exit, &failed.json()["error"]["code"]), (1, &"service_ended".into()));
+}
+
+#[test]
 fn a_service_that_is_killed_by_a_signal_says_which() {
-    let host = Host::with(Package::serving("#!/bin/sh\nkill -SEGV $$\n"));
+    let host = Host::with(ending("kill -SEGV $$"));
     let failed = host.start();
     let message = failed.json()["error"]["message"].to_string();
     assert!(message.contains("signal 11"), "{message}");

@@ -83,6 +83,15 @@ impl Package {
     }
 }
 
+/// A package whose server outlives its start script, and then does this. Only then do we, and not the script, learn
+/// how it ended.
+pub(crate) fn ending(end: &str) -> Package {
+    let server = format!("#!/bin/sh\nwhile kill -0 $SCRIPT 2>/dev/null; do sleep 0.02; done\n{end}\n");
+    let start = START.replace("#!/bin/sh\n", "#!/bin/sh\nSCRIPT=$$\nexport SCRIPT\n");
+    let package = Package::serving(&server).with("script.d/start", &start);
+    package.that(|service| service.settle_milliseconds = 60_000)
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub(crate) struct Ran {
