@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::authority::{Authority, OwnedAuthority, RoleKeys};
 use super::file::Target;
 use super::key::Keys;
-use super::name::{RoleName, TargetPath, Version};
+use super::name::{Role, RoleName, TargetPath, Version};
 use super::pattern::PathPattern;
 use super::time::Time;
 
@@ -143,6 +143,12 @@ pub(super) struct DelegatedTo {
     pub(super) name: RoleName,
     pub(super) terminating: Terminating,
     pub(super) authority: OwnedAuthority,
+}
+
+impl DelegatedTo {
+    pub(super) fn role(&self) -> Role {
+        Role::Delegated(self.name.clone())
+    }
 }
 
 /// Whether what other roles say of the same path no longer counts.

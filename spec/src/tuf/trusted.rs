@@ -200,4 +200,9 @@ impl Trusted {
     pub fn targets(&self) -> &Verified<Targets> {
         &self.targets
     }
+
+    /// Returns the metadata of targets, or of a delegated role that was read.
+    pub fn role(&self, role: &Role) -> Option<&Verified<Targets>> {
+        if *role == Role::Targets { Some(&self.targets) } else { self.delegated.get(role) }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use copkg_spec::tuf::{
-    DelegatedPaths, DelegatedRole, Delegations, HashBins, Role, Rule, Targets, Terminating,
+    DelegatedPaths, DelegatedRole, Delegations, HashBins, Role, RoleIs, Rule, Targets, Terminating,
 };
 
 /// A delegation: from, to, patterns, whether it is terminating.
@@ -303,4 +303,18 @@ fn delegations_of_two_kinds_or_to_one_role_twice_are_refused() {
     ] {
         assert!(serde_json::from_value::<Delegations>(refused.clone()).is_err(), "{refused}");
     }
+}
+
+#[test]
+fn a_role_is_read_by_its_name_through_the_role_that_delegates_to_it() {
+    let repository = graph(&[("targets", "A", ANY, false), ("A", "B", ANY, false)]);
+    let mut client = Client::of(&repository);
+    let mut trusted = client.refresh(&repository).expect("it is accepted");
+    let mut read =
+        |delegator: &str, name: &str| client.read(&repository, &mut trusted, &role(delegator), name);
+    assert_eq!(read("A", "B").expect("it is accepted"), RoleIs::NotDelegated, "A was not read yet");
+    assert_eq!(read("targets", "A").expect("it is accepted"), RoleIs::Read);
+    assert_eq!(read("targets", "B").expect("it is accepted"), RoleIs::NotDelegated);
+    assert_eq!(read("A", "B").expect("it is accepted"), RoleIs::Read);
+    assert_eq!(trusted.role(&role("B")).map(|targets| targets.version), Some(version(1)));
 }

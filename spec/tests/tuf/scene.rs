@@ -7,8 +7,9 @@ use copkg_spec::command::Failure;
 use copkg_spec::keys::SecretKey;
 use copkg_spec::tuf::{
     Content, DelegatedPaths, DelegatedRole, Delegations, Document, Driver, Fetch, Kept, Limits, MetaFile,
-    Refresh, Role, RoleKeys, RoleName, Root, Search, Signature, Snapshot, Target, TargetPath, Targets,
-    Terminating, Time, Timestamp, TopLevelRoles, Trusted, TufError, VerifiedTarget, Version, list_keys,
+    ReadRole, Refresh, Role, RoleIs, RoleKeys, RoleName, Root, Search, Signature, Snapshot, Target,
+    TargetPath, Targets, Terminating, Time, Timestamp, TopLevelRoles, Trusted, TufError, VerifiedTarget,
+    Version, list_keys,
 };
 use serde_json::Map;
 
@@ -304,6 +305,17 @@ impl Client {
         target: &str,
     ) -> Result<Option<VerifiedTarget>, TufError> {
         let step = Search::begin(trusted, path(target))?;
+        Session { client: self, files: &repository.files }.drive(step)
+    }
+
+    pub(crate) fn read(
+        &mut self,
+        repository: &Repository,
+        trusted: &mut Trusted,
+        delegator: &Role,
+        name: &str,
+    ) -> Result<RoleIs, TufError> {
+        let step = ReadRole::begin(trusted, delegator, name.parse().expect("it is a name"));
         Session { client: self, files: &repository.files }.drive(step)
     }
 
