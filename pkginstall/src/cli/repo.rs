@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::context::describe;
 use crate::config::{Edited, NewRepository, add_repository, remove_repository};
-use crate::host::Catalogue;
+use crate::host::{Catalogue, Effect};
 use crate::repository::{Auth, Base, Secret};
 
 /// The arguments of `repo`.
@@ -30,6 +30,9 @@ enum RepoCommand {
     Remove {
         /// Its name
         name: Label,
+        /// Only check that it could be removed
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -57,13 +60,16 @@ struct Add {
     /// The environment variable that holds a bearer token
     #[arg(long, value_name = "VARIABLE", conflicts_with = "user")]
     token_env: Option<String>,
+    /// Only check that it could be added
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(super) fn run(args: &Repo, context: &mut Context) -> Result<Exit, Failure> {
     match &args.command {
         RepoCommand::Add(args) => add(args, context),
         RepoCommand::List => Ok(list(context)),
-        RepoCommand::Remove { name } => remove(name, context),
+        RepoCommand::Remove { name, dry_run } => remove(name, Effect::of_dry_run(*dry_run), context),
     }
 }
 
@@ -75,14 +81,15 @@ fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
         auth: auth(args, context),
     };
     let prefix = context.prefix()?;
-    let edited = add_repository(&lock(context, &prefix)?, &repository)?;
-    Ok(report(context, edited, &args.name))
+    let effect = Effect::of_dry_run(args.dry_run);
+    let edited = add_repository(&lock(context, &prefix)?, &repository, effect)?;
+    Ok(report(context, edited, effect, &args.name))
 }
 
-fn remove(name: &Label, context: &mut Context) -> Result<Exit, Failure> {
+fn remove(name: &Label, effect: Effect, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let edited = remove_repository(&lock(context, &prefix)?, name)?;
-    Ok(report(context, edited, name))
+    let edited = remove_repository(&lock(context, &prefix)?, name, effect)?;
+    Ok(report(context, edited, effect, name))
 }
 
 fn list(context: &mut Context) -> Exit {
@@ -130,7 +137,8 @@ fn lock<'p>(context: &mut Context, prefix: &'p crate::host::Prefix) -> Result<Ca
     Ok(Catalogue::lock(prefix, wait, &mut |notice| context.report.note(describe(&notice)))?)
 }
 
-fn report(context: &mut Context, edited: Edited, name: &Label) -> Exit {
-    context.report.data(&json!({ "changed": edited == Edited::Changed, "name": name }), String::new);
+fn report(context: &mut Context, edited: Edited, effect: Effect, name: &Label) -> Exit {
+    let changed = edited == Edited::Changed && effect == Effect::Real;
+    context.report.data(&json!({ "changed": changed, "name": name }), String::new);
     Exit::Ok
 }

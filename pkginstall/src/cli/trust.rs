@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::context::describe;
-use crate::host::Catalogue;
+use crate::host::{Catalogue, Effect};
 use crate::trust;
 
 /// The arguments of `trust`.
@@ -39,6 +39,9 @@ struct Add {
     /// How many different keys must sign a package
     #[arg(long, value_name = "N")]
     threshold: Option<u32>,
+    /// Only say what would be trusted
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +52,9 @@ struct Remove {
     /// The ids of the keys; none means all
     #[arg(value_name = "KEY-ID")]
     keys: Vec<KeyId>,
+    /// Only check that it could be taken away
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(super) fn run(args: &Trust, context: &mut Context) -> Result<Exit, Failure> {
@@ -68,10 +74,10 @@ fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
         .collect::<Result<_, _>>()?;
     let wait = context.wait();
     let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(describe(&notice)))?;
-    let added = trust::add(&catalogue, &args.groups, &keys, args.threshold)?;
+    let added = trust::add(&catalogue, &args.groups, &keys, args.threshold, Effect::of_dry_run(args.dry_run))?;
     context
         .report
-        .data(&json!({ "changed": added.changed, "pin": to_json(&added.pin) }), || text(&added.pin));
+        .data(&json!({ "changed": added.changed && !args.dry_run, "pin": to_json(&added.pin) }), || text(&added.pin));
     Ok(Exit::Ok)
 }
 
@@ -89,8 +95,8 @@ fn remove(args: &Remove, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let wait = context.wait();
     let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(describe(&notice)))?;
-    trust::remove(&catalogue, &args.groups, &args.keys)?;
-    context.report.data(&json!({ "changed": true, "groups": args.groups }), String::new);
+    trust::remove(&catalogue, &args.groups, &args.keys, Effect::of_dry_run(args.dry_run))?;
+    context.report.data(&json!({ "changed": !args.dry_run, "groups": args.groups }), String::new);
     Ok(Exit::Ok)
 }
 

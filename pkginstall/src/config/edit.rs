@@ -9,7 +9,7 @@ use copkg_spec::trust::GroupPattern;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 use super::{ConfigError, file};
-use crate::host::Catalogue;
+use crate::host::{Catalogue, Effect};
 use crate::repository::{Auth, Base, Secret};
 
 /// A repository as it goes into the file.
@@ -38,8 +38,12 @@ pub enum Edited {
 ///
 /// # Errors
 /// When the file cannot be read or written, or what would be in it is no configuration.
-pub fn add_repository(catalogue: &Catalogue<'_>, repository: &NewRepository) -> Result<Edited, ConfigError> {
-    edit(catalogue, |document, path| {
+pub fn add_repository(
+    catalogue: &Catalogue<'_>,
+    repository: &NewRepository,
+    effect: Effect,
+) -> Result<Edited, ConfigError> {
+    edit(catalogue, effect, |document, path| {
         let repositories = document.entry("repositories").or_insert_with(|| Item::Table(implicit_table()));
         let repositories = repositories.as_table_like_mut().ok_or_else(|| ConfigError::Contradiction {
             path: path.to_owned(),
@@ -54,8 +58,12 @@ pub fn add_repository(catalogue: &Catalogue<'_>, repository: &NewRepository) -> 
 ///
 /// # Errors
 /// When it is not in there, or the file cannot be read or written.
-pub fn remove_repository(catalogue: &Catalogue<'_>, name: &Label) -> Result<Edited, ConfigError> {
-    edit(catalogue, |document, path| {
+pub fn remove_repository(
+    catalogue: &Catalogue<'_>,
+    name: &Label,
+    effect: Effect,
+) -> Result<Edited, ConfigError> {
+    edit(catalogue, effect, |document, path| {
         let repositories = document.get_mut("repositories").and_then(Item::as_table_like_mut);
         let removed = repositories.and_then(|repositories| repositories.remove(name.as_str()));
         removed
@@ -66,6 +74,7 @@ pub fn remove_repository(catalogue: &Catalogue<'_>, name: &Label) -> Result<Edit
 
 fn edit(
     catalogue: &Catalogue<'_>,
+    effect: Effect,
     change: impl FnOnce(&mut DocumentMut, &Utf8Path) -> Result<(), ConfigError>,
 ) -> Result<Edited, ConfigError> {
     let path = catalogue.prefix().config_file().to_owned();
@@ -80,7 +89,9 @@ fn edit(
     if new == old {
         return Ok(Edited::Same);
     }
-    write(&path, &new)?;
+    if effect == Effect::Real {
+        write(&path, &new)?;
+    }
     Ok(Edited::Changed)
 }
 

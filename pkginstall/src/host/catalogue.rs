@@ -25,6 +25,22 @@ pub enum Notice {
     Recovered(Recovered),
 }
 
+/// Whether a change is made or only thought through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It is made.
+    Real,
+    /// Every check is made, and nothing is written.
+    DryRun,
+}
+
+impl Effect {
+    /// Takes what `--dry-run` says.
+    pub fn of_dry_run(dry_run: bool) -> Self {
+        if dry_run { Self::DryRun } else { Self::Real }
+    }
+}
+
 /// The catalogue of a prefix, locked by this process until it is dropped.
 #[derive(Debug)]
 pub struct Catalogue<'p> {

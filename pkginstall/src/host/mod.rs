@@ -11,7 +11,7 @@ mod lock;
 mod prefix;
 mod recover;
 
-pub use catalogue::{Catalogue, Notice, Pending};
+pub use catalogue::{Catalogue, Effect, Notice, Pending};
 pub use error::HostError;
 pub use journal::{Intent, OpenIntent, Operation, OperationId};
 pub use lock::{Lock, LockError, Wait};

@@ -14,7 +14,7 @@ use copkg_spec::durable::{self, Existing};
 use copkg_spec::keys::{KeyId, PublicKey};
 use copkg_spec::trust::{GroupPattern, Keyring, Pin};
 
-use crate::host::{Catalogue, Prefix};
+use crate::host::{Catalogue, Effect, Prefix};
 
 /// Reads every pin of the prefix.
 ///
@@ -46,6 +46,7 @@ pub fn add(
     groups: &GroupPattern,
     keys: &[PublicKey],
     threshold: Option<u32>,
+    effect: Effect,
 ) -> Result<Added, TrustStoreError> {
     let prefix = catalogue.prefix();
     let old = read(prefix)?.pins().find(|pin| pin.groups == *groups).cloned();
@@ -59,7 +60,7 @@ pub fn add(
     pin.threshold = threshold.unwrap_or(pin.threshold);
     check_threshold(&pin)?;
     let changed = old.as_ref() != Some(&pin);
-    if changed {
+    if changed && effect == Effect::Real {
         write(prefix, &pin)?;
     }
     Ok(Added { pin, changed })
@@ -82,6 +83,7 @@ pub fn remove(
     catalogue: &Catalogue<'_>,
     groups: &GroupPattern,
     keys: &[KeyId],
+    effect: Effect,
 ) -> Result<(), TrustStoreError> {
     let prefix = catalogue.prefix();
     let found = read(prefix)?.pins().find(|pin| pin.groups == *groups).cloned();
@@ -91,8 +93,14 @@ pub fn remove(
         let at = at.ok_or_else(|| TrustStoreError::NoKey { groups: groups.clone(), key: *key })?;
         pin.keys.remove(at);
     }
-    if !keys.is_empty() && !pin.keys.is_empty() {
+    let stays = !keys.is_empty() && !pin.keys.is_empty();
+    if stays {
         check_threshold(&pin)?;
+    }
+    if effect == Effect::DryRun {
+        return Ok(());
+    }
+    if stays {
         return write(prefix, &pin);
     }
     let path = path_of(prefix, groups);

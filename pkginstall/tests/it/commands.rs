@@ -58,6 +58,9 @@ fn keys_are_pinned_listed_and_taken_away() {
     assert_eq!(added["changed"], true);
     assert_eq!(host.json(&["trust", "add", "com.example.*", &one.to_string()])["changed"], false);
     insta::assert_snapshot!(host.ok(&["trust", "list"]));
+    assert_eq!(host.json(&["trust", "remove", "com.example.*", "--dry-run"])["changed"], false);
+    assert_eq!(host.json(&["trust", "add", "com.other", &one.to_string(), "--dry-run"])["changed"], false);
+    assert_eq!(host.json(&["trust", "list"])["pins"].as_array().unwrap().len(), 1);
     host.fails(2, &["trust", "remove", "com.example.*", &one.id().to_string()]);
     insta::assert_snapshot!(host.fails(2, &["trust", "add", "com.example", "ed25519:nonsense"]));
     insta::assert_snapshot!(
@@ -80,6 +83,7 @@ fn repositories_are_added_and_removed_and_the_rest_of_the_file_stays() {
     );
     insta::assert_snapshot!(std::fs::read_to_string(&config).unwrap());
     insta::assert_snapshot!(host.ok(&["repo", "list"]));
+    host.ok(&["repo", "remove", "main", "--dry-run"]);
     host.ok(&["repo", "remove", "main"]);
     insta::assert_snapshot!(host.fails(5, &["repo", "remove", "main"]));
     insta::assert_snapshot!(host.fails(2, &["repo", "add", "bad", "https://me:secret@example.com"]));

@@ -71,3 +71,10 @@ fn every_difference_is_found() {
     assert_eq!(output.status.code(), Some(1));
     insta::assert_snapshot!(host.text(&output.stdout));
 }
+
+#[test]
+fn a_dry_run_removes_nothing() {
+    let host = installed();
+    assert_eq!(host.json(&["remove", COORDINATE, "--dry-run"])["changed"], false);
+    host.ok(&["verify", COORDINATE]);
+}
