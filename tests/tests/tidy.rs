@@ -2,6 +2,7 @@
 //!
 //! Each test lists every violation as `file:line: rule`. An exception stands here by name, with its reason.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -172,6 +173,19 @@ fn every_test_that_the_architecture_names_is_there() {
 }
 
 #[test]
+fn every_error_code_is_documented_and_nothing_else() {
+    let text = read(&root().join("docs/errors.md"));
+    let documented: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let sources: Vec<Source> = below_main().collect();
+    let used: BTreeSet<&str> = sources.iter().flat_map(Source::error_codes).collect();
+    let missing = used.difference(&documented).map(|code| format!("docs/errors.md: {code} is missing"));
+    let surplus =
+        documented.difference(&used).map(|code| format!("docs/errors.md: no error has the code {code}"));
+    report(missing.chain(surplus));
+}
+
+#[test]
 fn nothing_stands_at_the_top_level_that_does_not_belong_there() {
     let entries = fs::read_dir(root()).expect("the root is readable").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -202,6 +216,14 @@ impl Source {
 
     fn find_any(&self, rules: &[(&str, &str)]) -> Vec<String> {
         rules.iter().flat_map(|(word, rule)| self.find_all(word, rule)).collect()
+    }
+
+    /// Returns the texts in the bodies of `Explain::code`.
+    fn error_codes(&self) -> Vec<&str> {
+        let program = self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let bodies = program.split("fn code(&self) -> &'static str {").skip(1);
+        let bodies = bodies.filter_map(|rest| rest.split("\n    }\n").next());
+        bodies.flat_map(|body| body.split('"').skip(1).step_by(2)).collect()
     }
 
     fn says(&self, line: usize, rule: &str) -> String {
