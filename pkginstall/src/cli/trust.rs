@@ -74,10 +74,13 @@ fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
         .collect::<Result<_, _>>()?;
     let wait = context.wait();
     let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(describe(&notice)))?;
-    let added = trust::add(&catalogue, &args.groups, &keys, args.threshold, Effect::of_dry_run(args.dry_run))?;
+    let added =
+        trust::add(&catalogue, &args.groups, &keys, args.threshold, Effect::of_dry_run(args.dry_run))?;
     context
         .report
-        .data(&json!({ "changed": added.changed && !args.dry_run, "pin": to_json(&added.pin) }), || text(&added.pin));
+        .data(&json!({ "changed": added.changed && !args.dry_run, "pin": to_json(&added.pin) }), || {
+            text(&added.pin)
+        });
     Ok(Exit::Ok)
 }
 
