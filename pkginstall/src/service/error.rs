@@ -256,9 +256,11 @@ impl Explain for ServiceError {
             Self::Record { .. } => "service_record",
             Self::Log { .. } => "log_unreadable",
             Self::Random => "no_random_numbers",
-            Self::Lock(_) | Self::Host(_) | Self::Receipt(_) | Self::Process(_) | Self::Runtime(_) => {
-                self.inner().map_or("failure", Explain::code)
-            }
+            Self::Lock(error) => error.code(),
+            Self::Host(error) => error.code(),
+            Self::Receipt(error) => error.code(),
+            Self::Process(error) => error.code(),
+            Self::Runtime(error) => error.code(),
         }
     }
 
