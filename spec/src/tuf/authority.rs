@@ -113,7 +113,7 @@ impl<'a> Authority<'a> {
         for signature in signatures.iter().filter(|signature| self.role.keyids.contains(&signature.keyid)) {
             let Some(key) = self.keys.get(&signature.keyid) else { continue };
             let Ok(bytes) = HEXLOWER_PERMISSIVE.decode(signature.sig.as_bytes()) else { continue };
-            signers.extend(key.verifies(&bytes, payload));
+            signers.extend(key.signer_of(&bytes, payload));
         }
         let needed = self.role.threshold.get();
         if signers.len() < needed as usize {

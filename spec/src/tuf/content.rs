@@ -92,21 +92,19 @@ pub struct Timestamp {
     pub other: Map<String, Value>,
 }
 
-/// What a timestamp names.
+/// What a timestamp names. 4.6: "this MUST only include a description of the snapshot.json file."
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TimestampMeta {
     /// The newest snapshot.
     #[serde(rename = "snapshot.json")]
     pub snapshot: MetaFile,
-    /// What this version does not know.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
 impl Timestamp {
     /// Names a snapshot.
     pub fn new(version: Version, expires: Time, snapshot: MetaFile) -> Self {
-        Self { version, expires, meta: TimestampMeta { snapshot, other: Map::new() }, other: Map::new() }
+        Self { version, expires, meta: TimestampMeta { snapshot }, other: Map::new() }
     }
 }
 

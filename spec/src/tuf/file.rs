@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use data_encoding::HEXLOWER_PERMISSIVE;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -19,7 +19,7 @@ pub struct Hashes(BTreeMap<String, String>);
 impl Hashes {
     /// Computes the SHA-256 of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        let digest = HEXLOWER_PERMISSIVE.encode(&Sha256::digest(bytes));
+        let digest = HEXLOWER.encode(&Sha256::digest(bytes));
         Self(BTreeMap::from([("sha256".to_owned(), digest)]))
     }
 
@@ -28,7 +28,7 @@ impl Hashes {
         Self(BTreeMap::from([("sha256".to_owned(), digest.to_string())]))
     }
 
-    /// Takes the hashes by algorithm, in hexadecimal.
+    /// Takes the hashes by algorithm, in lower-case hexadecimal.
     ///
     /// # Errors
     /// When there is no SHA-256 and no SHA-512, or one is not of its length.
@@ -36,7 +36,7 @@ impl Hashes {
         let mut known = 0;
         for (algorithm, length) in [("sha256", 32), ("sha512", 64)] {
             let Some(text) = hashes.get(algorithm) else { continue };
-            let digest = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).unwrap_or_default();
+            let digest = HEXLOWER.decode(text.as_bytes()).unwrap_or_default();
             if digest.len() != length {
                 return Err(HashesError::Malformed(algorithm));
             }
@@ -61,8 +61,8 @@ impl Hashes {
 
     fn fits(&self, algorithm: &'static str, digest: &[u8]) -> Result<(), FileError> {
         let Some(expected) = self.get(algorithm) else { return Ok(()) };
-        let found = HEXLOWER_PERMISSIVE.encode(digest);
-        if expected.eq_ignore_ascii_case(&found) {
+        let found = HEXLOWER.encode(digest);
+        if expected == found {
             return Ok(());
         }
         Err(FileError::Hash { algorithm, expected: expected.to_owned(), found })
@@ -244,7 +244,7 @@ mod tests {
     fn a_target_is_read_to_its_end_only_when_every_hash_fits() {
         let bytes = b"some bytes";
         let both = |sha512: &[u8]| {
-            let hex = HEXLOWER_PERMISSIVE.encode(&Sha512::digest(sha512));
+            let hex = HEXLOWER.encode(&Sha512::digest(sha512));
             let mut hashes = Hashes::of(bytes).0;
             hashes.insert("sha512".to_owned(), hex);
             Target::new(10, Hashes::new(hashes).expect("they are hashes"))

@@ -81,8 +81,8 @@ pub(super) struct Material {
 }
 
 impl Key {
-    /// Tells whether this key made `signature` of `message`.
-    pub(super) fn verifies(&self, signature: &[u8], message: &[u8]) -> Option<Material> {
+    /// Returns what the key really is, if it made `signature` of `message`.
+    pub(super) fn signer_of(&self, signature: &[u8], message: &[u8]) -> Option<Material> {
         let (bytes, valid) = match (self.keytype.as_str(), self.scheme.as_str()) {
             ("ed25519", "ed25519") => self.verifies_ed25519(signature, message)?,
             #[cfg(feature = "tuf-interop")]
@@ -108,5 +108,44 @@ impl From<&PublicKey> for Key {
     fn from(key: &PublicKey) -> Self {
         let keyval = KeyValue { public: HEXLOWER.encode(key.as_bytes()), other: Map::new() };
         Self { keytype: "ed25519".to_owned(), scheme: "ed25519".to_owned(), keyval, other: Map::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::SecretKey;
+
+    #[test]
+    fn a_key_is_the_same_however_it_is_written() {
+        let secret = SecretKey::from_seed(&[1; 32]);
+        let signature = secret.sign_bytes(b"message");
+        let lower = Key::from(&secret.public());
+        let mut upper = lower.clone();
+        upper.keyval.public = upper.keyval.public.to_uppercase();
+        let signer = lower.signer_of(&signature, b"message");
+        assert!(signer.is_some());
+        assert_eq!(upper.signer_of(&signature, b"message"), signer);
+        assert_eq!(lower.signer_of(&signature, b"massage"), None);
+    }
+
+    #[test]
+    fn a_key_that_we_cannot_use_signs_nothing() {
+        let secret = SecretKey::from_seed(&[1; 32]);
+        let signature = secret.sign_bytes(b"message");
+        let key = Key::from(&secret.public());
+        for (keytype, scheme, public) in [
+            ("ed25519", "ed25519ph", key.keyval.public.as_str()),
+            ("rsa", "rsassa-pss-sha256", key.keyval.public.as_str()),
+            ("ecdsa", "ecdsa-sha2-nistp256", "-----BEGIN PUBLIC KEY-----"),
+            ("ed25519", "ed25519", "no key"),
+            // The neutral point, for which signatures of everything are easily made.
+            ("ed25519", "ed25519", "0100000000000000000000000000000000000000000000000000000000000000"),
+        ] {
+            let mut changed = key.clone();
+            (changed.keytype, changed.scheme) = (keytype.to_owned(), scheme.to_owned());
+            public.clone_into(&mut changed.keyval.public);
+            assert_eq!(changed.signer_of(&signature, b"message"), None);
+        }
     }
 }

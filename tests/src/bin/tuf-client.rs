@@ -294,6 +294,7 @@ fn client() -> Result<Client> {
     Client::builder()
         .user_agent(concat!("copkg-tuf-client/", env!("CARGO_PKG_VERSION")))
         .timeout(SILENCE)
+        .no_proxy()
         .tls_backend_preconfigured(tls)
         .build()
         .map_err(ClientError::Client)

@@ -61,6 +61,13 @@ fn our_client_does_what_the_public_conformance_suite_checks() {
     assert!(last.contains(" 0 failed"), "{said}");
 }
 
+#[test]
+fn python_tuf_and_our_client_judge_every_change_of_one_field_alike() {
+    let Some(python) = python() else { return };
+    let output = script(&python, "differ.py", [CLIENT], &[]);
+    println!("{}", accepted(&output));
+}
+
 fn accepted(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
