@@ -43,9 +43,9 @@ fn command_of(service: &ServiceRecipe, exec: &str, pid_file: Option<&str>) -> Se
         },
         pid_file: pid_file.map(str::to_owned),
         stop_signal: service.stop_signal.to_string(),
-        start_timeout_seconds: service.start_timeout.get(),
-        settle_milliseconds: service.settle.get().saturating_mul(1000),
-        stop_timeout_seconds: service.stop_timeout.get(),
+        start_timeout_seconds: service.start_timeout.seconds(),
+        settle_milliseconds: service.settle.milliseconds(),
+        stop_timeout_seconds: service.stop_timeout.seconds(),
     }
 }
 
@@ -60,9 +60,9 @@ pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Serv
         pre_stop: script("pre-stop"),
         user: service.user.clone(),
         stop_signal: service.stop_signal,
-        start_timeout_seconds: service.start_timeout.get(),
-        settle_milliseconds: service.settle.get().saturating_mul(1000),
-        stop_timeout_seconds: service.stop_timeout.get(),
+        start_timeout_seconds: service.start_timeout.seconds(),
+        settle_milliseconds: service.settle.milliseconds(),
+        stop_timeout_seconds: service.stop_timeout.seconds(),
         directories: service.directories.clone(),
         console: service.output == Output::Console,
         parameters: service.parameters.iter().map(parameter).collect(),

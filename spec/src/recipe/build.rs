@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use super::error::Problem;
-use super::seconds::Seconds;
+use super::span::Span;
 use super::{Located, raw};
 
 pub use raw::Sandbox;
@@ -19,7 +19,7 @@ pub struct Build {
     /// Names of variables that are taken over from whoever runs the build.
     pub inherit_env: Vec<String>,
     /// How long each script may take.
-    pub timeout: Seconds,
+    pub timeout: Span,
     /// Whether the scripts may use the network.
     pub network: Network,
     /// How the scripts are kept apart from the machine.
@@ -69,7 +69,7 @@ pub enum Network {
     Closed,
 }
 
-const TIMEOUT: Seconds = Seconds::of(30 * 60);
+const TIMEOUT: Span = Span::of_seconds(30 * 60);
 
 impl Build {
     pub(super) fn resolve(raw: raw::Build, at: &Context) -> Result<Self, Located> {
@@ -77,7 +77,7 @@ impl Build {
         for (number, name) in raw.inherit_env.iter().enumerate() {
             check_names([name], |_| at.key("inherit_env").item(number))?;
         }
-        let timeout = at.key("timeout").parse_option(raw.timeout.as_deref())?.unwrap_or(TIMEOUT);
+        let timeout = at.key("timeout").timeout(raw.timeout.as_deref(), TIMEOUT)?;
         let network = if raw.network { Network::Open } else { Network::Closed };
         let scripts = [
             (Phase::Prepare, raw.prepare),

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::error::Problem;
 use super::pattern::Patterns;
-use super::seconds::Seconds;
+use super::span::Span;
 use super::{Located, raw};
 
 /// A test of the finished package.
@@ -14,7 +14,7 @@ pub struct PackageTest {
     /// The script, for `sh`.
     pub script: String,
     /// How long it may take.
-    pub timeout: Seconds,
+    pub timeout: Span,
 }
 
 /// A finding of the lint that is meant to be so.
@@ -28,7 +28,7 @@ pub struct Allowance {
     pub reason: String,
 }
 
-const TIMEOUT: Seconds = Seconds::of(5 * 60);
+const TIMEOUT: Span = Span::of_seconds(5 * 60);
 
 pub(super) fn tests(raw: Vec<raw::Test>, at: &Context) -> Result<Vec<PackageTest>, Located> {
     let mut tests: Vec<PackageTest> = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn tests(raw: Vec<raw::Test>, at: &Context) -> Result<Vec<PackageTest
         tests.push(PackageTest {
             name: at.key("name").required_text(raw.name)?,
             script: at.key("run").required_text(raw.run)?,
-            timeout: at.key("timeout").parse_option(raw.timeout.as_deref())?.unwrap_or(TIMEOUT),
+            timeout: at.key("timeout").timeout(raw.timeout.as_deref(), TIMEOUT)?,
         });
     }
     Ok(tests)

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use super::Located;
 use super::error::Problem;
 use super::place::Place;
+use super::span::Span;
 
 /// The place of the value that is being resolved.
 #[derive(Debug, Clone)]
@@ -42,6 +43,15 @@ impl Context {
         T::Err: Into<Problem>,
     {
         text.map(|text| self.parse(text)).transpose()
+    }
+
+    /// Parses how long something may take: at least a second.
+    pub(super) fn timeout(&self, text: Option<&str>, default: Span) -> Result<Span, Located> {
+        let timeout = self.parse_option(text)?.unwrap_or(default);
+        if timeout < Span::of_seconds(1) {
+            return self.fail(Problem::keys("a timeout is at least a second, 1s"));
+        }
+        Ok(timeout)
     }
 
     /// Parses each item of a list.

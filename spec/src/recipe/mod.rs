@@ -14,9 +14,9 @@ mod package;
 mod pattern;
 mod place;
 mod raw;
-mod seconds;
 mod service;
 mod source;
+mod span;
 mod substitute;
 #[cfg(test)]
 mod tests;
@@ -34,9 +34,9 @@ pub use error::{Problem, RecipeError, closest};
 pub use package::Package;
 pub use pattern::Patterns;
 pub use place::Place;
-pub use seconds::Seconds;
 pub use service::{Launch, Output, Parameter, ServiceRecipe};
 pub use source::{Commit, Origin, RelativePath, Source, Unpack};
+pub use span::Span;
 
 use crate::manifest::Kind;
 use context::Context;

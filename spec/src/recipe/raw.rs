@@ -106,7 +106,7 @@ pub(super) struct Build {
     pub(super) prepare: Option<String>,
     /// Then: compile.
     pub(super) build: Option<String>,
-    /// Then: the software's own tests. Skipped with `--no-tests`.
+    /// Then: the software's own tests.
     pub(super) check: Option<String>,
     /// Last: put into `$COPKG_DESTDIR` what goes into the package.
     pub(super) install: Option<String>,
@@ -197,7 +197,7 @@ pub(super) struct Service {
     pub(super) stop_signal: Option<String>,
     /// How long the start script may take. `60s` when left out.
     pub(super) start_timeout: Option<String>,
-    /// How long the service must stay up after its start. `1s` when left out.
+    /// How long the service must stay up after its start, e.g. `250ms`. `1s` when left out.
     pub(super) settle: Option<String>,
     /// How long stopping may take before it is killed. `30s` when left out.
     pub(super) stop_timeout: Option<String>,

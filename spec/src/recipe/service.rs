@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::error::Problem;
-use super::seconds::Seconds;
+use super::span::Span;
 use super::{Located, raw};
 use crate::coordinate::Label;
 use crate::index::EntryPath;
@@ -18,11 +18,11 @@ pub struct ServiceRecipe {
     /// The signal that stops it.
     pub stop_signal: Signal,
     /// How long the start script may take.
-    pub start_timeout: Seconds,
+    pub start_timeout: Span,
     /// How long the service must stay up after its start.
-    pub settle: Seconds,
+    pub settle: Span,
     /// How long stopping may take before it is killed.
-    pub stop_timeout: Seconds,
+    pub stop_timeout: Span,
     /// Directories below the runtime directory that it needs.
     pub directories: Vec<EntryPath>,
     /// Where its output goes.
@@ -65,22 +65,19 @@ pub struct Parameter {
     pub description: String,
 }
 
-const START_TIMEOUT: Seconds = Seconds::of(60);
-const SETTLE: Seconds = Seconds::of(1);
-const STOP_TIMEOUT: Seconds = Seconds::of(30);
+const START_TIMEOUT: Span = Span::of_seconds(60);
+const SETTLE: Span = Span::of_seconds(1);
+const STOP_TIMEOUT: Span = Span::of_seconds(30);
 
 impl ServiceRecipe {
     pub(super) fn resolve(raw: raw::Service, at: &Context) -> Result<Self, Located> {
-        let time = |key: &str, text: Option<&str>, default: Seconds| {
-            at.key(key).parse_option(text).map(|time| time.unwrap_or(default))
-        };
         let stop_signal = raw.stop_signal.as_deref().unwrap_or("TERM");
         Ok(Self {
             launch: launch(raw.exec, raw.pid_file, at)?,
             stop_signal: at.key("stop_signal").parse(stop_signal)?,
-            start_timeout: time("start_timeout", raw.start_timeout.as_deref(), START_TIMEOUT)?,
-            settle: time("settle", raw.settle.as_deref(), SETTLE)?,
-            stop_timeout: time("stop_timeout", raw.stop_timeout.as_deref(), STOP_TIMEOUT)?,
+            start_timeout: at.key("start_timeout").timeout(raw.start_timeout.as_deref(), START_TIMEOUT)?,
+            settle: at.key("settle").parse_option(raw.settle.as_deref())?.unwrap_or(SETTLE),
+            stop_timeout: at.key("stop_timeout").timeout(raw.stop_timeout.as_deref(), STOP_TIMEOUT)?,
             directories: at.key("directories").parse_each(&raw.directories)?,
             output: if raw.console { Output::Console } else { Output::Log },
             parameters: parameters(raw.parameters, &at.key("parameters"))?,

@@ -40,13 +40,18 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn the_example_with_every_key_has_every_key_of_the_schema() {
-    let text = include_str!("tests/every-key.toml");
+fn the_example_and_the_documentation_have_every_key_of_the_schema() {
+    let example = include_str!("tests/every-key.toml");
+    let documentation = include_str!("../../../docs/recipe.md");
     let schema = schema().to_string();
     let root: Value = serde_json::from_str(&schema).unwrap();
     let tables = root["$defs"].as_object().unwrap().values().chain([&root]);
     for key in tables.filter_map(|table| table["properties"].as_object()).flat_map(|keys| keys.keys()) {
-        assert!(text.contains(key.as_str()), "{key} is not in every-key.toml");
+        assert!(example.contains(key.as_str()), "{key} is not in every-key.toml");
+        assert!(
+            documentation.contains(&format!("`{key}`")) || documentation.contains(&format!("[{key}]")),
+            "{key} is not in docs/recipe.md"
+        );
     }
 }
 
@@ -164,7 +169,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("a patch outside", "", "[[source]]\npath = \".\"\npatches = [\"../p\"]"),
     ("an empty script", "", "[build]\nbuild = \"\""),
     ("a timeout without a unit", "", "[build]\ntimeout = \"30\""),
-    ("a timeout above the limit", "", "[build]\ntimeout = \"1000h\""),
+    ("a timeout above the limit", "", "[build]\ntimeout = \"25h\""),
+    ("a timeout of nothing", "", "[[tests]]\nname = \"a\"\nrun = \"true\"\ntimeout = \"500ms\""),
     ("a variable's name that no shell takes", "", "[build]\nenv = { \"A-B\" = \"x\" }"),
     ("a variable that pkgbuild sets", "", "[build]\ninherit_env = [\"COPKG_DESTDIR\"]"),
     ("nothing in the package", "[[contents]]\nsrc = \"bin\"\n", ""),
