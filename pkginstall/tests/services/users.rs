@@ -15,7 +15,8 @@ fn is_root() -> bool {
 #[test]
 fn root_runs_the_service_as_the_user_that_the_recipe_names() {
     let server = "#!/bin/sh\nid -un; id -G; echo \"$HOME\"; touch data/mine; exec sleep 600\n";
-    let host = Host::with(Package::serving(server).that(|service| service.user = Some(NOBODY.into())));
+    let user = if is_root() { NOBODY } else { "root" };
+    let host = Host::with(Package::serving(server).that(|service| service.user = Some(user.into())));
     let started = host.start().ok();
     if !is_root() {
         assert!(started.err.contains("without root it runs as you"), "{started:?}");
