@@ -64,12 +64,13 @@ pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure
     let prefix = context.prefix()?;
     let fetcher = context.fetcher();
     let repositories = context.repositories();
-    let wanted = expand(&args.what, context.working_directory())?;
+    let host = Platform::host();
+    let wanted = expand(&args.what, context.working_directory(), &host)?;
     let search = Search {
         prefix: &prefix,
         fetcher: &fetcher,
         keyring: trust::read(&prefix)?,
-        host: Platform::host(),
+        host,
         purpose: if args.dry_run { Purpose::DryRun } else { Purpose::Install },
     };
     let mut found: Vec<Found<'_>> = Vec::new();

@@ -92,6 +92,25 @@ impl<'p> Catalogue<'p> {
         Ok(())
     }
 
+    /// Returns the intents that dead commands left, without recovering them.
+    ///
+    /// # Errors
+    /// When the lock is held for longer than `wait`, or the journal cannot be read.
+    pub fn left_behind(
+        prefix: &Prefix,
+        wait: Wait,
+        tell: &mut dyn FnMut(Notice),
+    ) -> Result<Vec<Intent>, HostError> {
+        if journal::is_empty(prefix) {
+            return Ok(Vec::new());
+        }
+        let _lock = Lock::take(&prefix.catalogue_lock(), wait, |holder| {
+            tell(Notice::Waiting { holder: holder.to_owned() });
+        })?;
+        let dead = journal::read(prefix)?.into_iter().filter(|entry| entry.owner == Owner::Dead);
+        Ok(dead.filter_map(|entry| entry.intent).collect())
+    }
+
     /// Returns the prefix that is locked.
     pub fn prefix(&self) -> &'p Prefix {
         self.prefix

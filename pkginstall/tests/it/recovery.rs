@@ -34,6 +34,8 @@ fn a_tree_that_was_placed_without_a_receipt_is_undone() {
     host.ok(&["install", &file]);
     leave_intent(&host, "install", Some(&host.prefix(INSTALLED)));
     std::fs::remove_file(host.prefix(".copkg/receipts/com.example/web/1.0.json")).unwrap();
+    let left = host.json(&["recover", "--dry-run"]);
+    assert_eq!((&left["changed"], &left["left_behind"][0]["operation"]), (&false.into(), &"install".into()));
     let document = host.json(&["recover"]);
     assert_eq!(document["changed"], true);
     assert_eq!(document["recovered"][0]["outcome"], "undone");
