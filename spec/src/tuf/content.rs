@@ -48,6 +48,11 @@ pub struct TopLevelRoles {
 }
 
 impl Root {
+    /// Starts with consistent snapshots, as every new repository should.
+    pub fn new(version: Version, expires: Time, keys: Keys, roles: TopLevelRoles) -> Self {
+        Self { version, expires, consistent_snapshot: true, keys, roles, other: Map::new() }
+    }
+
     /// Returns who speaks for root.
     pub fn root_authority(&self) -> Authority<'_> {
         Authority::new(&self.keys, &self.roles.root)

@@ -75,15 +75,17 @@ def places(value, here=()):
 
 
 def replacements(value):
-    yield from [None, {}, -1, True]
+    yield from [None, True]
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int):
-        yield from [value + 1, str(value), 2**63, 2**64 - 1]
+        yield from [0, -1, value + 1, str(value), 2**64 - 1]
     elif isinstance(value, str):
-        yield from [value + "0", value.upper(), value[1:]]
+        yield from [value + "0", value.upper()]
     elif isinstance(value, list):
-        yield value * 2
+        yield from [[], value * 2]
+    else:
+        yield {}
 
 
 def mutations(signed):

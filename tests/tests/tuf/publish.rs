@@ -49,20 +49,9 @@ fn root(plan: &Plan<'_>, number: u64) -> Vec<u8> {
     let public: Vec<_> = seeds.iter().map(|seed| key(*seed).public()).collect();
     let [timestamp, snapshot, targets] = [2, plan.snapshot, 4].map(|seed| role_keys(&[seed], 1));
     let threshold = u32::try_from(plan.root.len()).expect("it is small");
-    let root = Root {
-        version: version(number),
-        expires: expires(),
-        consistent_snapshot: true,
-        keys: list_keys(&public),
-        roles: TopLevelRoles {
-            root: role_keys(plan.root, threshold),
-            timestamp,
-            snapshot,
-            targets,
-            other: serde_json::Map::new(),
-        },
-        other: serde_json::Map::new(),
-    };
+    let root = role_keys(plan.root, threshold);
+    let roles = TopLevelRoles { root, timestamp, snapshot, targets, other: serde_json::Map::new() };
+    let root = Root::new(version(number), expires(), list_keys(&public), roles);
     signed(root, plan.root_signs)
 }
 
