@@ -57,9 +57,24 @@ impl Scene {
     /// # Errors
     /// When the programs are missing or there is no place.
     pub fn new() -> Result<Self, SceneError> {
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// Makes one for many or large files: in memory where there is room, since disks differ so much.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_room(bytes: u64) -> Result<Self, SceneError> {
+        let memory = Path::new("/dev/shm");
+        let free =
+            rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize));
+        if free > bytes { Self::below(memory) } else { Self::new() }
+    }
+
+    fn below(place: &Path) -> Result<Self, SceneError> {
         let programs = Programs::find()?;
-        let directory = tempfile::Builder::new().prefix("copkg-test-").tempdir();
-        let directory = directory.map_err(|source| SceneError::Disk { path: "/tmp".into(), source })?;
+        let directory = tempfile::Builder::new().prefix("copkg-test-").tempdir_in(place);
+        let directory = directory.map_err(|source| SceneError::Disk { path: place.into(), source })?;
         let prefix = directory.path().join("host");
         let scene = Self { programs, directory, prefix };
         scene.pkgbuild(["keygen", "publisher"])?.success()?;
