@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -63,7 +63,8 @@ fn build_and_install(scene: &Scene, tree: &Path, id: &str) -> Outcome {
     let file = only_file(&scene.path().join("packages"))?;
     scene.trust()?;
     let installed = peak(scene, "pkginstall", &["install", &file.to_string_lossy()])?;
-    println!("{id}: build {} MiB, install {} MiB", built >> 10, installed >> 10);
+    let _ =
+        writeln!(io::stderr(), "memory for {id}: build {} MiB, install {} MiB", built >> 10, installed >> 10);
     assert!(built < LIMIT && installed < LIMIT, "build {built} KiB, install {installed} KiB");
     Ok(())
 }

@@ -75,13 +75,13 @@ impl Tar {
 
     pub(crate) fn link(self, name: &str, target: &str) -> Self {
         self.header(name, b'2', 0, |header| {
-            header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes())
+            header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes());
         })
     }
 
     pub(crate) fn pax(self, kind: u8, key: &str, value: &str) -> Self {
         let rest = key.len() + value.len() + 3;
-        let length = (rest + 1..).find(|n| n.to_string().len() + rest == *n).unwrap();
+        let length = (rest + 1..rest + 9).find(|n| n.to_string().len() + rest == *n).unwrap();
         let record = format!("{length} {key}={value}\n");
         self.header("PaxHeader", kind, record.len() as u64, |_| ()).content(record.as_bytes())
     }
@@ -105,6 +105,9 @@ pub(crate) fn link(path: &str, target: &str) -> Value {
     json!({ "path": path, "type": "symlink", "target": target })
 }
 
+/// Makes the outer archive of named members.
+pub(crate) type Outer = fn(Vec<(String, Vec<u8>)>) -> Vec<u8>;
+
 /// A package to be, every part of which can be bent.
 #[derive(Clone)]
 pub(crate) struct Package {
@@ -114,7 +117,7 @@ pub(crate) struct Package {
     pub(crate) frames: Option<(Vec<u8>, Vec<Value>)>,
     pub(crate) index: Option<Vec<u8>>,
     pub(crate) manifest: fn(&mut Value),
-    pub(crate) outer: fn(Vec<(String, Vec<u8>)>) -> Vec<u8>,
+    pub(crate) outer: Outer,
 }
 
 impl Package {

@@ -4,7 +4,7 @@ use copkg_spec::digest::Digest;
 use serde_json::{Value, json};
 
 use super::{Vector, one_file, vector};
-use crate::craft::{Package, Tar, archive, compress, file, frame, link, streamed};
+use crate::craft::{Outer, Package, Tar, archive, compress, file, frame, link, streamed};
 
 pub(super) fn ends() -> Vec<Vector> {
     let case = |name: &str, tar: Tar, why| vector(format!("end: {name}"), &one_file(tar), why);
@@ -145,7 +145,7 @@ pub(super) fn bodies() -> Vec<Vector> {
 }
 
 pub(super) fn outer() -> Vec<Vector> {
-    let case = |name: &str, outer: fn(Vec<(String, Vec<u8>)>) -> Vec<u8>, why| {
+    let case = |name: &str, outer: Outer, why| {
         let mut package = one_file(Tar::default().file("a", b"x").end());
         package.outer = outer;
         vector(format!("archive: {name}"), &package, why)
