@@ -12,6 +12,8 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use thiserror::Error as ThisError;
 
+use crate::canonical::write_list;
+
 /// Says that a value has no canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[error("{0} is not an integer, signed metadata has no other numbers")]
@@ -57,23 +59,6 @@ fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
             })?;
         }
     }
-    Ok(())
-}
-
-fn write_list<T>(
-    [open, close]: [u8; 2],
-    items: &[T],
-    out: &mut Vec<u8>,
-    write: impl Fn(&T, &mut Vec<u8>) -> Result<(), NotCanonical>,
-) -> Result<(), NotCanonical> {
-    out.push(open);
-    for (i, item) in items.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        write(item, out)?;
-    }
-    out.push(close);
     Ok(())
 }
 

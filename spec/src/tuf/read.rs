@@ -3,6 +3,7 @@
 //! The search reads the roles on its way with it; a publisher reads his own role, a mirror and the pages read all.
 
 use super::ask::{Ask, Fetch, Machine, Step, kept, received};
+use super::authority::Authority;
 use super::document::Verified;
 use super::error::{Rule, TufError};
 use super::file::MetaFile;
@@ -97,7 +98,7 @@ impl<'t> ReadRole<'t> {
     pub fn begin(trusted: &'t mut Trusted, delegator: &Role, name: RoleName) -> Step<Self, RoleIs> {
         let delegations = trusted.role(delegator).and_then(|targets| targets.delegations.as_ref());
         let authority = delegations.and_then(|delegations| delegations.authority(&name));
-        let Some(authority) = authority.map(|authority| authority.to_owned()) else {
+        let Some(authority) = authority.map(Authority::to_owned) else {
             return Step::Done(RoleIs::NotDelegated);
         };
         let next = DelegatedTo { name, terminating: Terminating(true), authority };
