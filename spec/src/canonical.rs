@@ -42,13 +42,13 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
         Value::Object(map) => {
             let mut members: Vec<_> = map.iter().collect();
             members.sort_by(|a, b| a.0.cmp(b.0));
-            write_list(b'{', b'}', &members, out, |(key, member), out| {
+            write_list(*b"{}", &members, out, |(key, member), out| {
                 write_scalar(key, out)?;
                 out.push(b':');
                 write_value(member, out)
             })
         }
-        Value::Array(items) => write_list(b'[', b']', items, out, write_value),
+        Value::Array(items) => write_list(*b"[]", items, out, write_value),
         Value::Number(number) if number.as_i64().is_none() && number.as_u64().is_none() => {
             Err(CanonicalError::Fraction(number.clone()))
         }
@@ -56,13 +56,13 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
     }
 }
 
-fn write_list<T>(
-    open: u8,
-    close: u8,
+/// Writes the items of an array or an object between their brackets, with commas and nothing else between them.
+pub(crate) fn write_list<T, E>(
+    [open, close]: [u8; 2],
     items: &[T],
     out: &mut Vec<u8>,
-    write: impl Fn(&T, &mut Vec<u8>) -> Result<(), CanonicalError>,
-) -> Result<(), CanonicalError> {
+    write: impl Fn(&T, &mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
     out.push(open);
     for (i, item) in items.iter().enumerate() {
         if i > 0 {
