@@ -9,6 +9,8 @@ use pkgbuild::terminal::Terminal;
 
 fn main() -> ExitCode {
     let ambient = Ambient::new(std::env::vars_os().collect(), std::env::current_dir().ok());
+    // Without it an interrupt leaves the scratch directory behind, and does no other harm.
+    let _ = ambient.interrupts().watch();
     let err_is_terminal = stderr().is_terminal() && ambient.variable("NO_COLOR").is_none();
     let streams = Streams { out: Box::new(stdout()), err: Box::new(stderr()), err_is_terminal };
     // A pipe in the place of standard input or error means that nobody sits there to answer.

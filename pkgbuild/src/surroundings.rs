@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use copkg_spec::command::Streams;
 
+use crate::run::Interrupts;
 use crate::terminal::Terminal;
 
 /// Everything that a command takes from the process that it runs in.
@@ -29,12 +30,19 @@ pub struct Surroundings {
 pub struct Ambient {
     environment: BTreeMap<OsString, OsString>,
     directory: PathBuf,
+    interrupts: Interrupts,
 }
 
 impl Ambient {
     /// Takes the environment and the working directory as `main` read them.
     pub fn new(environment: BTreeMap<OsString, OsString>, directory: Option<PathBuf>) -> Self {
-        Self { environment, directory: directory.unwrap_or_else(|| PathBuf::from(".")) }
+        let directory = directory.unwrap_or_else(|| PathBuf::from("."));
+        Self { environment, directory, interrupts: Interrupts::default() }
+    }
+
+    /// Returns what is cleaned up when this process is interrupted.
+    pub fn interrupts(&self) -> &Interrupts {
+        &self.interrupts
     }
 
     /// Returns a variable that is set and not empty.

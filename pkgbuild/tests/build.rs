@@ -110,6 +110,23 @@ fn what_a_script_leaves_running_is_killed_when_it_ends() {
 }
 
 #[test]
+fn an_interrupted_build_leaves_neither_processes_nor_files() {
+    let build = "[build]\nsandbox = \"none\"\nbuild = 'sleep 1000 & echo $! >../../../ready; wait'\n";
+    let workshop = Workshop::new();
+    workshop.write("one/package.toml", format!("{CONTENT}\n{build}"));
+    tool(&workshop.path(""), "mkfifo", &["ready"]);
+    let mut build = workshop.command(&["build", "one"]).spawn().unwrap();
+    // Opening waits for the script.
+    let pid = fs::read_to_string(workshop.path("ready")).unwrap();
+    let pkgbuild = rustix::process::Pid::from_child(&build);
+    rustix::process::kill_process(pkgbuild, rustix::process::Signal::INT).unwrap();
+    assert!(build.wait().unwrap().code().is_none(), "it ends by the signal");
+    let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z"), "{state}");
+    assert!(workshop.is_clean());
+}
+
+#[test]
 fn scripts_see_a_clean_environment() {
     let workshop = scripted(
         "env = { CFLAGS = \"-O2\" }\ninherit_env = [\"CHOSEN\"]\nbuild = 'umask >notes.txt; env | sort | grep -v ^PWD= | grep -v ^_= >>notes.txt'\n[lint]\nallow = [{ rule = \"build-prefix\", reason = \"It shows the environment.\" }]\n",

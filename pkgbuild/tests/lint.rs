@@ -30,6 +30,9 @@ fn set_uid_bits_and_world_writable_files_are_errors() {
     let said = workshop.run(&["lint"]);
     insta::assert_snapshot!(format!("{}---\n{}", said.out, said.err));
     assert_eq!(said.code, 1);
+    let output = workshop.command(&["lint", "--json"]).output().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&document["errors"], &document["error"]["code"]), (&2.into(), &"lint_errors".into()));
     insta::assert_snapshot!("build_with_setuid", workshop.fails(&["build"]));
     assert!(!workshop.path(FILE).exists());
 }

@@ -31,6 +31,7 @@ pub(super) fn build(
             timeout: build.timeout.as_duration(),
             scratch: space.path(),
             sandbox: space.sandbox(),
+            interrupts: space.interrupts(),
         };
         run_script(&script, |output| show(output, report))?;
     }
@@ -63,6 +64,7 @@ pub(super) fn test(
             timeout: test.timeout.as_duration(),
             scratch: space.path(),
             sandbox: space.sandbox(),
+            interrupts: space.interrupts(),
         };
         run_script(&script, |output| show(output, report))?;
     }

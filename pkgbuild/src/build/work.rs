@@ -11,12 +11,15 @@ use thiserror::Error;
 
 use super::Plan;
 use crate::recipe_file::RecipeFile;
-use crate::run::{Environment, Sandbox, SandboxError};
+use crate::run::{Environment, Interrupts, Sandbox, SandboxError};
 use crate::surroundings::Ambient;
 
 /// A directory that is removed when the build ends, unless it is kept.
 #[derive(Debug)]
-pub struct Work(TempDir);
+pub struct Work {
+    directory: TempDir,
+    interrupts: Interrupts,
+}
 
 impl Work {
     /// Makes one for this user alone.
@@ -27,17 +30,20 @@ impl Work {
         let parent = ambient.temporary();
         let make = |source| WorkError { path: parent.clone(), source };
         let directory = tempfile::Builder::new().prefix("pkgbuild-").tempdir_in(&parent).map_err(make)?;
-        Ok(Self(directory))
+        let interrupts = ambient.interrupts().clone();
+        interrupts.remove_with_us(directory.path());
+        Ok(Self { directory, interrupts })
     }
 
     /// Returns the directory.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.directory.path()
     }
 
     /// Keeps the directory and returns where it is.
     pub fn keep(self) -> PathBuf {
-        self.0.keep()
+        self.interrupts.keep();
+        self.directory.keep()
     }
 }
 
@@ -104,6 +110,10 @@ impl<'w> Workspace<'w> {
 
     pub(super) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    pub(super) fn interrupts(&self) -> &Interrupts {
+        &self.work.interrupts
     }
 
     pub(super) fn environment(&self) -> &Environment {

@@ -26,8 +26,13 @@ pub(super) fn run(args: &Lint, context: &mut Context) -> Result<Exit, Failure> {
     let path = context.path(&args.path);
     let findings = if path.is_dir() { lint_directory(&path, context)? } else { lint_file(&path, context)? };
     let errors = findings.iter().filter(|finding| finding.stops()).count();
-    context.report.data(&json!({ "findings": findings, "errors": errors }), || describe(&findings));
-    if errors > 0 { Err(LintError::Found { count: errors, shown: Vec::new() }.into()) } else { Ok(Exit::Ok) }
+    let document = json!({ "findings": findings, "errors": errors });
+    if errors > 0 {
+        let failure = LintError::Found { count: errors, shown: Vec::new() };
+        return context.fail_with(document, || describe(&findings), failure.into());
+    }
+    context.report.data(&document, || describe(&findings));
+    Ok(Exit::Ok)
 }
 
 fn lint_directory(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Failure> {

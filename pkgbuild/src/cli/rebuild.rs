@@ -50,19 +50,13 @@ pub(super) fn run(args: &Rebuild, context: &mut Context) -> Result<Exit, Failure
         "rebuilt_digest": rebuilt.rebuilt,
         "differences": rebuilt.comparison,
     });
-    context.report.data(&document, || {
-        if identical {
-            let digest = &rebuilt.recorded;
-            return format!(
-                "{} is reproduced: every byte but the signatures\ndigest {digest}",
-                rebuilt.coordinate
-            );
-        }
-        diff::describe(&rebuilt.comparison)
-    });
-    if identical {
-        Ok(Exit::Ok)
-    } else {
-        Err(RebuildError::Differs { coordinate: rebuilt.coordinate }.into())
+    let coordinate = rebuilt.coordinate;
+    if !identical {
+        let failure = RebuildError::Differs { coordinate };
+        return context.fail_with(document, || diff::describe(&rebuilt.comparison), failure.into());
     }
+    context.report.data(&document, || {
+        format!("{coordinate} is reproduced: every byte but the signatures\ndigest {}", rebuilt.recorded)
+    });
+    Ok(Exit::Ok)
 }

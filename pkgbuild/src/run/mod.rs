@@ -1,12 +1,14 @@
 //! Runs other programs: the recipe's scripts, shut off from the machine, and the tools that fetch sources.
 
 mod environment;
+mod interrupt;
 mod sandbox;
 mod script;
 mod tail;
 mod tool;
 
 pub use environment::{Environment, SearchPath};
+pub use interrupt::Interrupts;
 pub use sandbox::{Isolation, Sandbox, SandboxError};
 pub use script::{Script, ScriptFailed, run_script};
 pub use tail::Tail;

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use thiserror::Error;
 
 use super::environment::Environment;
+use super::interrupt::Interrupts;
 use super::sandbox::Sandbox;
 use super::tail::Tail;
 
@@ -35,6 +36,8 @@ pub struct Script<'a> {
     pub scratch: &'a Path,
     /// What stands between it and the machine.
     pub sandbox: &'a Sandbox,
+    /// What ends it when this process is interrupted.
+    pub interrupts: &'a Interrupts,
 }
 
 /// Runs `script` to its end; `watch` sees its output as it comes. No process of its group is left over.
@@ -50,6 +53,7 @@ pub fn run_script(script: &Script<'_>, mut watch: impl FnMut(&[u8])) -> Result<(
     let (mut child, output) = start(script)?;
     let (sender, events) = channel();
     let group = Pid::from_child(&child);
+    let guard = script.interrupts.guard(group);
     let of_output = sender.clone();
     // Not waited for: a process that left the group can hold the pipe open for as long as it likes.
     thread::spawn(move || read_output(output, &of_output));
@@ -57,6 +61,7 @@ pub fn run_script(script: &Script<'_>, mut watch: impl FnMut(&[u8])) -> Result<(
     let ended = follow(&events, script.timeout, &mut see);
     // The leader is not reaped yet, so the number still means this group.
     let _ = kill_process_group(group, Signal::KILL);
+    drop(guard);
     drain(&events, &mut see);
     ended.and_then(|()| status_of(&mut child)).map_err(|why| {
         let _ = child.wait();
