@@ -8,7 +8,7 @@ use copkg_spec::digest::Digest;
 use copkg_spec::recipe::Commit;
 
 use super::date::SourceDate;
-use super::origin::GatherError;
+use super::error::GatherError;
 use crate::run::{ToolError, Tools};
 use crate::surroundings::Ambient;
 

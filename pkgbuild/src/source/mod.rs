@@ -4,6 +4,7 @@
 
 mod copy;
 mod date;
+mod error;
 mod fetch;
 mod git;
 mod listing;
@@ -12,9 +13,10 @@ mod origin;
 pub use copy::{CopyError, copy_tree};
 pub(crate) use copy::{is_executable, open};
 pub use date::{SourceDate, date_of_commit};
+pub use error::GatherError;
 pub use fetch::FetchError;
 pub use listing::{Found, FoundKind, ListError, list};
-pub use origin::{GatherError, Material, MaterialDigest};
+pub use origin::{Material, MaterialDigest};
 
 use std::path::{Path, PathBuf};
 

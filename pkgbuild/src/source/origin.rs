@@ -3,21 +3,20 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use copkg_spec::command::{Exit, Explain};
 use copkg_spec::digest::Digest;
-use copkg_spec::recipe::{Commit, Origin, Patterns, Problem, Source, Unpack};
+use copkg_spec::recipe::{Commit, Origin, Patterns, Source, Unpack};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::copy::{CopyError, copy_file, copy_tree, digest_file};
-use super::fetch::{self, FetchError};
+use super::copy::{copy_file, copy_tree, digest_file};
+use super::error::GatherError;
+use super::fetch;
 use super::git;
-use super::listing::{ListError, list};
+use super::listing::list;
 use super::{Gathered, Workplace, excludes_of, list_source};
 use crate::recipe_file::RecipeFile;
-use crate::run::{ToolError, Tools};
+use crate::run::Tools;
 
 /// What a source was, for the provenance: a SLSA resource descriptor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,105 +167,4 @@ fn apply(patch: &Path, dst: &Path, place: Workplace<'_>) -> Result<(), GatherErr
         .run("patch", dst, arguments, &[])
         .map_err(|source| GatherError::Patch { path: patch.to_owned(), source })?;
     Ok(())
-}
-
-/// Says why the sources cannot be gathered.
-#[derive(Debug, Error)]
-pub enum GatherError {
-    /// A source or a patch is not there.
-    #[error("the source {path} is not there", path = path.display())]
-    Missing {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A source cannot be read.
-    #[error("cannot read the source {path}", path = path.display())]
-    Unreadable {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A directory for the work cannot be made or removed.
-    #[error("cannot prepare the directory {path}", path = path.display())]
-    MakeDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The excludes make no pattern.
-    #[error("cannot use the excludes of a source")]
-    Excludes(#[source] Problem),
-    /// A tree cannot be listed.
-    #[error(transparent)]
-    List(#[from] ListError),
-    /// A tree cannot be copied.
-    #[error(transparent)]
-    Copy(#[from] CopyError),
-    /// A file cannot be fetched.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// A commit cannot be checked out.
-    #[error("cannot check out {commit} of {repository}")]
-    Git {
-        /// The repository.
-        repository: String,
-        /// The commit.
-        commit: Commit,
-        /// Why.
-        #[source]
-        source: ToolError,
-    },
-    /// A patch does not apply.
-    #[error("cannot apply the patch {path}", path = path.display())]
-    Patch {
-        /// The patch.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: ToolError,
-    },
-    /// A tool failed.
-    #[error("cannot unpack a source")]
-    Tool(#[from] ToolError),
-}
-
-impl Explain for GatherError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Missing { .. } => Exit::NotFound,
-            Self::List(error) => error.exit(),
-            Self::Fetch(error) => error.exit(),
-            _ => Exit::Failure,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Missing { .. } => "source_missing",
-            Self::Unreadable { .. } => "source_unreadable",
-            Self::MakeDirectory { .. } => "scratch_unwritable",
-            Self::Excludes(_) => "recipe_value",
-            Self::List(error) => error.code(),
-            Self::Copy(error) => error.code(),
-            Self::Fetch(error) => error.code(),
-            Self::Git { .. } => "git_failed",
-            Self::Patch { .. } => "patch_failed",
-            Self::Tool(error) => error.code(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Missing { .. } => Some("paths in a recipe are relative to its own directory".into()),
-            Self::List(error) => error.hint(),
-            Self::Copy(error) => error.hint(),
-            Self::Fetch(error) => error.hint(),
-            Self::Git { source, .. } | Self::Patch { source, .. } | Self::Tool(source) => source.hint(),
-            _ => None,
-        }
-    }
 }

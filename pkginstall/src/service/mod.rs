@@ -13,10 +13,12 @@ mod outcome;
 mod package;
 mod parameters;
 mod record;
+mod restart;
 mod script;
 mod settle;
 mod start;
 mod stop;
+mod survivors;
 
 pub use account::{Account, RunAs};
 pub use error::{ServiceError, StartFailure};
@@ -24,7 +26,8 @@ pub use logs::{Follow, LogFile, find_logs, follow, tail};
 pub use look::{State, View, known, running_from, view};
 pub use outcome::{Change, Outcome};
 pub use record::{Desired, Phase, Run, ServiceRecord};
-pub use start::{StartRequest, check_restart, check_start, restart, start};
+pub use restart::{check_restart, restart};
+pub use start::{StartRequest, check_start, start};
 pub use stop::{check_stop, stop};
 
 use std::collections::BTreeMap;

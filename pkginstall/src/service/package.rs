@@ -66,3 +66,8 @@ fn kind_of(kind: Kind) -> &'static str {
         Kind::Snapshot => "a snapshot",
     }
 }
+
+/// Returns the directory that the output of a service goes to.
+pub(super) fn output_directory(service: &Service) -> &'static str {
+    if service.console { "console" } else { "log" }
+}

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
-use copkg_spec::manifest::Service;
 use rustix::process::Signal;
 
 use super::account::Honoured;
@@ -12,10 +11,10 @@ use super::environment::environment;
 use super::error::LastLines;
 use super::launch::{Launch, Launched};
 use super::look::{Look, PidFile, State};
-use super::package::InstalledService;
+use super::package::{InstalledService, output_directory};
 use super::record::{Desired, Phase, Run, ServiceRecord};
 use super::settle::{Settled, Watch};
-use super::stop::stop_locked;
+use super::survivors::{pids_of, refuse_survivors};
 use super::{Change, Outcome, RunAs, ServiceError, Site, StartFailure, parameters};
 use crate::host::{Catalogue, Notice};
 use crate::process::{self, Children, Family, Orphans, ProcessIdentity, StartId};
@@ -49,21 +48,6 @@ pub fn start(site: &mut Site<'_>, request: &StartRequest) -> Result<Outcome, Ser
     start.run(site)
 }
 
-/// Stops a service and starts it again, with the package and the parameters that it has.
-///
-/// # Errors
-/// When it was never started, or cannot be stopped or started.
-pub fn restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
-    recorded_request(site, service)?;
-    let _lock = site.lock(service)?;
-    // Read again: whoever held the lock may have changed it.
-    let request = recorded_request(site, service)?;
-    // Everything that can be wrong with the start is found while the service still runs.
-    let start = Start::prepare(site, &request)?;
-    stop_locked(site, service)?;
-    start.run(site)
-}
-
 /// Checks whether a start is possible, and says what it would do.
 ///
 /// # Errors
@@ -79,34 +63,18 @@ pub fn check_start(site: &mut Site<'_>, request: &StartRequest) -> Result<Outcom
     Ok(Outcome { change: Change::Changed, view })
 }
 
-/// Checks whether a restart is possible, and says what it would do.
-///
-/// # Errors
-/// When it is not possible.
-pub fn check_restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
-    let request = recorded_request(site, service)?;
-    Start::prepare(site, &request)?;
-    Ok(Outcome { change: Change::Changed, view: super::view(site.prefix, service)? })
-}
-
-fn recorded_request(site: &Site<'_>, service: &ServiceCoordinate) -> Result<StartRequest, ServiceError> {
-    let record = ServiceRecord::read(site.prefix, service)?;
-    let record = record.ok_or_else(|| ServiceError::NeverStarted { service: service.clone() })?;
-    Ok(StartRequest { package: record.package, service: record.service, parameters: record.parameters })
-}
-
 /// The processes and the sessions of a service that came up.
 type Tried = Result<(Vec<ProcessIdentity>, BTreeSet<u32>), StartFailure>;
 
 /// A start that was found possible, before anything is made.
-struct Start<'r> {
+pub(super) struct Start<'r> {
     request: &'r StartRequest,
     installed: InstalledService,
     run_as: RunAs,
 }
 
 impl<'r> Start<'r> {
-    fn prepare(site: &mut Site<'_>, request: &'r StartRequest) -> Result<Self, ServiceError> {
+    pub(super) fn prepare(site: &mut Site<'_>, request: &'r StartRequest) -> Result<Self, ServiceError> {
         let installed = InstalledService::open(site.prefix, &request.package)?;
         parameters::check(&request.package, &installed.service.parameters, &request.parameters)?;
         let user = installed.service.user.as_deref();
@@ -119,7 +87,7 @@ impl<'r> Start<'r> {
     }
 
     /// Starts it. The lock of the service is held.
-    fn run(&self, site: &mut Site<'_>) -> Result<Outcome, ServiceError> {
+    pub(super) fn run(&self, site: &mut Site<'_>) -> Result<Outcome, ServiceError> {
         let service = &self.request.service;
         let before = ServiceRecord::read(site.prefix, service)?;
         let look = Look::at(site.prefix, service, before.as_ref())?;
@@ -341,30 +309,4 @@ fn take_back(
 fn publish(record: &ServiceRecord, runtime: &RuntimeDirectory) -> Result<(), ServiceError> {
     let text = serde_json::to_vec_pretty(record).unwrap_or_default();
     Ok(runtime.write_run("start.json", &text)?)
-}
-
-/// Returns the directory that the output of a service goes to.
-pub(super) fn output_directory(service: &Service) -> &'static str {
-    if service.console { "console" } else { "log" }
-}
-
-/// Refuses to go on while processes that were killed are there.
-pub(super) fn refuse_survivors(
-    service: &ServiceCoordinate,
-    survivors: &[ProcessIdentity],
-) -> Result<(), ServiceError> {
-    if survivors.is_empty() {
-        return Ok(());
-    }
-    Err(ServiceError::Survivors { service: service.clone(), pids: numbers(survivors) })
-}
-
-/// Names processes for a sentence.
-pub(super) fn pids_of(processes: &[ProcessIdentity]) -> String {
-    let word = if processes.len() == 1 { "process" } else { "processes" };
-    format!("{word} {}", numbers(processes))
-}
-
-fn numbers(processes: &[ProcessIdentity]) -> String {
-    processes.iter().map(|process| process.pid().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -1,0 +1,39 @@
+//! Restarting a service: a stop and a start under one lock, with the package and the parameters that it has.
+
+use copkg_spec::coordinate::ServiceCoordinate;
+
+use super::record::ServiceRecord;
+use super::start::Start;
+use super::stop::stop_locked;
+use super::{Change, Outcome, ServiceError, Site, StartRequest};
+
+/// Stops a service and starts it again, with the package and the parameters that it has.
+///
+/// # Errors
+/// When it was never started, or cannot be stopped or started.
+pub fn restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    recorded_request(site, service)?;
+    let _lock = site.lock(service)?;
+    // Read again: whoever held the lock may have changed it.
+    let request = recorded_request(site, service)?;
+    // Everything that can be wrong with the start is found while the service still runs.
+    let start = Start::prepare(site, &request)?;
+    stop_locked(site, service)?;
+    start.run(site)
+}
+
+/// Checks whether a restart is possible, and says what it would do.
+///
+/// # Errors
+/// When it is not possible.
+pub fn check_restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    let request = recorded_request(site, service)?;
+    Start::prepare(site, &request)?;
+    Ok(Outcome { change: Change::Changed, view: super::view(site.prefix, service)? })
+}
+
+fn recorded_request(site: &Site<'_>, service: &ServiceCoordinate) -> Result<StartRequest, ServiceError> {
+    let record = ServiceRecord::read(site.prefix, service)?;
+    let record = record.ok_or_else(|| ServiceError::NeverStarted { service: service.clone() })?;
+    Ok(StartRequest { package: record.package, service: record.service, parameters: record.parameters })
+}
