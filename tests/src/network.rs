@@ -43,11 +43,12 @@ pub fn connect(port: u16) -> io::Result<TcpStream> {
 pub fn http(port: u16, method: &str, path: &str, body: &str) -> io::Result<String> {
     let mut stream = connect(port)?;
     let length = body.len();
-    write!(
-        stream,
+    // In one piece: a service may answer after the first and close.
+    let request = format!(
         "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
          Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )?;
+    );
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
