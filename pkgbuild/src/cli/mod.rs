@@ -17,7 +17,7 @@ mod verify;
 mod version;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use copkg_spec::command::{Exit, Failure, Options, Report};
+use copkg_spec::command::{Exit, Failure, Options, Report, unparsed};
 
 pub use context::Context;
 
@@ -66,13 +66,9 @@ enum Command {
 /// Runs the command that the arguments name, and reports how it ended.
 pub fn run(surroundings: Surroundings) -> Exit {
     let Surroundings { arguments, streams, ambient, terminal } = surroundings;
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // clap knows which stream a help, a version and an error belong to.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-        }
+        Err(error) => return unparsed(&arguments, &error, streams),
     };
     let report = Report::new(cli.options, streams);
     let mut context = Context { report, ambient, terminal };

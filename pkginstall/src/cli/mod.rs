@@ -25,7 +25,7 @@ mod wanted;
 pub use context::{Ambient, Clock, Context, Surroundings};
 
 use clap::{Parser, Subcommand};
-use copkg_spec::command::{Exit, Failure, Options, Report};
+use copkg_spec::command::{Exit, Failure, Options, Report, unparsed};
 
 /// Installs copkg packages and runs their services.
 #[derive(Debug, Parser)]
@@ -83,11 +83,7 @@ enum Command {
 pub fn run(surroundings: Surroundings) -> Exit {
     let cli = match Cli::try_parse_from(&surroundings.arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // clap knows which stream help, a version and an error belong to.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-        }
+        Err(error) => return unparsed(&surroundings.arguments, &error, surroundings.streams),
     };
     let Surroundings { streams, ambient, .. } = surroundings;
     let mut report = Report::new(cli.options.clone(), streams);

@@ -5,9 +5,8 @@ mod units;
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use copkg_spec::command::{Exit, Explain, Failure, Options, Report, Streams};
+use copkg_spec::command::{Exit, Explain, Failure, Options, Report, Streams, unparsed};
 
 /// Serves a repository of packages over HTTP
 #[derive(Debug, Parser)]
@@ -39,17 +38,4 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: Streams) -> E
         Ok(()) => Exit::Ok,
         Err(error) => report.fail(&Failure::of(&error as &dyn Explain)),
     }
-}
-
-/// Prints the help or version that was asked for, or says what is wrong with the arguments.
-fn unparsed(arguments: &[OsString], error: &clap::Error, streams: Streams) -> Exit {
-    let json = arguments.iter().any(|argument| argument == "--json");
-    let mut report = Report::new(Options { json, ..Options::default() }, streams);
-    let text = error.render().to_string();
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let _ = report.raw(text.as_bytes());
-        return Exit::Ok;
-    }
-    let message = text.trim_end().trim_start_matches("error: ").to_owned();
-    report.fail(&Failure { exit: Exit::Usage, code: "usage".into(), message, causes: vec![], hint: None })
 }

@@ -7,8 +7,10 @@ mod exit;
 mod failure;
 mod options;
 mod report;
+mod usage;
 
 pub use exit::Exit;
 pub use failure::{Explain, Failure};
 pub use options::{Color, Options};
 pub use report::{Report, Streams};
+pub use usage::unparsed;
