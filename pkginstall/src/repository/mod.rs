@@ -165,7 +165,7 @@ mod tests {
     fn repository(name: &str, url: &str, groups: &[&str]) -> Repository {
         Repository {
             name: name.into(),
-            base: Base::parse(url, Utf8Path::new("/work")).unwrap(),
+            base: Base::parse(url, Utf8Path::new("/home/me")).unwrap(),
             groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
             auth: None,
         }
@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn a_path_is_a_directory_repository() {
-        let directory = |text| Base::parse(text, Utf8Path::new("/work")).unwrap();
-        assert_eq!(directory("repo"), Base::Directory("/work/repo".into()));
+        let directory = |text| Base::parse(text, Utf8Path::new("/home/me")).unwrap();
+        assert_eq!(directory("repo"), Base::Directory("/home/me/repo".into()));
         assert_eq!(directory("/srv/repo"), Base::Directory("/srv/repo".into()));
         assert_eq!(directory("file:///srv/a%20b"), Base::Directory("/srv/a b".into()));
         assert!(Base::parse("ftp://example.com", Utf8Path::new("/")).is_err());
