@@ -105,3 +105,11 @@ fn openssl_reads_our_keys_and_we_read_its() {
         assert_eq!(SecretKey::from_pem(&again, Some(&other)).unwrap().public(), key().public());
     }
 }
+
+#[test]
+fn a_secret_key_in_the_place_of_a_public_one_is_not_shown() {
+    let pem = key().to_pem(None, &mut Counting(0)).unwrap();
+    let secret = pem.lines().nth(1).unwrap();
+    let error = pem.parse::<PublicKey>().unwrap_err().to_string();
+    assert!(error.contains("BEGIN PRIVATE KEY") && !error.contains(secret), "{error}");
+}

@@ -97,8 +97,14 @@ impl FromStr for PublicKey {
 
     /// Reads `ed25519:<64 hexadecimal digits>` or PEM.
     fn from_str(text: &str) -> Result<Self, CoordinateError> {
+        // Only the first line: whoever mistakes a secret key's file for this must not find it in a log.
+        let shown = text.trim_start().lines().next().unwrap_or_default();
         let error = || {
-            CoordinateError::new("public key", text, "it is ed25519:<64 hexadecimal digits>, or a key in PEM")
+            CoordinateError::new(
+                "public key",
+                shown,
+                "it is ed25519:<64 hexadecimal digits>, or a key in PEM",
+            )
         };
         if text.trim_start().starts_with("-----BEGIN") {
             return Self::from_pem(text).map_err(|_| error());
