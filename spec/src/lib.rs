@@ -19,5 +19,6 @@ pub mod manifest;
 pub mod platform;
 pub mod policy;
 pub mod recipe;
+pub mod repository;
 pub mod trust;
 pub mod tuf;

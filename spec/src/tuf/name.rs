@@ -150,6 +150,11 @@ impl TargetPath {
         Ok(Self(text.to_owned()))
     }
 
+    /// Takes a path that was put together from parsed names.
+    pub(crate) fn of_names(path: String) -> Self {
+        Self(path)
+    }
+
     /// Returns a name under which a client can keep the file, without separators.
     pub fn file_name(&self) -> String {
         utf8_percent_encode(&self.0, NAME).to_string()

@@ -263,6 +263,11 @@ impl HashBins {
         Ok(bins)
     }
 
+    /// Returns how many bits of a path's digest choose its bin.
+    pub fn bit_length(&self) -> u32 {
+        self.bit_length
+    }
+
     /// Returns the names of all bins, the first one first.
     pub fn names(&self) -> impl Iterator<Item = RoleName> {
         (0..=u32::MAX >> (32 - self.bit_length)).filter_map(|number| self.name(number))
