@@ -1,5 +1,7 @@
 //! What a group says of its packages, from one version of its role to the next.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use copkg_spec::coordinate::Group;
