@@ -99,7 +99,9 @@ fn a_role_that_says_what_does_not_follow_is_refused() {
         changed(|role| role.other["packages"]["db"] = serde_json::json!({})),
         changed(|role| _ = role.other.remove("packages")),
         changed(|role| {
-            role.targets.values_mut().for_each(|target| target.custom["platform"] = "x86_64-linux".into())
+            for target in role.targets.values_mut() {
+                target.custom["platform"] = "x86_64-linux".into();
+            }
         }),
         changed(|role| role.targets.values_mut().for_each(|target| _ = target.custom.remove("digest"))),
         changed(|role| {
