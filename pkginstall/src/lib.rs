@@ -10,6 +10,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod fetch;
+pub mod generation;
 pub mod host;
 pub mod process;
 pub mod receipts;

@@ -144,6 +144,17 @@ impl Prefix {
         self.services().join(format!("{service}.json"))
     }
 
+    /// Returns the directory of what is remembered of `service`: its generations, its history, a change that goes on.
+    pub fn service_state(&self, service: &ServiceCoordinate) -> Utf8PathBuf {
+        self.services().join(service.to_string())
+    }
+
+    /// Returns where the data and configuration that `service` had before a change are kept, on the same file system as its
+    /// runtime directory, and out of reach of its account.
+    pub fn kept(&self, service: &ServiceCoordinate) -> Utf8PathBuf {
+        self.runtime().join(".kept").join(service.to_string())
+    }
+
     /// Returns the lock of `service`: held while it is started, stopped or changed.
     pub fn service_lock(&self, service: &ServiceCoordinate) -> Utf8PathBuf {
         self.services().join(format!("{service}.lock"))

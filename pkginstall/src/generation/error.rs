@@ -1,0 +1,93 @@
+//! What can go wrong with what is remembered of a service.
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::command::{Exit, Explain};
+use copkg_spec::coordinate::ServiceCoordinate;
+use thiserror::Error;
+
+use super::Number;
+use crate::tree::TreeError;
+
+/// Says why generations could not be kept or found.
+#[derive(Debug, Error)]
+pub enum GenerationError {
+    /// A file or directory of them refused.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A directory of them refused.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// There is no such generation.
+    #[error("{service} has no generation {number}")]
+    Unknown {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The number that was asked for.
+        number: Number,
+    },
+    /// It has no generation at all.
+    #[error("{service} has no generation: it was never started here")]
+    None {
+        /// The service.
+        service: ServiceCoordinate,
+    },
+    /// The history is not a chain.
+    #[error("the history of {service} is not what was written: {path} {why}")]
+    Broken {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The file where the chain ends.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl GenerationError {
+    pub(super) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::File { action, path: path.to_owned(), source }
+    }
+}
+
+impl Explain for GenerationError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::File { .. } => Exit::Failure,
+            Self::Tree(error) => error.exit(),
+            Self::Unknown { .. } | Self::None { .. } => Exit::NotFound,
+            Self::Broken { .. } => Exit::Trust,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "generation_file",
+            Self::Tree(error) => error.code(),
+            Self::Unknown { .. } => "no_such_generation",
+            Self::None { .. } => "never_started",
+            Self::Broken { .. } => "history_broken",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::File { .. } => None,
+            Self::Tree(error) => error.hint(),
+            Self::Unknown { service, .. } => Some(format!("`pkginstall history {service}` lists them")),
+            Self::None { .. } => Some("`pkginstall status` lists the services of this prefix".into()),
+            Self::Broken { .. } => {
+                Some("somebody changed or removed a file of it; compare with a copy from elsewhere".into())
+            }
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! Keeps the generations of one service: made whole, switched by one rename, removed whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::digest::Digest;
+use copkg_spec::durable::{self, Existing};
+use copkg_spec::index::EntryPath;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, GenerationError, Number, Outcome, Trial};
+use crate::host::Prefix;
+use crate::tree::Directory;
+
+/// The version of the form of a generation.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Where the next generation is put together. Without a number it means nothing.
+const DRAFT: &str = ".draft";
+
+/// What a service is, or was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    schema_version: u32,
+    /// The service.
+    pub service: ServiceCoordinate,
+    /// Its number.
+    pub number: Number,
+    /// The generation that the service was before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Number>,
+    /// The package.
+    pub package: PackageCoordinate,
+    /// The digest of the package.
+    pub digest: Digest,
+    /// What is given to the start script, as it was given.
+    pub parameters: Vec<String>,
+    /// The directories below the runtime directory that the package asks for.
+    pub directories: Vec<EntryPath>,
+    /// The files of the rendered configuration in `etc/`, with their digests.
+    pub configuration: BTreeMap<EntryPath, Digest>,
+    /// Who made it.
+    pub actor: Actor,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub created: Timestamp,
+}
+
+/// All that makes a generation, but its number and its configuration.
+#[derive(Debug, Clone)]
+pub struct Proposal {
+    /// The generation before it.
+    pub parent: Option<Number>,
+    /// The package.
+    pub package: PackageCoordinate,
+    /// The digest of the package.
+    pub digest: Digest,
+    /// What is given to the start script.
+    pub parameters: Vec<String>,
+    /// The directories that the package asks for.
+    pub directories: Vec<EntryPath>,
+    /// Who makes it.
+    pub actor: Actor,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub created: Timestamp,
+}
+
+/// The generations of one service.
+#[derive(Debug, Clone)]
+pub struct Generations {
+    service: ServiceCoordinate,
+    directory: Utf8PathBuf,
+}
+
+impl Generations {
+    /// Names the generations of `service`. Nothing needs to be there.
+    pub fn of(prefix: &Prefix, service: &ServiceCoordinate) -> Self {
+        Self { service: service.clone(), directory: prefix.service_state(service) }
+    }
+
+    /// Returns the directory of generation `number`.
+    pub fn path(&self, number: Number) -> Utf8PathBuf {
+        self.all().join(number.to_string())
+    }
+
+    /// Returns the directory of the rendered configuration of generation `number`.
+    pub fn etc(&self, number: Number) -> Utf8PathBuf {
+        self.path(number).join("etc")
+    }
+
+    /// Returns the directory that holds what generation `number` wrote before it failed.
+    pub fn log(&self, number: Number) -> Utf8PathBuf {
+        self.path(number).join("log")
+    }
+
+    /// Returns the number of the generation that the service is; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// When the link cannot be read, or leads elsewhere.
+    pub fn current_number(&self) -> Result<Option<Number>, GenerationError> {
+        let path = self.link();
+        let target = match path.read_link_utf8() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            target => target.map_err(GenerationError::file("read", &path))?,
+        };
+        let number = target.strip_prefix("generations").ok().and_then(|name| name.as_str().parse().ok());
+        let elsewhere = || io::Error::new(io::ErrorKind::InvalidData, "it leads to no generation");
+        number.map(Some).ok_or_else(elsewhere).map_err(GenerationError::file("follow", &path))
+    }
+
+    /// Returns the generation that the service is; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn current(&self) -> Result<Option<Generation>, GenerationError> {
+        self.current_number()?.map(|number| self.read(number)).transpose()
+    }
+
+    /// Reads generation `number`.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn read(&self, number: Number) -> Result<Generation, GenerationError> {
+        let unknown = || GenerationError::Unknown { service: self.service.clone(), number };
+        read_json(&self.path(number).join("generation.json"))?.ok_or_else(unknown)
+    }
+
+    /// Reads what became of generation `number`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn outcome(&self, number: Number) -> Result<Outcome, GenerationError> {
+        let read = read_json(&self.path(number).join("outcome.json"))?;
+        // A generation whose outcome was never written was never tried.
+        Ok(read.unwrap_or(Outcome { state: Trial::Trial, since: Timestamp::UNIX_EPOCH, why: None }))
+    }
+
+    /// Writes down what became of generation `number`, durably.
+    ///
+    /// # Errors
+    /// When the file system refuses; it is then as it was.
+    pub fn set_outcome(&self, number: Number, outcome: &Outcome) -> Result<(), GenerationError> {
+        write_json(&self.path(number).join("outcome.json"), outcome)
+    }
+
+    /// Lists the numbers, in order.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn list(&self) -> Result<Vec<Number>, GenerationError> {
+        let all = self.all();
+        let entries = match all.read_dir_utf8() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(GenerationError::file("read", &all))?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(GenerationError::file("read", &all))?;
+            numbers.extend(entry.file_name().parse::<Number>().ok());
+        }
+        numbers.sort();
+        Ok(numbers)
+    }
+
+    /// Finds the nearest ancestor of `number` that was good, by its parents; those that were removed end the search.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn last_good_ancestor(&self, number: Number) -> Result<Option<Generation>, GenerationError> {
+        let there = self.list()?;
+        let mut here = self.read(number)?;
+        while let Some(parent) = here.parent.filter(|parent| *parent < here.number && there.contains(parent))
+        {
+            here = self.read(parent)?;
+            if self.outcome(parent)?.state == Trial::Good {
+                return Ok(Some(here));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes room for the next generation, and clears what an earlier attempt left there.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn draft(&self) -> Result<Draft<'_>, GenerationError> {
+        let all = self.all();
+        durable::create_dir_all(all.as_std_path()).map_err(GenerationError::file("create", &all))?;
+        let directory = Directory::open(&all)?;
+        directory.remove_tree(DRAFT)?;
+        let draft = directory.make(DRAFT, 0o755)?;
+        draft.make("etc", 0o700)?;
+        Ok(Draft { generations: self, directory })
+    }
+
+    /// Makes generation `number` the one that the service is: one rename of a link.
+    ///
+    /// # Errors
+    /// When the file system refuses; the link is then as it was.
+    pub fn switch_to(&self, number: Number) -> Result<(), GenerationError> {
+        let path = self.link();
+        let new = self.directory.join(".current");
+        let failed = || GenerationError::file("switch", &path);
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
+            _ => {}
+        }
+        std::os::unix::fs::symlink(format!("generations/{number}"), &new).map_err(failed())?;
+        fs::rename(&new, &path).map_err(failed())?;
+        durable::sync_directory(self.directory.as_std_path()).map_err(failed())
+    }
+
+    /// Removes generation `number`. The current one must not be.
+    ///
+    /// # Errors
+    /// When the file system refuses. What is left of it after a crash has no `generation.json` and counts as removed.
+    pub fn remove(&self, number: Number) -> Result<(), GenerationError> {
+        let path = self.path(number);
+        let known = path.join("generation.json");
+        match fs::remove_file(&known) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(GenerationError::file("remove", &known)(error));
+            }
+            _ => {}
+        }
+        let all = Directory::open(&self.all())?;
+        Ok(all.remove_tree(&number.to_string())?)
+    }
+
+    fn all(&self) -> Utf8PathBuf {
+        self.directory.join("generations")
+    }
+
+    fn link(&self) -> Utf8PathBuf {
+        self.directory.join("current")
+    }
+
+    /// The number after every one that was ever given: those that were removed are known to the history.
+    fn next_number(&self) -> Result<Number, GenerationError> {
+        let last = self.list()?.last().copied();
+        let path = self.directory.join("last-number");
+        let given: Option<Number> = read_json(&path)?;
+        let next = last.max(given).map_or(Number::FIRST, Number::next);
+        write_json(&path, &next)?;
+        Ok(next)
+    }
+}
+
+/// The next generation, before it has a number. Dropping it leaves it to the next attempt.
+#[derive(Debug)]
+pub struct Draft<'g> {
+    generations: &'g Generations,
+    directory: Directory,
+}
+
+impl Draft<'_> {
+    /// Returns the directory that the rendered configuration is written to.
+    pub fn etc(&self) -> Utf8PathBuf {
+        self.directory.path().join(DRAFT).join("etc")
+    }
+
+    /// Gives it a number. From here on it exists, on trial; nothing else has changed.
+    ///
+    /// # Errors
+    /// When the file system refuses; it does not exist then.
+    pub fn commit(self, proposal: Proposal) -> Result<Generation, GenerationError> {
+        let draft = self.directory.path().join(DRAFT);
+        let configuration = digests(&self.etc())?;
+        let number = self.generations.next_number()?;
+        let Proposal { parent, package, digest, parameters, directories, actor, reason, created } = proposal;
+        let generation = Generation {
+            schema_version: SCHEMA_VERSION,
+            service: self.generations.service.clone(),
+            number,
+            parent,
+            package,
+            digest,
+            parameters,
+            directories,
+            configuration,
+            actor,
+            reason,
+            created,
+        };
+        write_json(&draft.join("outcome.json"), &Outcome { state: Trial::Trial, since: created, why: None })?;
+        write_json(&draft.join("generation.json"), &generation)?;
+        self.directory.rename(DRAFT, &self.directory, &number.to_string())?;
+        self.directory.sync()?;
+        Ok(generation)
+    }
+}
+
+/// Makes what lies below `directory` durable, and returns the digest of each file, by its path.
+fn digests(directory: &Utf8Path) -> Result<BTreeMap<EntryPath, Digest>, GenerationError> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(here) = open.pop() {
+        for entry in here.read_dir_utf8().map_err(GenerationError::file("read", &here))? {
+            let path = entry.map_err(GenerationError::file("read", &here))?.into_path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let failed = || GenerationError::file("read", &path);
+            let bytes = fs::read(&path).map_err(failed())?;
+            fs::File::open(&path).and_then(|file| file.sync_all()).map_err(failed())?;
+            let name = path.strip_prefix(directory).ok().and_then(|name| name.as_str().parse().ok());
+            found.extend(name.map(|name: EntryPath| (name, Digest::of(&bytes))));
+        }
+        durable::sync_directory(here.as_std_path()).map_err(GenerationError::file("write", &here))?;
+    }
+    Ok(found)
+}
+
+pub(super) fn read_json<T: DeserializeOwned>(path: &Utf8Path) -> Result<Option<T>, GenerationError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => {
+            let read = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+            read.map(Some).map_err(GenerationError::file("read", path))
+        }
+    }
+}
+
+fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<(), GenerationError> {
+    let text = serde_json::to_vec_pretty(value).map_err(io::Error::from);
+    let written = text.and_then(|text| durable::write(path.as_std_path(), 0o644, Existing::Replace, &text));
+    written.map_err(GenerationError::file("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scene() -> (tempfile::TempDir, Generations) {
+        let directory = tempfile::tempdir().unwrap();
+        let prefix = Prefix::at(Utf8Path::from_path(directory.path()).unwrap()).unwrap();
+        let generations = Generations::of(&prefix, &"1.web.prod.osl".parse().unwrap());
+        (directory, generations)
+    }
+
+    fn proposal(parent: Option<Number>) -> Proposal {
+        Proposal {
+            parent,
+            package: "com.example:web:1".parse().unwrap(),
+            digest: Digest::of(b"package"),
+            parameters: vec!["--port=1".into()],
+            directories: Vec::new(),
+            actor: Actor::of(0, &BTreeMap::new()),
+            reason: "a test".into(),
+            created: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn make(generations: &Generations, parent: Option<Number>, outcome: Trial) -> Number {
+        let made = generations.draft().unwrap().commit(proposal(parent)).unwrap().number;
+        let outcome = Outcome { state: outcome, since: Timestamp::UNIX_EPOCH, why: None };
+        generations.set_outcome(made, &outcome).unwrap();
+        made
+    }
+
+    #[test]
+    fn a_draft_is_nothing_until_it_has_a_number() {
+        let (_directory, generations) = scene();
+        let draft = generations.draft().unwrap();
+        fs::write(draft.etc().join("web.conf"), "a").unwrap();
+        drop(draft);
+        assert_eq!(generations.list().unwrap(), []);
+        let draft = generations.draft().unwrap();
+        assert!(!draft.etc().join("web.conf").exists());
+        fs::write(draft.etc().join("web.conf"), "b").unwrap();
+        let made = draft.commit(proposal(None)).unwrap();
+        assert_eq!(made.configuration["web.conf".parse().as_ref().unwrap()], Digest::of(b"b"));
+        assert_eq!(generations.read(made.number).unwrap(), made);
+        assert_eq!(generations.outcome(made.number).unwrap().state, Trial::Trial);
+        assert_eq!(generations.current_number().unwrap(), None);
+    }
+
+    #[test]
+    fn the_way_back_leads_over_the_failed_ones_to_a_good_one() {
+        let (_directory, generations) = scene();
+        let good = make(&generations, None, Trial::Good);
+        let failed = make(&generations, Some(good), Trial::Failed);
+        let last = make(&generations, Some(failed), Trial::Trial);
+        assert_eq!(generations.last_good_ancestor(last).unwrap().unwrap().number, good);
+        assert_eq!(generations.last_good_ancestor(good).unwrap(), None);
+    }
+
+    #[test]
+    fn a_number_is_never_given_twice() {
+        let (_directory, generations) = scene();
+        let first = make(&generations, None, Trial::Good);
+        generations.switch_to(first).unwrap();
+        let second = make(&generations, Some(first), Trial::Failed);
+        generations.remove(second).unwrap();
+        assert_eq!(make(&generations, Some(first), Trial::Good), second.next());
+        assert_eq!(generations.current_number().unwrap(), Some(first));
+        assert!(matches!(generations.read(second), Err(GenerationError::Unknown { .. })));
+    }
+}
