@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::Rule;
-use super::key::{KeyId, Keys};
+use super::key::{KeyId, Keys, Material};
 use super::limits::ROLE_KEYS;
 
 /// The ids of a role's keys, and how many of the keys must sign.
@@ -96,6 +96,21 @@ impl<'a> Authority<'a> {
         Self { keys, role }
     }
 
+    /// Returns the ids of the role's keys.
+    pub fn keyids(&self) -> &'a [KeyId] {
+        self.role.keyids()
+    }
+
+    /// Returns how many of them must sign.
+    pub fn threshold(&self) -> NonZeroU32 {
+        self.role.threshold()
+    }
+
+    /// Returns the ids of those of the role's keys that signed `payload`, in the order of the signatures.
+    pub fn signers<'s>(&self, payload: &[u8], signatures: &'s [Signature]) -> Vec<&'s KeyId> {
+        self.valid(payload, signatures).map(|(id, _)| id).collect()
+    }
+
     /// Copies what is needed of it.
     pub(super) fn to_owned(self) -> OwnedAuthority {
         let listed = self.keys.iter().filter(|(id, _)| self.role.keyids.contains(id));
@@ -109,18 +124,27 @@ impl<'a> Authority<'a> {
     /// file as being properly signed by that role". Keys are counted, not ids: one under two ids counts once. A signature
     /// that is wrong, of a key that is not the role's, or of a kind that we cannot verify counts for nothing.
     pub(super) fn check(&self, payload: &[u8], signatures: &[Signature]) -> Result<(), Rule> {
-        let mut signers = BTreeSet::new();
-        for signature in signatures.iter().filter(|signature| self.role.keyids.contains(&signature.keyid)) {
-            let Some(key) = self.keys.get(&signature.keyid) else { continue };
-            let Ok(bytes) = HEXLOWER_PERMISSIVE.decode(signature.sig.as_bytes()) else { continue };
-            signers.extend(key.signer_of(&bytes, payload));
-        }
+        let signers: BTreeSet<_> = self.valid(payload, signatures).map(|(_, material)| material).collect();
         let needed = self.role.threshold.get();
         if signers.len() < needed as usize {
             let found = signatures.iter().map(|signature| signature.keyid.short()).collect();
             return Err(Rule::Threshold { valid: signers.len(), needed, found });
         }
         Ok(())
+    }
+
+    /// Returns the signatures of the role's keys that are right, each with the key that made it.
+    fn valid<'s>(
+        &self,
+        payload: &[u8],
+        signatures: &'s [Signature],
+    ) -> impl Iterator<Item = (&'s KeyId, Material)> {
+        let of_role = signatures.iter().filter(|signature| self.role.keyids.contains(&signature.keyid));
+        of_role.filter_map(move |signature| {
+            let key = self.keys.get(&signature.keyid)?;
+            let bytes = HEXLOWER_PERMISSIVE.decode(signature.sig.as_bytes()).ok()?;
+            Some((&signature.keyid, key.signer_of(&bytes, payload)?))
+        })
     }
 }
 

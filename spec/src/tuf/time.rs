@@ -16,6 +16,9 @@ const FORMAT: &str = "%Y-%m-%dT%H:%M:%SZ";
 pub struct Time(Timestamp);
 
 impl Time {
+    /// The beginning of 1970.
+    pub const EPOCH: Self = Self(Timestamp::UNIX_EPOCH);
+
     /// Takes seconds since 1970, or nothing when the calendar does not reach so far.
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
         Timestamp::from_second(seconds).ok().map(Self)
