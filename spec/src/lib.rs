@@ -20,5 +20,6 @@ pub mod platform;
 pub mod policy;
 pub mod recipe;
 pub mod repository;
+pub mod tlog;
 pub mod trust;
 pub mod tuf;

@@ -81,6 +81,11 @@ impl PublicKey {
         self.0.as_bytes()
     }
 
+    /// Tells whether this key signed bytes as they are, with no type before them. Strict: no malleable or small-order forms.
+    pub(crate) fn verifies_bytes(&self, bytes: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(bytes, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
+    }
+
     fn accept(key: VerifyingKey) -> Result<Self, KeyError> {
         if key.is_weak() { Err(KeyError::Malformed("public key")) } else { Ok(Self(key)) }
     }

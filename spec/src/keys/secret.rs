@@ -83,8 +83,9 @@ impl SecretKey {
         Signature::new(self.public().id(), self.0.sign(&payload.pre_authentication_encoding()))
     }
 
-    /// Signs repository metadata, which TUF signs as it is. Its canonical JSON begins with `{` and a
-    /// pre-authentication encoding with `DSSEv1`: neither signature serves for the other.
+    /// Signs repository metadata and the checkpoints of its log, which are signed as they are. Canonical JSON begins with
+    /// `{`, a pre-authentication encoding with `DSSEv1`, a cosignature with `cosignature/v1`, and a checkpoint with the name
+    /// of its log, for which [`crate::tlog::Origin`] takes none of these: no signature serves for another.
     pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
         self.0.sign(bytes).to_bytes()
     }
