@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::custom::{PackageCustom, PatchCustom, REASON_CHARACTERS};
+use super::delegation::bins_prefix;
 use super::error::GroupError;
 use super::group::GroupContent;
 use super::listing::PackageEntry;
 use super::target::TargetFile;
 use crate::coordinate::{Group, Label, Version as PackageVersion};
-use crate::tuf::{Target, TargetPath};
+use crate::tuf::{Delegated, Target, TargetPath};
 
 type Result<T> = std::result::Result<T, GroupError>;
 
@@ -29,6 +30,7 @@ impl GroupContent {
 
     /// Checks all of it.
     pub(super) fn check(&self) -> Result<()> {
+        self.check_delegations()?;
         for (path, target) in self.targets() {
             check_target(self.group(), path, target)?;
         }
@@ -42,6 +44,22 @@ impl GroupContent {
             .map(|(package, ..)| (package.coordinate.id().clone(), package.coordinate.version().clone()))
             .collect();
         self.packages().iter().try_for_each(|(id, entry)| check_entry(id, entry, &newest, &versions))
+    }
+}
+
+impl GroupContent {
+    /// A group delegates to bins of its own name alone: another name could be that of another group's role.
+    fn check_delegations(&self) -> Result<()> {
+        let refused = |why: &str| Err(GroupError::Role(why.to_owned()));
+        match self.role().delegations.as_ref().map(|delegations| &delegations.roles) {
+            None => {}
+            Some(Delegated::Bins(bins)) if bins.name_prefix() == bins_prefix(self.group()) => {}
+            Some(_) => return refused("it delegates to something else than its own bins"),
+        }
+        if self.bins().values().any(|bin| bin.delegations.is_some()) {
+            return refused("a bin delegates");
+        }
+        Ok(())
     }
 }
 

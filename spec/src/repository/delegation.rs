@@ -118,6 +118,17 @@ pub fn group_of_role(role: &RoleName) -> Option<Group> {
     (group_role(&group).ok()? == *role).then_some(group)
 }
 
+/// Returns what the names of a group's bins begin with: `com.example.`, so that the first is `com.example.-0`. No group's role
+/// has such a name, since no label begins with a hyphen.
+pub fn bins_prefix(group: &Group) -> String {
+    format!("{group}.")
+}
+
+/// Returns the group whose bin a role is, if it is one.
+pub fn group_of_bin(role: &RoleName) -> Option<Group> {
+    role.as_str().rsplit_once(".-")?.0.parse().ok()
+}
+
 /// Returns the paths that a group's role speaks for: `<xx>/<group>/*/*/*`.
 ///
 /// # Errors
@@ -177,6 +188,16 @@ mod tests {
                 assert_eq!(names, [registrar.role_for(&group).expect("it has one")]);
             }
         }
+    }
+
+    #[test]
+    fn the_name_of_a_bin_is_that_of_no_group() {
+        let group: Group = "com.example".parse().expect("it is a group");
+        let bin: RoleName = format!("{}-0f", bins_prefix(&group)).parse().expect("it is a name");
+        assert_eq!(group_of_bin(&bin), Some(group));
+        assert_eq!(group_of_role(&bin), None);
+        let group: Group = "com.example-0".parse().expect("it is a group");
+        assert_eq!(group_of_bin(&group_role(&group).expect("it can have a role")), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::ceremony::Speakers;
 use super::check::check_path;
 use super::custom::{PackageCustom, PatchCustom};
-use super::delegation::group_role;
+use super::delegation::{bins_prefix, group_role};
 use super::error::GroupError;
 use super::listing::{MEMBER, Packages};
 use super::target::{PackageTarget, PatchTarget, TargetFile};
@@ -294,7 +294,7 @@ impl GroupContent {
         }
         let refused = |why: &dyn std::fmt::Display| GroupError::Role(why.to_string());
         let role = speakers.role_keys().map_err(|error| refused(&error))?;
-        let bins = HashBins::new(needed, self.group.to_string(), role).map_err(|why| refused(&why))?;
+        let bins = HashBins::new(needed, bins_prefix(&self.group), role).map_err(|why| refused(&why))?;
         if needed != divided {
             self.deal(&bins);
         }

@@ -20,7 +20,7 @@ mod target;
 
 pub use commit::{CommitEntry, CommitNumber, CommittedRole};
 pub use custom::{PackageCustom, PatchCustom, PatchKind, REASON_CHARACTERS};
-pub use delegation::{Registrar, group_of_role, group_paths, group_role};
+pub use delegation::{Registrar, bins_prefix, group_of_bin, group_of_role, group_paths, group_role};
 pub use error::GroupError;
 pub use fingerprint::Fingerprint;
 pub use group::{BINS_ABOVE, GroupContent, NextRole};

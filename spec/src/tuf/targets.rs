@@ -268,6 +268,11 @@ impl HashBins {
         self.bit_length
     }
 
+    /// Returns what the names of the bins begin with.
+    pub fn name_prefix(&self) -> &str {
+        &self.name_prefix
+    }
+
     /// Returns the names of all bins, the first one first.
     pub fn names(&self) -> impl Iterator<Item = RoleName> {
         (0..=u32::MAX >> (32 - self.bit_length)).filter_map(|number| self.name(number))
