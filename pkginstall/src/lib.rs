@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod fetch;
 pub mod generation;
+pub mod hook;
 pub mod host;
 pub mod process;
 pub mod receipts;

@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use rustix::io::Errno;
-use rustix::process::{WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process_group, set_child_subreaper, wait, waitpid,
+};
 
 use super::{ProcessError, ProcessHandle};
 
@@ -66,15 +69,43 @@ impl Children {
     pub fn collect(&mut self) -> Result<(), ProcessError> {
         loop {
             match wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) => {
-                    if let Some(ended) = Ended::of(status) {
-                        self.ended.insert(pid.as_raw_nonzero().get().unsigned_abs(), ended);
-                    }
-                }
+                Ok(Some((pid, status))) => self.note(pid, status),
                 Ok(None) | Err(Errno::CHILD) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(ProcessError::Wait(error.into())),
             }
+        }
+    }
+
+    /// Collects the children that have ended, but not the one with the number `kept`: as long as it is not collected, its
+    /// number, and that of the process group that it leads, belong to nobody else.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn collect_others(&mut self, kept: u32) -> Result<(), ProcessError> {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        loop {
+            let next = match waitid(Id::All, look) {
+                Ok(status) => status.pid(),
+                Err(nix::Error::ECHILD) => return Ok(()),
+                Err(nix::Error::EINTR) => continue,
+                Err(error) => return Err(ProcessError::Wait(error.into())),
+            };
+            // The kernel names the same one until it is collected: behind the one that stays nobody is seen.
+            let Some(next) = next.filter(|pid| u32::try_from(pid.as_raw()).is_ok_and(|pid| pid != kept))
+            else {
+                return Ok(());
+            };
+            let collected = waitpid(Pid::from_raw(next.as_raw()), WaitOptions::NOHANG);
+            if let Ok(Some((pid, status))) = collected {
+                self.note(pid, status);
+            }
+        }
+    }
+
+    fn note(&mut self, pid: Pid, status: WaitStatus) {
+        if let Some(ended) = Ended::of(status) {
+            self.ended.insert(pid.as_raw_nonzero().get().unsigned_abs(), ended);
         }
     }
 
@@ -89,6 +120,16 @@ impl Children {
     /// When the kernel refuses.
     pub fn hold(&self, pid: u32) -> Result<ProcessHandle, ProcessError> {
         ProcessHandle::of_child(pid)
+    }
+}
+
+/// Signals the process group that the uncollected child `leader` leads: all members at once, whatever they fork.
+///
+/// Only for a child that made the group and has not been collected, so that the number cannot be another's.
+pub(crate) fn signal_own_group(leader: u32, signal: Signal) {
+    if let Some(group) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        // Nobody is left in it: that was the aim.
+        let _ = kill_process_group(group, signal);
     }
 }
 

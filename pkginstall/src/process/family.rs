@@ -65,13 +65,15 @@ pub struct Family {
 }
 
 /// Whether we are the parent of the orphans of a family.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Orphans {
     /// We are not.
     #[default]
     Elsewhere,
     /// We are, and have no other children: see [`super::Children`].
     Ours,
+    /// We are, and had these children before: they do not belong, nor does an orphan of a session of theirs.
+    OursBut(Vec<ProcessIdentity>),
 }
 
 /// The living members of a family, in the order of their start.
@@ -133,10 +135,22 @@ impl Family {
     fn proven(&self, table: &ProcessTable) -> BTreeSet<u32> {
         let recorded = self.members.iter().filter(|member| table.contains(member)).map(ProcessIdentity::pid);
         let marked = table.rows.keys().copied().filter(|&pid| self.mark_of(pid) == Marked::Ours);
-        let is_ours = |stat: &Stat| self.orphans == Orphans::Ours && stat.parent == std::process::id();
+        let others = self.sessions_of_others(table);
+        let is_ours = |stat: &Stat| {
+            self.orphans != Orphans::Elsewhere
+                && stat.parent == std::process::id()
+                && !others.contains(&stat.session)
+        };
         let adopted = table.rows.iter().filter(|(_, stat)| is_ours(stat)).map(|(pid, _)| *pid);
         let adopted = adopted.filter(|&pid| self.may_join(pid));
         recorded.chain(marked).chain(adopted).filter(|&pid| pid != std::process::id()).collect()
+    }
+
+    /// The sessions of children of ours that are no members.
+    fn sessions_of_others(&self, table: &ProcessTable) -> BTreeSet<u32> {
+        let Orphans::OursBut(others) = &self.orphans else { return BTreeSet::new() };
+        let living = others.iter().filter(|other| table.contains(other));
+        living.filter_map(|other| table.rows.get(&other.pid())).map(|stat| stat.session).collect()
     }
 
     fn add_descendants(&self, table: &ProcessTable, found: &mut BTreeSet<u32>) {

@@ -11,14 +11,17 @@ mod error;
 mod family;
 mod handle;
 mod identity;
+mod owner;
 mod stat;
 mod table;
 
 pub use boot::BootId;
+pub(crate) use children::signal_own_group;
 pub use children::{Children, Ended};
 pub use ending::{Survivors, await_end, end};
 pub use error::ProcessError;
 pub use family::{Family, Members, Orphans, StartId};
 pub use handle::{ProcessHandle, wait_until_one_ends};
 pub use identity::{ProcessIdentity, Whereabouts};
+pub use owner::Owner;
 pub use table::ProcessTable;

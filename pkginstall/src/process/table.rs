@@ -51,6 +51,17 @@ impl ProcessTable {
         self.rows.get(&pid).map(|stat| stat.parent)
     }
 
+    /// Returns the numbers of all processes.
+    pub fn pids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.rows.keys().copied()
+    }
+
+    /// Returns the children of the process with the number `parent`.
+    pub fn children_of(&self, parent: u32) -> Vec<ProcessIdentity> {
+        let children = self.rows.iter().filter(|(_, stat)| stat.parent == parent);
+        children.filter_map(|(pid, _)| self.identity(*pid)).collect()
+    }
+
     /// Returns the user that owns the process with the number `pid`.
     pub fn user(pid: u32) -> Option<u32> {
         fs::metadata(format!("/proc/{pid}")).ok().map(|metadata| metadata.uid())

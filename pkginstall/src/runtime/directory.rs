@@ -108,15 +108,21 @@ impl RuntimeDirectory {
         Ok(stat.st_uid)
     }
 
-    /// Opens `name` in `directory` of this one, e.g. `console.log` in `log`; the directory is made if it is missing.
+    /// Opens `name` in `directory` of this one, e.g. `console.log` in `log`; directories are made if they are missing.
     pub(super) fn open_output(
         &self,
         directory: &str,
         name: &str,
         owner: Owner,
     ) -> Result<File, RuntimeError> {
-        let path = self.path.join(directory);
-        let within = make_directory(&self.handle, directory, 0o755, owner, &path)?;
+        let mut path = self.path.clone();
+        let mut within: Option<OwnedFd> = None;
+        for part in directory.split('/') {
+            path.push(part);
+            within =
+                Some(make_directory(within.as_ref().unwrap_or(&self.handle), part, 0o755, owner, &path)?);
+        }
+        let within = within.as_ref().unwrap_or(&self.handle);
         let path = path.join(name);
         // NONBLOCK: a fifo in its place must not hold us up.
         let flags = OFlags::RDWR
@@ -125,7 +131,7 @@ impl RuntimeDirectory {
             | OFlags::NOFOLLOW
             | OFlags::NONBLOCK
             | OFlags::CLOEXEC;
-        let file = openat(&within, name, flags, Mode::from_raw_mode(0o644));
+        let file = openat(within, name, flags, Mode::from_raw_mode(0o644));
         let file = file.map_err(|error| refused("open", path.clone(), error))?;
         check_file(&file, &path)?;
         give(&file, owner).map_err(|error| refused("give away", path.clone(), error))?;

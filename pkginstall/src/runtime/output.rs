@@ -1,7 +1,7 @@
 //! What a service prints: one file that it appends to itself, so that no pipe of ours can fill, break or be waited on.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 use camino::Utf8PathBuf;
 use rustix::io::dup;
@@ -28,8 +28,21 @@ impl Output {
     /// # Errors
     /// When it cannot be opened, or something else is in its place.
     pub fn open(runtime: &RuntimeDirectory, directory: &str, owner: Owner) -> Result<Self, RuntimeError> {
-        let file = runtime.open_output(directory, NAME, owner)?;
-        let path = runtime.path().join(directory).join(NAME);
+        Self::open_named(runtime, directory, NAME, owner)
+    }
+
+    /// Opens the file `name` below `directory`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_named(
+        runtime: &RuntimeDirectory,
+        directory: &str,
+        name: &str,
+        owner: Owner,
+    ) -> Result<Self, RuntimeError> {
+        let file = runtime.open_output(directory, name, owner)?;
+        let path = runtime.path().join(directory).join(name);
         let start = file.metadata().map(|metadata| metadata.len());
         let start =
             start.map_err(|source| RuntimeError::File { action: "look at", path: path.clone(), source })?;
@@ -52,6 +65,24 @@ impl Output {
             source: error.into(),
         };
         Ok(dup(&self.file).map_err(failed)?.into())
+    }
+
+    /// Returns how long the file is.
+    ///
+    /// # Errors
+    /// When the file cannot be looked at.
+    pub fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Drops everything that was written, and begins again with `text`. Whoever writes goes on after it.
+    ///
+    /// # Errors
+    /// When the file cannot be changed.
+    pub fn cut(&mut self, text: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.start = 0;
+        (&self.file).write_all(text.as_bytes())
     }
 
     /// Returns the last lines that were written since the opening. What cannot be read is not there.

@@ -98,7 +98,7 @@ impl Account {
     /// Makes the calling thread this account, for good. What it starts then is this account too.
     ///
     /// The kernel keeps credentials for each thread. To be called in a thread of its own, which ends afterwards.
-    pub(super) fn become_in_this_thread(&self) -> io::Result<()> {
+    pub(crate) fn become_in_this_thread(&self) -> io::Result<()> {
         let groups: Vec<Gid> = self.groups.iter().map(|&group| Gid::from_raw(group)).collect();
         let (user, group) = (Uid::from_raw(self.user), Gid::from_raw(self.group));
         // Groups first: without root nobody may set them.

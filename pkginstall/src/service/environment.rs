@@ -6,7 +6,6 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::RunAs;
 use crate::host::Prefix;
-use crate::process::StartId;
 use crate::runtime::RuntimeDirectory;
 
 /// What a script gets of our own environment.
@@ -15,13 +14,12 @@ const KEPT: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "L
 /// What PATH is where we have none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Returns the environment of a script of `package` for `service`.
+/// Returns the environment of a script of `package` for `service`, without the mark of a start.
 pub(super) fn environment(
     ours: &BTreeMap<String, String>,
     prefix: &Prefix,
     (package, service): (&PackageCoordinate, &ServiceCoordinate),
     runtime: &RuntimeDirectory,
-    start_id: &StartId,
     run_as: &RunAs,
 ) -> BTreeMap<String, String> {
     let kept = ours.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
@@ -34,7 +32,6 @@ pub(super) fn environment(
         all.insert("LOGNAME".into(), account.name.clone());
     }
     for (name, value) in [
-        (StartId::VARIABLE, start_id.as_str().to_owned()),
         ("COPKG_SERVICE", service.to_string()),
         ("COPKG_PACKAGE", package.to_string()),
         ("COPKG_PREFIX", prefix.root().to_string()),

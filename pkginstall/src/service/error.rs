@@ -8,6 +8,7 @@ use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use thiserror::Error;
 
+use crate::hook::HookError;
 use crate::host::{HostError, LockError};
 use crate::process::{Ended, ProcessError};
 use crate::receipts::ReceiptError;
@@ -84,15 +85,6 @@ pub enum ServiceError {
         #[source]
         source: io::Error,
     },
-    /// The interpreter of a script is not there, or the script cannot be run.
-    #[error("cannot run {script}")]
-    Spawn {
-        /// The script.
-        script: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
     /// The service did not come up.
     #[error("{service} did not start: {how}")]
     StartFailed {
@@ -157,6 +149,9 @@ pub enum ServiceError {
     /// A process cannot be looked at or signalled.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// A script of the package cannot be run.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// The runtime directory refused.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -214,6 +209,7 @@ impl ServiceError {
             Self::Host(error) => Some(error),
             Self::Receipt(error) => Some(error),
             Self::Process(error) => Some(error),
+            Self::Hook(error) => Some(error),
             Self::Runtime(error) => Some(error),
             _ => None,
         }
@@ -244,7 +240,6 @@ impl Explain for ServiceError {
             Self::NeverStarted { .. } => "never_started",
             Self::UnknownUser { .. } => "unknown_user",
             Self::UserLookup { .. } => "user_lookup_failed",
-            Self::Spawn { .. } => "script_not_run",
             Self::StartFailed { how, .. } => match how {
                 StartFailure::Script(_) => "start_script_failed",
                 StartFailure::Hung(_) => "start_script_hung",
@@ -260,6 +255,7 @@ impl Explain for ServiceError {
             Self::Host(error) => error.code(),
             Self::Receipt(error) => error.code(),
             Self::Process(error) => error.code(),
+            Self::Hook(error) => error.code(),
             Self::Runtime(error) => error.code(),
         }
     }
@@ -280,9 +276,6 @@ impl Explain for ServiceError {
             Self::NeverStarted { .. } => Some("`pkginstall status` lists the services of this prefix".into()),
             Self::UnknownUser { name, .. } => {
                 Some(format!("make the account first, e.g. `useradd --system {name}`"))
-            }
-            Self::Spawn { script, .. } => {
-                Some(format!("the first line of {script} names its interpreter: is it installed?"))
             }
             Self::StartFailed { log, .. } => {
                 Some(format!("nothing of it is left running; all output is in {log}"))

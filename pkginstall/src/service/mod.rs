@@ -6,7 +6,7 @@
 mod account;
 mod environment;
 mod error;
-mod launch;
+mod hooks;
 mod logs;
 mod look;
 mod outcome;
@@ -14,7 +14,6 @@ mod package;
 mod parameters;
 mod record;
 mod restart;
-mod script;
 mod settle;
 mod start;
 mod stop;
@@ -22,6 +21,7 @@ mod survivors;
 
 pub use account::{Account, RunAs};
 pub use error::{ServiceError, StartFailure};
+pub use hooks::{HookRequest, OptionalScript, run_hook};
 pub use logs::{Follow, LogFile, find_logs, follow, tail};
 pub use look::{State, View, known, running_from, view};
 pub use outcome::{Change, Outcome};

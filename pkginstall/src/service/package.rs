@@ -46,6 +46,12 @@ impl InstalledService {
         self.directory.join(script.as_str())
     }
 
+    /// Checks that `script` is the one that was installed.
+    pub(super) fn check_installed(&self, prefix: &Prefix, script: &EntryPath) -> Result<(), ServiceError> {
+        let contents = receipts::contents(prefix, &receipts::require(prefix, &self.package)?)?;
+        self.check_script(&contents, script)
+    }
+
     fn check_script(&self, contents: &Contents, script: &EntryPath) -> Result<(), ServiceError> {
         let path = self.path(script);
         let damaged = |why| ServiceError::Damaged { package: self.package.clone(), path: path.clone(), why };

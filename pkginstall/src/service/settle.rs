@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use crate::hook::Launched;
 use crate::process::{
     Children, Family, ProcessError, ProcessHandle, ProcessIdentity, ProcessTable, Whereabouts,
     wait_until_one_ends,
 };
 
 use super::StartFailure;
-use super::launch::Launched;
 
 /// The unit of start times in `/proc`: `USER_HZ` is 100 on every platform that we know.
 const TICKS_PER_SECOND: u64 = 100;

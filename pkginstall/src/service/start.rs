@@ -9,13 +9,13 @@ use rustix::process::Signal;
 use super::account::Honoured;
 use super::environment::environment;
 use super::error::LastLines;
-use super::launch::{Launch, Launched};
 use super::look::{Look, PidFile, State};
 use super::package::{InstalledService, output_directory};
 use super::record::{Desired, Phase, Run, ServiceRecord};
 use super::settle::{Settled, Watch};
 use super::survivors::{pids_of, refuse_survivors};
 use super::{Change, Outcome, RunAs, ServiceError, Site, StartFailure, parameters};
+use crate::hook::{Launch, Launched};
 use crate::host::{Catalogue, Notice};
 use crate::process::{self, Children, Family, Orphans, ProcessIdentity, StartId};
 use crate::receipts;
@@ -237,15 +237,17 @@ impl<'r> Start<'r> {
         let StartRequest { package, service, parameters } = self.request;
         let ours = [format!("--runtime-dir={}", runtime.path()), format!("--coordinate={service}")];
         let names = (package, service);
+        let mut variables = environment(site.environment, site.prefix, names, runtime, &self.run_as);
+        variables.insert(StartId::VARIABLE.into(), start_id.as_str().into());
         let launch = Launch {
             script: &self.installed.path(&self.installed.service.start),
             arguments: ours.into_iter().chain(parameters.iter().cloned()).collect(),
-            environment: environment(site.environment, site.prefix, names, runtime, start_id, &self.run_as),
+            environment: variables,
             directory: runtime.path(),
             output,
             run_as: &self.run_as,
         };
-        launch.start(children)
+        Ok(launch.start(children)?)
     }
 
     fn watch(

@@ -7,13 +7,13 @@ use copkg_spec::manifest::{Service, Signal as StopSignal};
 use rustix::process::Signal;
 
 use super::environment::environment;
-use super::launch::Launch;
 use super::look::{Look, PidFile, State};
 use super::package::{InstalledService, output_directory};
 use super::record::ServiceRecord;
 use super::survivors::refuse_survivors;
 use super::{Change, Outcome, RunAs, ServiceError, Site};
-use crate::process::{self, Children, Family, Orphans};
+use crate::hook::Launch;
+use crate::process::{self, Children, Family, Orphans, StartId};
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
 
 /// How long a service may take where no package says so.
@@ -167,10 +167,12 @@ fn run_script(
     let runtime = RuntimeDirectory::make(site.prefix, &record.service, run_as.owner())?;
     let output = Output::open(&runtime, output_directory(&installed.service), run_as.owner())?;
     let names = (&record.package, &record.service);
+    let mut variables = environment(site.environment, site.prefix, names, &runtime, &run_as);
+    variables.insert(StartId::VARIABLE.into(), run.start_id.as_str().into());
     let launch = Launch {
         script: &installed.path(&installed.service.stop),
         arguments: vec![format!("--runtime-dir={}", runtime.path())],
-        environment: environment(site.environment, site.prefix, names, &runtime, &run.start_id, &run_as),
+        environment: variables,
         directory: runtime.path(),
         output: &output,
         run_as: &run_as,

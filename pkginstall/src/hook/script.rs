@@ -15,7 +15,7 @@ use camino::Utf8Path;
 const FIRST_LINE: u64 = 256;
 
 /// Returns the command that runs `script`, without arguments.
-pub(super) fn command(script: &Utf8Path) -> io::Result<Command> {
+pub(crate) fn command(script: &Utf8Path) -> io::Result<Command> {
     let mut start = Vec::new();
     let file = File::open(script)?;
     let executable = file.metadata()?.permissions().mode() & 0o111 != 0;

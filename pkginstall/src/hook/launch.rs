@@ -1,0 +1,147 @@
+//! Starts a script: in a session of its own, with a clean environment, its output in a file.
+//!
+//! Comes after `script`, which says what to execute. The start and the stop script of a service are launched from here
+//! and watched by their own steps; every other script goes through [`super::run`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use camino::Utf8Path;
+use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
+use rustix::fs::Mode;
+use rustix::process::{Signal, umask};
+
+use super::{HookError, script};
+use crate::process::{self, Children, Ended, Family, ProcessHandle};
+use crate::runtime::Output;
+use crate::service::RunAs;
+
+/// How often orphans are collected while a script runs.
+const COLLECT: Duration = Duration::from_millis(200);
+
+/// What to run.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
+    pub(crate) script: &'a Utf8Path,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) directory: &'a Utf8Path,
+    pub(crate) output: &'a Output,
+    pub(crate) run_as: &'a RunAs,
+}
+
+/// A script that runs.
+#[derive(Debug)]
+pub(crate) struct Launched {
+    pub(crate) handle: ProcessHandle,
+    pub(crate) at: Instant,
+}
+
+impl Launch<'_> {
+    /// Starts the script.
+    pub(crate) fn start(self, children: &Children) -> Result<Launched, HookError> {
+        let failed = |source| HookError::Spawn { script: self.script.to_owned(), source };
+        let mut command = self.prepare(script::command(self.script).map_err(failed)?)?;
+        command.stdin(Stdio::null());
+        let at = Instant::now();
+        let child = spawn_as(self.run_as, command).map_err(failed)?;
+        Ok(Launched { handle: children.hold(child.id())?, at })
+    }
+
+    /// Starts the script, which does nothing before `admit` has been handed its number.
+    ///
+    /// A shell waits at the gate and then becomes the script. Should we be killed in between, it goes away.
+    pub(crate) fn start_gated(
+        self,
+        children: &Children,
+        admit: impl FnOnce(u32) -> io::Result<()>,
+    ) -> Result<Launched, HookError> {
+        let failed = |source| HookError::Spawn { script: self.script.to_owned(), source };
+        let inner = script::command(self.script).map_err(failed)?;
+        let mut gate = Command::new("/bin/sh");
+        gate.args(["-c", "read -r go && exec \"$@\" </dev/null", "sh"])
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        let mut command = self.prepare(gate)?;
+        command.stdin(Stdio::piped());
+        let at = Instant::now();
+        let mut child = spawn_as(self.run_as, command).map_err(failed)?;
+        let handle = children.hold(child.id())?;
+        let opened = admit(child.id()).and_then(|()| match child.stdin() {
+            Some(gate) => gate.write_all(b"go\n"),
+            None => Ok(()),
+        });
+        // Closing the gate unopened ends the shell.
+        drop(child);
+        opened.map_err(failed)?;
+        Ok(Launched { handle, at })
+    }
+
+    fn prepare(&self, mut command: Command) -> Result<Command, HookError> {
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(self.directory)
+            .stdout(self.output.for_a_process()?)
+            .stderr(self.output.for_a_process()?);
+        Ok(command)
+    }
+}
+
+impl Launched {
+    /// Waits for the script; `None` when it had not ended in time.
+    pub(crate) fn wait(&self, children: &mut Children, limit: Duration) -> Result<Option<Ended>, HookError> {
+        let deadline = self.at + limit;
+        loop {
+            let ended = self.handle.wait(deadline.min(Instant::now() + COLLECT))?;
+            children.collect()?;
+            if ended {
+                return Ok(children.end_of(self.pid()));
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Ends the script and what it runs, but nothing that has left its session.
+    pub(crate) fn end(&self) -> Result<(), HookError> {
+        let members = vec![self.handle.identity().clone()];
+        let family = Family { members, sessions: self.session(), ..Family::default() };
+        process::end(&family, Signal::TERM, Duration::from_secs(1))?;
+        Ok(())
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.handle.identity().pid()
+    }
+
+    /// Returns the session that the script was given.
+    pub(crate) fn session(&self) -> BTreeSet<u32> {
+        BTreeSet::from([self.pid()])
+    }
+}
+
+type Child = Box<dyn ChildWrapper>;
+
+fn spawn_as(run_as: &RunAs, command: Command) -> io::Result<Child> {
+    let RunAs::Account(account) = run_as else { return spawn(command) };
+    let in_thread = || {
+        account.become_in_this_thread()?;
+        spawn(command)
+    };
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(in_thread);
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts the script failed")))
+    })
+}
+
+fn spawn(command: Command) -> io::Result<Child> {
+    let ours = umask(Mode::from_raw_mode(0o022));
+    let child = CommandWrap::from(command).wrap(ProcessSession).spawn();
+    umask(ours);
+    child
+}
