@@ -155,7 +155,7 @@ fn children_that_were_there_before_are_left_alone() {
 #[test]
 fn of_hooks_that_hang_fork_or_spam_no_process_is_left() {
     let scene = Scene::new();
-    let rounds = std::env::var("COPKG_HOOKS").ok().and_then(|text| text.parse().ok()).unwrap_or(24);
+    let rounds = std::env::var("COPKG_HOOKS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
     let began = Instant::now();
     for round in 0..rounds {
         let text = MISBEHAVING[round % MISBEHAVING.len()];
