@@ -105,6 +105,7 @@ fn service() -> Vec<u8> {
                 default: Some("8080".into()),
                 description: Some("Where it listens".into()),
             }],
+            upgrade: None,
         }),
     };
     let long = "l".repeat(120);

@@ -111,6 +111,10 @@ fn service(contents: &Contents) -> Vec<(&'static str, String)> {
             service.stop_signal
         ),
     ));
+    let upgrade = service.upgrade();
+    let data = if upgrade.snapshot { "data copied before" } else { "data left alone" };
+    let (strategy, downgrade) = (upgrade.strategy.word(), upgrade.downgrade.word());
+    lines.push(("upgrade", format!("{strategy}, {data}, downgrade {downgrade}")));
     lines.extend(service.directories.iter().map(|directory| ("directory", directory.to_string())));
     for parameter in &service.parameters {
         let default =

@@ -65,6 +65,9 @@ pub enum CollectError {
         /// The script.
         path: EntryPath,
     },
+    /// What [service] says does not go together with the scripts that are there.
+    #[error("[service] contradicts itself: {0}")]
+    Contradiction(&'static str),
     /// A tree cannot be listed.
     #[error(transparent)]
     List(#[from] ListError),
@@ -95,6 +98,7 @@ impl Explain for CollectError {
             Self::Read { .. } => "source_unreadable",
             Self::Twice { .. } => "contents_twice",
             Self::BothLaunches { .. } => "exec_and_scripts",
+            Self::Contradiction(_) => "service_contradiction",
             Self::List(error) => error.code(),
             Self::Refused(error) => error.code(),
             Self::Script(error) => error.code(),

@@ -58,5 +58,8 @@ pub fn collect(recipe: &Recipe, parts: Parts<'_>) -> Result<Collection, CollectE
     }
     let tree = links::make_direct(tree)?;
     let service = recipe.service.as_ref().and_then(|service| service::contract(service, &tree));
+    if let Some(service) = &service {
+        service.check().map_err(CollectError::Contradiction)?;
+    }
     Ok(Collection { tree, service })
 }

@@ -52,11 +52,13 @@ fn command_of(service: &ServiceRecipe, exec: &str, pid_file: Option<&str>) -> Se
 /// States how the service runs, with the scripts that the tree has; `None` when start or stop is missing.
 pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Service> {
     let script = |name| find_script(tree, name);
+    let migrate = script("migrate");
     Some(Service {
         start: script("start")?,
         stop: script("stop")?,
         check: script("check"),
-        migrate: script("migrate"),
+        upgrade: service.upgrade.contract(migrate.is_some()),
+        migrate,
         pre_stop: script("pre-stop"),
         user: service.user.clone(),
         stop_signal: service.stop_signal,

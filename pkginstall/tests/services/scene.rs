@@ -66,6 +66,7 @@ impl Package {
                 directories: Vec::new(),
                 console: false,
                 parameters: Vec::new(),
+                upgrade: None,
             },
         }
     }

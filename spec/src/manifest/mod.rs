@@ -6,6 +6,7 @@
 mod format;
 mod member;
 mod service;
+mod upgrade;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -13,6 +14,7 @@ use thiserror::Error;
 pub use format::{FORMAT, Format, FormatError};
 pub use member::{Compressed, Member, Members};
 pub use service::{Parameter, Service, Signal};
+pub use upgrade::{Downgrade, Strategy, Upgrade};
 
 use crate::canonical::{self, CanonicalError};
 use crate::command::{Exit, Explain};

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Upgrade;
 use crate::coordinate::{CoordinateError, Label, serde_as_text};
 use crate::index::EntryPath;
 
@@ -43,21 +44,36 @@ pub struct Service {
     /// The parameters that the start script takes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<Parameter>,
+    /// How it is brought to this version, where that is not [`Upgrade::of_package`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Upgrade>,
 }
 
+/// The longest that anything may take, in seconds.
+pub(super) const DAY: u32 = 24 * 60 * 60;
+
 impl Service {
+    /// Returns how the service is brought to this version, and away from it.
+    pub fn upgrade(&self) -> Upgrade {
+        self.upgrade.clone().unwrap_or_else(|| Upgrade::of_package(self.migrate.is_some()))
+    }
+
     /// Returns every script that the section names.
     pub fn scripts(&self) -> impl Iterator<Item = &EntryPath> {
         let optional = [&self.check, &self.migrate, &self.pre_stop];
         [&self.start, &self.stop].into_iter().chain(optional.into_iter().flatten())
     }
 
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        const DAY: u32 = 24 * 60 * 60;
+    /// Checks what the parts of the section say together.
+    ///
+    /// # Errors
+    /// Says what contradicts.
+    pub fn check(&self) -> Result<(), &'static str> {
         let timeouts = [self.start_timeout_seconds, self.stop_timeout_seconds];
         if timeouts.iter().any(|&seconds| seconds == 0 || seconds > DAY) {
             return Err("a timeout of the service is zero or more than a day");
         }
+        self.upgrade().check(self.migrate.is_some())?;
         let mut names: Vec<&Label> = self.parameters.iter().map(|parameter| &parameter.name).collect();
         names.sort();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {

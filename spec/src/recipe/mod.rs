@@ -21,6 +21,7 @@ mod substitute;
 #[cfg(test)]
 mod tests;
 mod unknown;
+mod upgrade;
 
 use schemars::generate::SchemaSettings;
 use serde::Deserialize as _;
@@ -37,6 +38,7 @@ pub use place::Place;
 pub use service::{Launch, Output, Parameter, ServiceRecipe};
 pub use source::{Commit, Origin, RelativePath, Source, Unpack};
 pub use span::Span;
+pub use upgrade::UpgradeRecipe;
 
 use crate::manifest::Kind;
 use context::Context;

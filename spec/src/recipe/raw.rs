@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::manifest::Kind;
+use crate::manifest::{Downgrade, Kind, Strategy};
 
 /// A copkg recipe: `package.toml`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -212,6 +212,22 @@ pub(super) struct Service {
     /// Parameters of the start script: `--NAME=VALUE`.
     #[serde(default)]
     pub(super) parameters: Vec<Parameter>,
+    /// How it is brought from one version to another.
+    pub(super) upgrade: Option<Upgrade>,
+}
+
+/// How a service is brought from one version to another.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Upgrade {
+    /// `stop-start` (default), or `start-stop` for a service that can run twice: no data is copied or migrated then.
+    pub(super) strategy: Option<Strategy>,
+    /// Whether a lower version may follow this one. `forbidden` when left out and there is a `migrate` script, else `allowed`.
+    pub(super) downgrade: Option<Downgrade>,
+    /// Whether `data` is copied before it is handed to this version. When left out: if there is a `migrate` script.
+    pub(super) snapshot: Option<bool>,
+    /// How long `migrate` and `pre-stop` may take each. `10m` when left out.
+    pub(super) hook_timeout: Option<String>,
 }
 
 /// A parameter of the start script.

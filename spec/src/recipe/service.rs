@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::error::Problem;
 use super::span::Span;
-use super::{Located, raw};
+use super::{Located, UpgradeRecipe, raw};
 use crate::coordinate::Label;
 use crate::index::EntryPath;
 use crate::manifest::Signal;
@@ -29,6 +29,8 @@ pub struct ServiceRecipe {
     pub output: Output,
     /// Parameters of the start script.
     pub parameters: Vec<Parameter>,
+    /// How it is brought from one version to another.
+    pub upgrade: UpgradeRecipe,
 }
 
 /// What starts and stops a service.
@@ -81,6 +83,7 @@ impl ServiceRecipe {
             directories: at.key("directories").parse_each(&raw.directories)?,
             output: if raw.console { Output::Console } else { Output::Log },
             parameters: parameters(raw.parameters, &at.key("parameters"))?,
+            upgrade: UpgradeRecipe::resolve(raw.upgrade, &at.key("upgrade"))?,
             user: raw.user.map(|user| account(user, &at.key("user"))).transpose()?,
         })
     }

@@ -244,7 +244,7 @@ proptest! {
 
     #[test]
     fn a_coordinate_comes_out_as_it_went_in(group in "[a-z][a-z0-9]{0,5}(\\.[a-z0-9]{1,5}){0,3}", id in "[a-z][a-z0-9-]{0,8}", version in "[0-9][0-9a-z.+~-]{0,8}") {
-        let text = SMALL.replace("com.example", &group).replace("\"hello\"", &format!("{id:?}")).replace("1.0.0", &version);
+        let text = SMALL.replace("com.example", &group).replace("\"hello\"", &format!("{id:?}")).replace("\"1.0.0\"", &format!("{version:?}"));
         prop_assert_eq!(parse(&text).package.coordinate.to_string(), format!("{group}:{id}:{version}"));
     }
 }
