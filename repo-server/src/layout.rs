@@ -7,12 +7,21 @@
 use std::fmt;
 
 use copkg_spec::coordinate::{CoordinateError, Group, Label, PackageCoordinate, Version};
+use copkg_spec::digest::Digest;
 use copkg_spec::platform::Platform;
+use copkg_spec::repository::CommitNumber;
+use copkg_spec::tuf::{Role, TargetPath, Version as TufVersion};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
 /// The directory of package files in a store.
 const TARGETS: &str = "targets";
+/// The directory of metadata files in a store.
+const METADATA: &str = "metadata";
+/// The directory of metadata files that wait for a commit.
+const STAGED: &str = "staged";
+/// The directory of what is never served.
+const PRIVATE: &str = "private";
 /// How the name of a package file ends.
 const EXTENSION: &str = ".copkg";
 
@@ -44,6 +53,50 @@ impl StorePath {
     /// Returns the directory of one version of a package.
     pub fn version(coordinate: &PackageCoordinate) -> Self {
         Self(format!("{TARGETS}/{}", coordinate.target_dir()))
+    }
+
+    /// Returns the file of one version of a role. Timestamp has one file, without a version.
+    pub fn metadata(role: &Role, version: TufVersion) -> Self {
+        match role {
+            Role::Timestamp => Self::timestamp(),
+            role => Self(format!("{METADATA}/{}", role.versioned_file_name(version))),
+        }
+    }
+
+    /// Returns the file that says which state is the newest: the only one that ever changes.
+    pub fn timestamp() -> Self {
+        Self(format!("{METADATA}/timestamp.json"))
+    }
+
+    /// Returns the entry of a commit in the log.
+    pub fn commit(number: CommitNumber) -> Self {
+        Self(number.key())
+    }
+
+    /// Returns where a metadata file waits for its commit.
+    pub fn staged(digest: &Digest) -> Self {
+        Self(format!("{STAGED}/{digest}"))
+    }
+
+    /// Returns where a target's bytes are: its path, with the digest before its last component.
+    pub fn blob(path: &TargetPath, digest: &Digest) -> Self {
+        let (directory, file) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
+        Self(format!("{TARGETS}/{directory}/{digest}.{file}"))
+    }
+
+    /// Returns a file that is never served, e.g. of tokens. `name` is the program's own, never a client's.
+    pub fn private(name: fmt::Arguments<'_>) -> Self {
+        Self(format!("{PRIVATE}/{name}"))
+    }
+
+    /// Returns a file of the transparency log, below `tlog/`. `name` is the program's own, never a client's.
+    pub fn transparency(name: fmt::Arguments<'_>) -> Self {
+        Self(format!("tlog/{name}"))
+    }
+
+    /// Takes a path that the store itself listed.
+    pub(crate) fn found(path: &str) -> Self {
+        Self(path.to_owned())
     }
 
     /// Returns the path as text, without a leading slash.

@@ -22,6 +22,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 
+use crate::repository::Repository;
 use crate::storage::Storage;
 
 /// What the handlers share.
@@ -29,6 +30,8 @@ use crate::storage::Storage;
 pub struct State {
     /// The store.
     pub storage: Storage,
+    /// What the store says, unless it is a plain directory.
+    pub repository: Option<Repository>,
     /// Whether new requests are welcome.
     pub readiness: Readiness,
 }

@@ -1,6 +1,7 @@
 //! The command line: parses it, runs a subcommand, and reports how it ended.
 
 mod serve;
+mod store;
 mod units;
 
 use std::ffi::OsString;

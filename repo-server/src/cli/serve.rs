@@ -15,11 +15,13 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::store::{OpenError, StoreOptions};
 use super::units;
 use crate::api::{self, Limits, Readiness, State};
 use crate::logs;
+use crate::repository::{self, Repository};
 use crate::server::{self, Drained, Settings};
-use crate::storage::{Storage, StorageError, StoreUrl};
+use crate::storage::Storage;
 
 /// Serve a repository until SIGTERM or SIGINT
 ///
@@ -27,9 +29,8 @@ use crate::storage::{Storage, StorageError, StoreUrl};
 /// it takes no new connections, finishes what runs, and exits with 0; at a second one it stops at once.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    #[arg(help = "The store: a directory as file:///path")]
-    #[arg(long, value_name = "URL", env = "COPKG_STORE", hide_env_values = true)]
-    store: StoreUrl,
+    #[command(flatten)]
+    store: StoreOptions,
     /// The address and port; port 0 takes a free one
     #[arg(
         long,
@@ -92,9 +93,9 @@ struct TimeOptions {
 /// Says why serving did not start.
 #[derive(Debug, Error)]
 pub(super) enum ServeError {
-    /// The store cannot be opened.
+    /// The store, or the repository in it, cannot be opened.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Store(#[from] OpenError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
@@ -106,7 +107,7 @@ pub(super) enum ServeError {
 impl Explain for ServeError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Storage(error) => error.exit(),
+            Self::Store(error) => error.exit(),
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Exit::Conflict,
             Self::Listen { .. } | Self::Start(_) => Exit::Failure,
         }
@@ -114,7 +115,7 @@ impl Explain for ServeError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Storage(error) => error.code(),
+            Self::Store(error) => error.code(),
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => "address_in_use",
             Self::Listen { .. } => "cannot_listen",
             Self::Start(_) => "cannot_start",
@@ -123,7 +124,7 @@ impl Explain for ServeError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Storage(error) => error.hint(),
+            Self::Store(error) => error.hint(),
             Self::Listen { address, source } => listen_hint(*address, source.kind()),
             Self::Start(_) => None,
         }
@@ -156,30 +157,48 @@ struct Listening {
 impl Serve {
     pub(super) fn run(&self, options: &Options, report: &mut Report) -> Result<(), ServeError> {
         logs::start(self.log_format, self.filter(options));
-        let storage = Storage::open(&self.store)?;
         let runtime = Runtime::new().map_err(ServeError::Start)?;
-        let result = runtime.block_on(self.serve(storage, report));
+        let result = runtime.block_on(self.serve(report));
         // A read that hangs in the file system must not keep the process.
         runtime.shutdown_background();
         result
     }
 
-    async fn serve(&self, storage: Storage, report: &mut Report) -> Result<(), ServeError> {
+    async fn serve(&self, report: &mut Report) -> Result<(), ServeError> {
         let stops = count_signals().map_err(ServeError::Start)?;
         let settings = self.settings();
         make_room(settings.max_connections);
         let (listener, address) = self.listen().await?;
-        let state = State { storage, readiness: Readiness::default() };
+        let (storage, repository) = self.open().await?;
+        let state = State { storage, repository, readiness: Readiness::default() };
         let router = api::router(state.clone(), self.limits());
         let url = format!("http://{address}");
-        tracing::info!(%url, store = %self.store, "listening");
-        let listening = Listening { url, address, store: self.store.to_string() };
+        tracing::info!(%url, store = %self.store.store, "listening");
+        let listening = Listening { url, address, store: self.store.store.to_string() };
         report.data(&listening, || format!("listening on {}", listening.url));
         match server::serve(listener, router, settings, state.readiness, stops).await {
             Drained::Whole => tracing::info!("stopped"),
             Drained::Cut(connections) => tracing::warn!(connections, "stopped; connections were cut"),
         }
         Ok(())
+    }
+
+    /// Opens the store, to write to it when it holds a repository whose keys are at hand.
+    async fn open(&self) -> Result<(Storage, Option<Repository>), OpenError> {
+        let reading = Storage::open(&self.store.store)?;
+        if !repository::is_there(&reading).await? {
+            tracing::warn!("the store has no metadata: it is served as a plain directory, to read from");
+            return Ok((reading, None));
+        }
+        let signer = self.store.signer()?;
+        let storage = if signer.keys().is_empty() {
+            tracing::warn!("no key is named with --signing-key: the repository is served to read from");
+            reading
+        } else {
+            self.store.open_to_write().await?
+        };
+        let repository = Repository::open(storage.clone(), signer).await?;
+        Ok((storage, repository))
     }
 
     async fn listen(&self) -> Result<(TcpListener, SocketAddr), ServeError> {

@@ -3,20 +3,31 @@
 //!
 //! Everything goes through `object_store`, so that a directory and an S3 bucket are one thing to the rest.
 
+mod bucket;
 mod local;
+mod lock;
 mod object;
+mod preconditions;
 mod tag;
+mod upload;
 mod url;
+mod write;
 
 pub use object::{Object, ReadError};
+pub use preconditions::{Preconditions, TagForm};
 pub use tag::EntityTag;
 pub use url::{StoreUrl, StoreUrlError};
+pub use write::{Created, Replaced, Stamp, WriteError};
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use camino::Utf8PathBuf;
+use bytes::Bytes;
+use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
+use futures_util::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{Error as ObjectError, GetOptions, ObjectStore};
 use thiserror::Error;
@@ -28,6 +39,30 @@ use local::LocalStore;
 #[derive(Debug, Clone)]
 pub struct Storage {
     objects: Arc<dyn ObjectStore>,
+    preconditions: Preconditions,
+    sharing: Sharing,
+    /// Held as long as the store is open to write.
+    lock: Option<Arc<File>>,
+}
+
+/// Who else may write to a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Nobody: a directory that is locked, or a bucket whose owner says so. What is in memory is the newest state.
+    Alone,
+    /// Other servers: the newest state is what the store has.
+    Shared,
+}
+
+/// A file in a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its path.
+    pub path: StorePath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was written last, by the store's clock.
+    pub modified: SystemTime,
 }
 
 /// What a directory of a store holds: names, not paths, in no order.
@@ -53,25 +88,63 @@ pub enum StorageError {
         #[source]
         source: io::Error,
     },
+    /// The lock of a directory cannot be taken.
+    #[error("cannot lock {path}")]
+    Lock {
+        /// The file of the lock.
+        path: Utf8PathBuf,
+        /// What the file system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process writes the directory.
+    #[error("another repo-server writes the store {url}")]
+    Locked {
+        /// The store.
+        url: StoreUrl,
+    },
+    /// The bucket, or what the environment says about it, is not usable.
+    #[error("cannot open the store {url}")]
+    Bucket {
+        /// The store.
+        url: StoreUrl,
+        /// What is wrong.
+        #[source]
+        source: ObjectError,
+    },
 }
 
 impl Explain for StorageError {
     fn exit(&self) -> Exit {
         match self {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
-            Self::Open { .. } => Exit::Failure,
+            Self::Locked { .. } => Exit::Locked,
+            Self::Open { .. } | Self::Bucket { .. } | Self::Lock { .. } => Exit::Failure,
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => "store_not_found",
-            Self::Open { .. } => "store_not_readable",
+            Self::Open { .. } | Self::Bucket { .. } => "store_not_readable",
+            Self::Lock { .. } => "store_not_writable",
+            Self::Locked { .. } => "store_locked",
         }
     }
 
     fn hint(&self) -> Option<String> {
-        let Self::Open { directory, source, .. } = self;
+        let (directory, source) = match self {
+            Self::Open { directory, source, .. } => (directory, source),
+            Self::Lock { .. } => return None,
+            Self::Locked { .. } => {
+                return Some("stop it, or ask it over HTTP; a directory has one writer".into());
+            }
+            Self::Bucket { .. } => {
+                return Some(
+                    "set AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into(),
+                );
+            }
+        };
         Some(match source.kind() {
             io::ErrorKind::NotFound => format!("make it with `mkdir -p '{directory}'`, or correct --store"),
             io::ErrorKind::NotADirectory => "a store is a directory; correct --store".into(),
@@ -87,13 +160,26 @@ impl Storage {
     /// # Errors
     /// When it is not there or may not be read.
     pub fn open(url: &StoreUrl) -> Result<Self, StorageError> {
-        let StoreUrl::Directory(directory) = url;
-        let store = LocalStore::open(directory).map_err(|source| StorageError::Open {
-            url: url.clone(),
-            directory: directory.clone(),
-            source,
-        })?;
-        Ok(Self { objects: Arc::new(store) })
+        let (objects, preconditions, sharing): (Arc<dyn ObjectStore>, _, _) = match url {
+            StoreUrl::Directory(directory) => {
+                (Arc::new(open_directory(url, directory)?), Preconditions::DIRECTORY, Sharing::Alone)
+            }
+            StoreUrl::Bucket { bucket, prefix } => {
+                let failed = |source| StorageError::Bucket { url: url.clone(), source };
+                (bucket::open(bucket, prefix).map_err(failed)?, Preconditions::UNKNOWN, Sharing::Shared)
+            }
+        };
+        Ok(Self { objects, preconditions, sharing, lock: None })
+    }
+
+    /// Returns what the store promises to several writers, as far as it was tested.
+    pub fn preconditions(&self) -> Preconditions {
+        self.preconditions
+    }
+
+    /// Returns who else may write.
+    pub fn sharing(&self) -> Sharing {
+        self.sharing
     }
 
     /// Opens one file; `None` when there is none.
@@ -108,6 +194,29 @@ impl Storage {
             Err(ObjectError::NotFound { .. }) => Ok(None),
             Err(source) => Err(ReadError::Store { path: path.to_string(), source }),
         }
+    }
+
+    /// Reads a file that is known to be small; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn read(&self, path: &StorePath) -> Result<Option<Bytes>, ReadError> {
+        Ok(self.read_stamped(path).await?.map(|(bytes, _)| bytes))
+    }
+
+    /// Lists all files below `directory`, which is a path of the layout or empty, in no order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn list_all(&self, directory: &str) -> Result<Vec<Stored>, ReadError> {
+        let failed = |source| ReadError::Store { path: directory.to_owned(), source };
+        let prefix = Path::parse(directory).map_err(|error| failed(error.into()))?;
+        let found = self.objects.list(Some(&prefix)).map_ok(|object| Stored {
+            path: StorePath::found(object.location.as_ref()),
+            size: object.size,
+            modified: object.last_modified.into(),
+        });
+        found.try_collect().await.map_err(failed)
     }
 
     /// Lists one directory; a missing one is empty.
@@ -126,6 +235,14 @@ impl Storage {
     }
 }
 
+fn open_directory(url: &StoreUrl, directory: &Utf8Path) -> Result<LocalStore, StorageError> {
+    LocalStore::open(directory).map_err(|source| StorageError::Open {
+        url: url.clone(),
+        directory: directory.to_owned(),
+        source,
+    })
+}
+
 fn location(path: &StorePath) -> Result<Path, ReadError> {
     Path::parse(path.as_str())
         .map_err(|error| ReadError::Store { path: path.to_string(), source: error.into() })
@@ -135,6 +252,11 @@ fn location(path: &StorePath) -> Result<Path, ReadError> {
 impl Storage {
     /// Serves the objects of `store`, so that a store without files can be tested.
     pub(crate) fn of(store: impl ObjectStore) -> Self {
-        Self { objects: Arc::new(store) }
+        Self {
+            objects: Arc::new(store),
+            preconditions: Preconditions::UNKNOWN,
+            sharing: Sharing::Shared,
+            lock: None,
+        }
     }
 }

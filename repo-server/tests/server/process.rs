@@ -43,7 +43,7 @@ fn a_store_that_is_a_file_is_refused() {
 fn options_that_are_not_understood_are_usage_errors() {
     let commands: [&[&str]; 7] = [
         &["serve", "--store", "/srv/copkg"],
-        &["serve", "--store", "s3://bucket"],
+        &["serve", "--store", "gs://bucket"],
         &["serve"],
         &["serve", "--store", "file:///", "--listen", "8080"],
         &["serve", "--store", "file:///", "--drain-timeout", "30"],

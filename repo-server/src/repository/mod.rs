@@ -1,0 +1,168 @@
+//! The repository: what it says now, and how that goes on. Before it: [`crate::storage`] and [`crate::log`]; after it:
+//! pages, search, feeds and the API read the head, and [`crate::publish`] makes the next one.
+//!
+//! # What readers may rely on
+//! - [`Repository::head`] is the newest state whose timestamp is durable in the store. It is a snapshot in memory: hold the
+//!   [`Arc`] for one answer, and ask again for the next.
+//! - [`Repository::subscribe`] tells of each later head. A receiver that was busy sees the last one, not each:
+//!   compare [`Head::version`] of the roles with what was seen before, or read the entries in between with
+//!   [`crate::log::read`].
+//! - A group's own role gets a new version with every publish of the group, also when its targets are in bins.
+//! - [`Repository::group`] verifies what it returns, from the root down. It reads the store when the group is not in the
+//!   cache, so an index reads each group once and keeps what it needs of it.
+
+pub(crate) mod advance;
+mod error;
+mod groups;
+mod head;
+mod load;
+mod materialise;
+
+use std::sync::Arc;
+
+use copkg_spec::coordinate::Group;
+use copkg_spec::repository::{CommitEntry, CommitNumber, GroupContent};
+use tokio::sync::{Mutex, watch};
+
+pub use error::RepositoryError;
+pub use head::Head;
+
+use crate::layout::StorePath;
+use crate::log;
+use crate::signer::Signer;
+use crate::storage::Storage;
+
+/// A repository that is open. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    storage: Storage,
+    head: watch::Sender<Arc<Head>>,
+    groups: groups::Groups,
+    signer: Signer,
+    /// Held by whoever moves the head.
+    moving: Mutex<()>,
+}
+
+impl Repository {
+    /// Opens the repository in a store and rolls forward what was committed and not made visible; `None` when the store is
+    /// a plain directory, without metadata.
+    ///
+    /// Without keys in `signer` it can be read. Then it stays where its timestamp is.
+    ///
+    /// # Errors
+    /// When the store fails, or what is in it breaks a rule.
+    pub async fn open(storage: Storage, signer: Signer) -> Result<Option<Self>, RepositoryError> {
+        let loaded = load::load(&storage).await?;
+        let head = match loaded {
+            Some(head) => head,
+            None if signer.keys().is_empty() => return Ok(None),
+            None => match roll_forward(&storage, &signer, None).await? {
+                Some(head) => head,
+                None => return Ok(None),
+            },
+        };
+        let (head, _) = watch::channel(Arc::new(head));
+        let inner =
+            Inner { storage, head, groups: groups::Groups::default(), signer, moving: Mutex::new(()) };
+        let repository = Self { inner: Arc::new(inner) };
+        repository.catch_up().await?;
+        Ok(Some(repository))
+    }
+
+    /// Returns the newest state.
+    pub fn head(&self) -> Arc<Head> {
+        Arc::clone(&self.inner.head.borrow())
+    }
+
+    /// Tells of each newer state from now on.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Head>> {
+        self.inner.head.subscribe()
+    }
+
+    /// Returns the store.
+    pub fn storage(&self) -> &Storage {
+        &self.inner.storage
+    }
+
+    /// Returns what a group says at `head`; `None` when nobody speaks for it or it has published nothing.
+    ///
+    /// # Errors
+    /// When the store fails. Also when what the group published is no longer signed by those who speak for it now, which
+    /// is so between a change of its keys and its next publish: clients refuse the group too, so leave it out.
+    pub async fn group(
+        &self,
+        head: &Head,
+        group: &Group,
+    ) -> Result<Option<Arc<GroupContent>>, RepositoryError> {
+        self.inner.groups.read(&self.inner.storage, head, group).await
+    }
+
+    /// Returns an entry of the log; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store fails or the entry is damaged.
+    pub async fn entry(&self, number: CommitNumber) -> Result<Option<CommitEntry>, RepositoryError> {
+        Ok(log::read(&self.inner.storage, number).await?)
+    }
+
+    /// Moves the head to the end of the log, if somebody else committed. Without keys it follows the timestamp.
+    ///
+    /// # Errors
+    /// When the store fails, or what is in it breaks a rule.
+    pub async fn catch_up(&self) -> Result<Arc<Head>, RepositoryError> {
+        let _moving = self.inner.moving.lock().await;
+        self.catch_up_alone().await
+    }
+
+    async fn catch_up_alone(&self) -> Result<Arc<Head>, RepositoryError> {
+        let inner = &self.inner;
+        let before = self.head();
+        let moved = if inner.signer.keys().is_empty() {
+            match inner.storage.read(&StorePath::timestamp()).await? {
+                Some(bytes) if bytes != before.timestamp_bytes => load::load(&inner.storage).await?,
+                _ => None,
+            }
+        } else {
+            roll_forward(&inner.storage, &inner.signer, Some(&before)).await?
+        };
+        if let Some(head) = moved {
+            inner.head.send_replace(Arc::new(head));
+        }
+        Ok(self.head())
+    }
+}
+
+/// Makes visible every commit behind `from`, and returns the last head; `None` when there is none.
+async fn roll_forward(
+    storage: &Storage,
+    signer: &Signer,
+    from: Option<&Head>,
+) -> Result<Option<Head>, RepositoryError> {
+    let mut newest: Option<Head> = None;
+    loop {
+        let before = newest.as_ref().or(from);
+        let number = before.map_or(Some(CommitNumber::FIRST), |head| head.commit().next());
+        let number = number.ok_or(RepositoryError::Last)?;
+        let Some(entry) = log::read(storage, number).await? else { return Ok(newest) };
+        let files = materialise::files_of(storage, &entry).await?;
+        let head = advance::advance(before, &entry, &files, signer, None)?;
+        materialise::materialise(storage, &entry, &files, &head).await?;
+        materialise::unstage(storage, &entry).await;
+        tracing::info!(commit = %number, "rolled forward");
+        newest = Some(head);
+    }
+}
+
+/// Tells whether a store holds a repository: metadata, or at least its first commit.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_there(storage: &Storage) -> Result<bool, RepositoryError> {
+    let metadata = storage.object(&StorePath::timestamp()).await?.is_some();
+    Ok(metadata || storage.object(&StorePath::commit(CommitNumber::FIRST)).await?.is_some())
+}
