@@ -17,6 +17,7 @@
 //! All of it is written under the lock of the service.
 
 mod actor;
+mod draft;
 mod error;
 mod history;
 mod number;
@@ -24,8 +25,9 @@ mod outcome;
 mod store;
 
 pub use actor::Actor;
+pub use draft::{Draft, Generation, Proposal};
 pub use error::GenerationError;
 pub use history::{Cause, Event, History, Verdict};
 pub use number::{Number, NumberError};
 pub use outcome::{Outcome, Trial};
-pub use store::{Draft, Generation, Generations, Proposal};
+pub use store::Generations;

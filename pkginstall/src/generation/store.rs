@@ -1,77 +1,21 @@
 //! Keeps the generations of one service: made whole, switched by one rename, removed whole.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
-use copkg_spec::digest::Digest;
+use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::durable::{self, Existing};
-use copkg_spec::index::EntryPath;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use super::{Actor, GenerationError, Number, Outcome, Trial};
+use super::{Draft, Generation, GenerationError, Number, Outcome, Trial};
 use crate::host::Prefix;
 use crate::tree::Directory;
 
-/// The version of the form of a generation.
-const SCHEMA_VERSION: u32 = 1;
-
 /// Where the next generation is put together. Without a number it means nothing.
-const DRAFT: &str = ".draft";
-
-/// What a service is, or was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Generation {
-    schema_version: u32,
-    /// The service.
-    pub service: ServiceCoordinate,
-    /// Its number.
-    pub number: Number,
-    /// The generation that the service was before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<Number>,
-    /// The package.
-    pub package: PackageCoordinate,
-    /// The digest of the package.
-    pub digest: Digest,
-    /// What is given to the start script, as it was given.
-    pub parameters: Vec<String>,
-    /// The directories below the runtime directory that the package asks for.
-    pub directories: Vec<EntryPath>,
-    /// The files of the rendered configuration in `etc/`, with their digests.
-    pub configuration: BTreeMap<EntryPath, Digest>,
-    /// Who made it.
-    pub actor: Actor,
-    /// Why.
-    pub reason: String,
-    /// When.
-    pub created: Timestamp,
-}
-
-/// All that makes a generation, but its number and its configuration.
-#[derive(Debug, Clone)]
-pub struct Proposal {
-    /// The generation before it.
-    pub parent: Option<Number>,
-    /// The package.
-    pub package: PackageCoordinate,
-    /// The digest of the package.
-    pub digest: Digest,
-    /// What is given to the start script.
-    pub parameters: Vec<String>,
-    /// The directories that the package asks for.
-    pub directories: Vec<EntryPath>,
-    /// Who makes it.
-    pub actor: Actor,
-    /// Why.
-    pub reason: String,
-    /// When.
-    pub created: Timestamp,
-}
+pub(super) const DRAFT: &str = ".draft";
 
 /// The generations of one service.
 #[derive(Debug, Clone)]
@@ -84,6 +28,11 @@ impl Generations {
     /// Names the generations of `service`. Nothing needs to be there.
     pub fn of(prefix: &Prefix, service: &ServiceCoordinate) -> Self {
         Self { service: service.clone(), directory: prefix.service_state(service) }
+    }
+
+    /// Returns the service.
+    pub fn service(&self) -> &ServiceCoordinate {
+        &self.service
     }
 
     /// Returns the directory of generation `number`.
@@ -201,21 +150,51 @@ impl Generations {
         Ok(Draft { generations: self, directory })
     }
 
+    /// Makes the link that [`Self::switch_to`] will rename, so that the switch itself needs no space on the disk.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn prepare_switch(&self, number: Number) -> Result<(), GenerationError> {
+        let path = self.prepared(number);
+        match std::os::unix::fs::symlink(format!("generations/{number}"), &path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(GenerationError::file("create", &path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes generation `number` the one that the service is: one rename of a link.
     ///
     /// # Errors
     /// When the file system refuses; the link is then as it was.
     pub fn switch_to(&self, number: Number) -> Result<(), GenerationError> {
         let path = self.link();
-        let new = self.directory.join(".current");
-        let failed = || GenerationError::file("switch", &path);
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
-            _ => {}
+        if self.current_number()? == Some(number) {
+            return Ok(());
         }
-        std::os::unix::fs::symlink(format!("generations/{number}"), &new).map_err(failed())?;
-        fs::rename(&new, &path).map_err(failed())?;
+        self.prepare_switch(number)?;
+        let failed = || GenerationError::file("switch", &path);
+        fs::rename(self.prepared(number), &path).map_err(failed())?;
         durable::sync_directory(self.directory.as_std_path()).map_err(failed())
+    }
+
+    /// Makes the service have no generation, as before its first start.
+    ///
+    /// # Errors
+    /// When the file system refuses; the link is then as it was.
+    pub fn switch_off(&self) -> Result<(), GenerationError> {
+        let path = self.link();
+        remove_file(&path)?;
+        durable::sync_directory(self.directory.as_std_path()).map_err(GenerationError::file("switch", &path))
+    }
+
+    /// Removes a link that was made and never needed.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn forget_switch(&self, number: Number) -> Result<(), GenerationError> {
+        remove_file(&self.prepared(number))
     }
 
     /// Removes generation `number`. The current one must not be.
@@ -225,12 +204,7 @@ impl Generations {
     pub fn remove(&self, number: Number) -> Result<(), GenerationError> {
         let path = self.path(number);
         let known = path.join("generation.json");
-        match fs::remove_file(&known) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(GenerationError::file("remove", &known)(error));
-            }
-            _ => {}
-        }
+        remove_file(&known)?;
         let all = Directory::open(&self.all())?;
         Ok(all.remove_tree(&number.to_string())?)
     }
@@ -243,8 +217,12 @@ impl Generations {
         self.directory.join("current")
     }
 
+    fn prepared(&self, number: Number) -> Utf8PathBuf {
+        self.directory.join(format!(".to-{number}"))
+    }
+
     /// The number after every one that was ever given: those that were removed are known to the history.
-    fn next_number(&self) -> Result<Number, GenerationError> {
+    pub(super) fn next_number(&self) -> Result<Number, GenerationError> {
         let last = self.list()?.last().copied();
         let path = self.directory.join("last-number");
         let given: Option<Number> = read_json(&path)?;
@@ -254,70 +232,13 @@ impl Generations {
     }
 }
 
-/// The next generation, before it has a number. Dropping it leaves it to the next attempt.
-#[derive(Debug)]
-pub struct Draft<'g> {
-    generations: &'g Generations,
-    directory: Directory,
-}
-
-impl Draft<'_> {
-    /// Returns the directory that the rendered configuration is written to.
-    pub fn etc(&self) -> Utf8PathBuf {
-        self.directory.path().join(DRAFT).join("etc")
-    }
-
-    /// Gives it a number. From here on it exists, on trial; nothing else has changed.
-    ///
-    /// # Errors
-    /// When the file system refuses; it does not exist then.
-    pub fn commit(self, proposal: Proposal) -> Result<Generation, GenerationError> {
-        let draft = self.directory.path().join(DRAFT);
-        let configuration = digests(&self.etc())?;
-        let number = self.generations.next_number()?;
-        let Proposal { parent, package, digest, parameters, directories, actor, reason, created } = proposal;
-        let generation = Generation {
-            schema_version: SCHEMA_VERSION,
-            service: self.generations.service.clone(),
-            number,
-            parent,
-            package,
-            digest,
-            parameters,
-            directories,
-            configuration,
-            actor,
-            reason,
-            created,
-        };
-        write_json(&draft.join("outcome.json"), &Outcome { state: Trial::Trial, since: created, why: None })?;
-        write_json(&draft.join("generation.json"), &generation)?;
-        self.directory.rename(DRAFT, &self.directory, &number.to_string())?;
-        self.directory.sync()?;
-        Ok(generation)
-    }
-}
-
-/// Makes what lies below `directory` durable, and returns the digest of each file, by its path.
-fn digests(directory: &Utf8Path) -> Result<BTreeMap<EntryPath, Digest>, GenerationError> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![directory.to_owned()];
-    while let Some(here) = open.pop() {
-        for entry in here.read_dir_utf8().map_err(GenerationError::file("read", &here))? {
-            let path = entry.map_err(GenerationError::file("read", &here))?.into_path();
-            if path.is_dir() {
-                open.push(path);
-                continue;
-            }
-            let failed = || GenerationError::file("read", &path);
-            let bytes = fs::read(&path).map_err(failed())?;
-            fs::File::open(&path).and_then(|file| file.sync_all()).map_err(failed())?;
-            let name = path.strip_prefix(directory).ok().and_then(|name| name.as_str().parse().ok());
-            found.extend(name.map(|name: EntryPath| (name, Digest::of(&bytes))));
+fn remove_file(path: &Utf8Path) -> Result<(), GenerationError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(GenerationError::file("remove", path)(error))
         }
-        durable::sync_directory(here.as_std_path()).map_err(GenerationError::file("write", &here))?;
+        _ => Ok(()),
     }
-    Ok(found)
 }
 
 pub(super) fn read_json<T: DeserializeOwned>(path: &Utf8Path) -> Result<Option<T>, GenerationError> {
@@ -330,7 +251,7 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Utf8Path) -> Result<Option<T
     }
 }
 
-fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<(), GenerationError> {
+pub(super) fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<(), GenerationError> {
     let text = serde_json::to_vec_pretty(value).map_err(io::Error::from);
     let written = text.and_then(|text| durable::write(path.as_std_path(), 0o644, Existing::Replace, &text));
     written.map_err(GenerationError::file("write", path))
@@ -338,7 +259,12 @@ fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<(), GenerationE
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use copkg_spec::digest::Digest;
+
     use super::*;
+    use crate::generation::{Actor, Proposal};
 
     fn scene() -> (tempfile::TempDir, Generations) {
         let directory = tempfile::tempdir().unwrap();
