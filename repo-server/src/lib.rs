@@ -17,3 +17,6 @@ pub mod repository;
 pub mod server;
 pub mod signer;
 pub mod storage;
+pub mod tokens;
+pub mod transparency;
+pub mod witness;

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::layout::StorePath;
 use crate::storage::{Created, ReadError, Storage, WriteError};
+use crate::transparency::ENTRY_BYTES;
 
 /// Says why the log could not be read or written.
 #[derive(Debug, Error)]
@@ -37,6 +38,14 @@ pub enum LogError {
         /// What it says.
         found: CommitNumber,
     },
+    /// The commit changes more roles than an entry holds.
+    #[error("a commit of {roles} roles has an entry of {bytes} bytes, the limit is {ENTRY_BYTES}")]
+    TooLong {
+        /// How many.
+        roles: usize,
+        /// How long the entry is.
+        bytes: usize,
+    },
     /// The entry cannot be written down.
     #[error("the entry cannot be written")]
     Encode(#[from] CanonicalError),
@@ -62,5 +71,8 @@ pub async fn read(storage: &Storage, number: CommitNumber) -> Result<Option<Comm
 /// When the store fails. Then the entry may be part of the log all the same: whoever reads on will know.
 pub async fn create(storage: &Storage, entry: &CommitEntry) -> Result<Created, LogError> {
     let bytes = Bytes::from(entry.to_bytes()?);
+    if bytes.len() > ENTRY_BYTES {
+        return Err(LogError::TooLong { roles: entry.roles.len(), bytes: bytes.len() });
+    }
     Ok(storage.create(&StorePath::commit(entry.commit), bytes).await?)
 }

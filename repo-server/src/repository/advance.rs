@@ -14,7 +14,9 @@ use super::error::RepositoryError;
 use super::head::Head;
 use super::load::{delegated_names, parse, verify};
 use crate::layout::StorePath;
+use crate::log::LogError;
 use crate::signer::{Roots, SNAPSHOT_LEFT_SECONDS, SNAPSHOT_SECONDS, Signer, TIMESTAMP_SECONDS};
+use crate::transparency::{Log, TransparencyError};
 
 type Result<T> = std::result::Result<T, RepositoryError>;
 
@@ -35,13 +37,12 @@ pub(crate) fn role_of(name: &str) -> Result<Role> {
 /// Root, targets and the registrar are verified here. The groups' files were when they were committed, and are again
 /// by whoever reads them.
 ///
-/// `checkpoint` of the transparency log goes into the timestamp.
+/// The head of the transparency log goes into the timestamp.
 pub(crate) fn advance(
     before: Option<&Head>,
     entry: &CommitEntry,
     files: &Files,
     signer: &Signer,
-    checkpoint: Option<&str>,
 ) -> Result<Head> {
     let roots = roots(before, files)?;
     let targets = targets(before, files, &roots)?;
@@ -52,9 +53,10 @@ pub(crate) fn advance(
         after(entry.time, TIMESTAMP_SECONDS)?,
         MetaFile::version(snapshot.version),
     );
-    if let Some(checkpoint) = checkpoint {
-        content.other.insert("checkpoint".to_owned(), checkpoint.into());
-    }
+    let bytes = Bytes::from(entry.to_bytes().map_err(LogError::from)?);
+    let log = before.map(|head| Log::clone(&head.log)).unwrap_or_default();
+    let log = log.append(bytes).map_err(TransparencyError::from)?;
+    log.head().write_to(&mut content);
     let timestamp = signer.sign(roots.to_sign(), content, |root| &root.roles.timestamp)?;
     Ok(Head {
         fingerprint: roots.fingerprint,
@@ -65,6 +67,7 @@ pub(crate) fn advance(
         snapshot,
         timestamp_bytes: Bytes::copy_from_slice(timestamp.bytes()),
         timestamp: Arc::new(timestamp),
+        log: Arc::new(log),
         commit: entry.commit,
         time: entry.time,
     })
@@ -82,7 +85,8 @@ pub(super) fn files_before_timestamp(
     });
     let snapshot = &head.snapshot;
     let path = StorePath::metadata(&Role::Snapshot, snapshot.version);
-    committed.chain([(path, Bytes::copy_from_slice(snapshot.bytes()))]).collect()
+    let log = head.log.files().iter().cloned();
+    committed.chain(log).chain([(path, Bytes::copy_from_slice(snapshot.bytes()))]).collect()
 }
 
 struct NewRoots {

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::log::LogError;
 use crate::signer::SignError;
 use crate::storage::{ReadError, WriteError};
+use crate::transparency::TransparencyError;
 
 /// Says why a repository cannot be read or continued.
 #[derive(Debug, Error)]
@@ -21,6 +22,9 @@ pub enum RepositoryError {
     /// The log cannot be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The transparency log cannot be read or continued.
+    #[error(transparent)]
+    Transparency(#[from] TransparencyError),
     /// A file that must be there is not.
     #[error("the repository has no {path}")]
     Missing {
@@ -85,7 +89,7 @@ impl Explain for RepositoryError {
             Self::Read(_) | Self::Write(_) | Self::Log(LogError::Read(_) | LogError::Write(_)) => {
                 Exit::TryAgain
             }
-            Self::Last => Exit::Failure,
+            Self::Last | Self::Log(LogError::TooLong { .. }) => Exit::Failure,
             _ => Exit::Trust,
         }
     }
@@ -95,8 +99,10 @@ impl Explain for RepositoryError {
             Self::Read(_) | Self::Write(_) | Self::Log(LogError::Read(_) | LogError::Write(_)) => {
                 "store_failed"
             }
+            Self::Log(LogError::TooLong { .. }) => "commit_too_large",
             Self::Log(_) => "log_damaged",
             Self::Missing { .. } | Self::Mismatch { .. } => "repository_damaged",
+            Self::Transparency(error) => error.code(),
             Self::Refused(error) => error.code(),
             Self::Malformed { .. } | Self::Group { .. } | Self::Role { .. } => "metadata_malformed",
             Self::Unsigned { .. } => "metadata_too_few_signatures",
@@ -107,12 +113,14 @@ impl Explain for RepositoryError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Log(LogError::TooLong { .. }) => "publish in several commits".into(),
             Self::Log(LogError::Malformed { .. } | LogError::Misplaced { .. })
             | Self::Missing { .. }
             | Self::Mismatch { .. } => {
                 "`repo-server check` tells what else is damaged; restore it from a backup or a mirror".into()
             }
             Self::Sign(_) => "start the server with --signing-key and the key that root names".into(),
+            Self::Transparency(error) => return error.hint(),
             Self::Refused(error) => return error.hint(),
             _ => return None,
         })

@@ -11,6 +11,8 @@ use copkg_spec::tuf::{
     Version,
 };
 
+use crate::transparency::Log;
+
 /// The state of a repository after one commit. It never changes; a later commit makes another head.
 ///
 /// Root, targets, the registrar, snapshot and timestamp are in memory, verified from the root down. The groups' own roles
@@ -26,6 +28,7 @@ pub struct Head {
     pub(super) snapshot: Arc<Verified<Snapshot>>,
     pub(super) timestamp: Arc<Verified<Timestamp>>,
     pub(super) timestamp_bytes: Bytes,
+    pub(super) log: Arc<Log>,
     pub(super) commit: CommitNumber,
     pub(super) time: Time,
 }
@@ -69,6 +72,11 @@ impl Head {
     /// Returns the bytes of `timestamp.json`.
     pub fn timestamp_bytes(&self) -> Bytes {
         self.timestamp_bytes.clone()
+    }
+
+    /// Returns the transparency log as it is with this commit.
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Returns the roles that decide who speaks for a group, in the order of their names.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use copkg_spec::repository::{CommitNumber, Fingerprint};
+use copkg_spec::tlog;
 use copkg_spec::tuf::{
     Authority, Content, Delegated, Document, Role, RoleName, Root, Snapshot, Targets, Timestamp, TufError,
     Verified, Version, load_root, next_root,
@@ -16,6 +17,7 @@ use super::head::Head;
 use crate::layout::StorePath;
 use crate::log;
 use crate::storage::Storage;
+use crate::transparency::{Log, TransparencyError};
 
 type Result<T> = std::result::Result<T, RepositoryError>;
 
@@ -34,6 +36,8 @@ pub(super) async fn load(storage: &Storage) -> Result<Option<Head>> {
     let snapshot: Verified<Snapshot> =
         role(storage, &Role::Snapshot, named, root.snapshot_authority()).await?;
     let (targets, registrar) = upper_targets(storage, &root, &snapshot).await?;
+    let said = tlog::Head::of_timestamp(&timestamp).map_err(TransparencyError::from)?;
+    let log = Log::load(storage, commit.number(), said).await?;
     Ok(Some(Head {
         fingerprint: roots.fingerprint,
         root,
@@ -43,6 +47,7 @@ pub(super) async fn load(storage: &Storage) -> Result<Option<Head>> {
         snapshot: Arc::new(snapshot),
         timestamp: Arc::new(timestamp),
         timestamp_bytes,
+        log: Arc::new(log),
         commit,
         time: entry.time,
     }))

@@ -17,7 +17,9 @@ use super::advance::{Files, files_before_timestamp, role_of};
 use super::error::RepositoryError;
 use super::head::Head;
 use crate::layout::StorePath;
+use crate::signer::Signer;
 use crate::storage::{Created, Replaced, Storage};
+use crate::transparency::{self, TransparencyError};
 
 type Result<T> = std::result::Result<T, RepositoryError>;
 
@@ -27,6 +29,7 @@ pub(super) async fn materialise(
     entry: &CommitEntry,
     files: &Files,
     head: &Head,
+    signer: &Signer,
 ) -> Result<()> {
     let mut written = files_before_timestamp(entry, files, head);
     let snapshot = written.pop();
@@ -35,7 +38,20 @@ pub(super) async fn materialise(
         write_once(storage, path, bytes).await?;
     }
     advance_timestamp(storage, head).await?;
+    advance_checkpoint(storage, head, signer).await?;
     write_root(storage, entry).await
+}
+
+/// Lets `tlog/checkpoint` say what the timestamp says. Without the keys, or in a repository whose timestamp has none of
+/// them, there is none.
+pub(super) async fn advance_checkpoint(storage: &Storage, head: &Head, signer: &Signer) -> Result<()> {
+    let checkpoint = transparency::origin_of(&head.fingerprint)
+        .and_then(|origin| transparency::sign_head(&origin, head.log.head(), &head.root, signer.keys()))
+        .map_err(TransparencyError::from)?;
+    if let Some(checkpoint) = checkpoint {
+        transparency::advance_checkpoint(storage, &checkpoint).await?;
+    }
+    Ok(())
 }
 
 /// Reads the files that an entry names: where they waited for it, or where somebody else put them already.

@@ -70,7 +70,9 @@ impl Repository {
         let inner =
             Inner { storage, head, groups: groups::Groups::default(), signer, moving: Mutex::new(()) };
         let repository = Self { inner: Arc::new(inner) };
-        repository.catch_up().await?;
+        let head = repository.catch_up().await?;
+        // The one file behind the timestamp that no later step writes again.
+        materialise::advance_checkpoint(repository.storage(), &head, &repository.inner.signer).await?;
         Ok(Some(repository))
     }
 
@@ -150,8 +152,8 @@ async fn roll_forward(
         let number = number.ok_or(RepositoryError::Last)?;
         let Some(entry) = log::read(storage, number).await? else { return Ok(newest) };
         let files = materialise::files_of(storage, &entry).await?;
-        let head = advance::advance(before, &entry, &files, signer, None)?;
-        materialise::materialise(storage, &entry, &files, &head).await?;
+        let head = advance::advance(before, &entry, &files, signer)?;
+        materialise::materialise(storage, &entry, &files, &head, signer).await?;
         materialise::unstage(storage, &entry).await;
         tracing::info!(commit = %number, "rolled forward");
         newest = Some(head);
