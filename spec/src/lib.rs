@@ -9,6 +9,7 @@
 pub mod archive;
 pub mod canonical;
 pub mod command;
+pub mod configuration;
 pub mod coordinate;
 pub mod digest;
 pub mod durable;

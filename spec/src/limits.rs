@@ -27,3 +27,6 @@ pub const FRAME_BYTES: u64 = 4 << 20;
 pub const WINDOW_BYTES: u64 = 8 << 20;
 /// The most signatures on one package.
 pub const SIGNATURES: usize = 64;
+
+/// The largest template, in bytes.
+pub const TEMPLATE_BYTES: u64 = 1 << 20;

@@ -88,11 +88,6 @@ fn service() -> Vec<u8> {
             release_note: Some("First\nSecond".into()),
         },
         service: Some(Service {
-            start: "script.d/start".parse().unwrap(),
-            stop: "script.d/stop".parse().unwrap(),
-            check: None,
-            migrate: None,
-            pre_stop: None,
             user: Some("www-data".into()),
             stop_signal: Signal::Quit,
             start_timeout_seconds: 60,
@@ -105,7 +100,7 @@ fn service() -> Vec<u8> {
                 default: Some("8080".into()),
                 description: Some("Where it listens".into()),
             }],
-            upgrade: None,
+            ..Service::new("script.d/start".parse().unwrap(), "script.d/stop".parse().unwrap())
         }),
     };
     let long = "l".repeat(120);

@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use copkg_spec::command::{Exit, Explain};
+use copkg_spec::configuration::TemplateError;
 use copkg_spec::index::EntryPath;
+use copkg_spec::limits::TEMPLATE_BYTES;
 use copkg_spec::policy::{Refused, Rule};
 use thiserror::Error;
 
@@ -68,6 +70,21 @@ pub enum CollectError {
     /// What [service] says does not go together with the scripts that are there.
     #[error("[service] contradicts itself: {0}")]
     Contradiction(&'static str),
+    /// A template is not in the package.
+    #[error("[[service.templates]] names {src}, which is not a file of the package")]
+    NoTemplate {
+        /// The template.
+        src: EntryPath,
+    },
+    /// A template is too large.
+    #[error("the template {src} has more than {TEMPLATE_BYTES} bytes")]
+    LargeTemplate {
+        /// The template.
+        src: EntryPath,
+    },
+    /// A template is wrong.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// A tree cannot be listed.
     #[error(transparent)]
     List(#[from] ListError),
@@ -82,7 +99,8 @@ pub enum CollectError {
 impl Explain for CollectError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Missing { .. } => Exit::NotFound,
+            Self::Missing { .. } | Self::NoTemplate { .. } => Exit::NotFound,
+            Self::Template(error) => error.exit(),
             Self::List(error) => error.exit(),
             Self::Refused(error) => error.exit(),
             Self::Script(error) => error.exit(),
@@ -93,6 +111,9 @@ impl Explain for CollectError {
     fn code(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "contents_missing",
+            Self::NoTemplate { .. } => "template_missing",
+            Self::LargeTemplate { .. } => "template_too_large",
+            Self::Template(error) => error.code(),
             Self::Excluded { .. } => "contents_excluded",
             Self::NoFile { .. } | Self::NoDirectory { .. } | Self::Special { .. } => "contents_type",
             Self::Read { .. } => "source_unreadable",
@@ -112,6 +133,9 @@ impl Explain for CollectError {
             }
             Self::BothLaunches { .. } => {
                 Some("remove one: exec generates script.d/start and script.d/stop".into())
+            }
+            Self::NoTemplate { .. } => {
+                Some("put it there with [[contents]], or with the install script".into())
             }
             Self::List(error) => error.hint(),
             Self::Script(error) => error.hint(),

@@ -60,6 +60,7 @@ pub fn collect(recipe: &Recipe, parts: Parts<'_>) -> Result<Collection, CollectE
     let service = recipe.service.as_ref().and_then(|service| service::contract(service, &tree));
     if let Some(service) = &service {
         service.check().map_err(CollectError::Contradiction)?;
+        service::check_templates(service, &tree)?;
     }
     Ok(Collection { tree, service })
 }

@@ -1,8 +1,12 @@
 //! The service's scripts: generated from `exec`, or found in the package; and the contract that the manifest states.
 
+use std::io::Read as _;
+
+use copkg_spec::configuration::TemplateText;
 use copkg_spec::index::{EntryPath, Mode};
-use copkg_spec::manifest::{Parameter, Service};
-use copkg_spec::recipe::{Launch, Output, ServiceRecipe};
+use copkg_spec::limits::TEMPLATE_BYTES;
+use copkg_spec::manifest::{Parameter, Service, Template};
+use copkg_spec::recipe::{FILE_NAME, Launch, Output, ServiceRecipe};
 
 use super::CollectError;
 use super::tree::{Collected, Content, Node, Tree};
@@ -54,12 +58,12 @@ pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Serv
     let script = |name| find_script(tree, name);
     let migrate = script("migrate");
     Some(Service {
-        start: script("start")?,
-        stop: script("stop")?,
         check: script("check"),
         upgrade: service.upgrade.contract(migrate.is_some()),
         migrate,
         pre_stop: script("pre-stop"),
+        reload: script("reload"),
+        reload_signal: service.reload_signal,
         user: service.user.clone(),
         stop_signal: service.stop_signal,
         start_timeout_seconds: service.start_timeout.seconds(),
@@ -68,7 +72,34 @@ pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Serv
         directories: service.directories.clone(),
         console: service.output == Output::Console,
         parameters: service.parameters.iter().map(parameter).collect(),
+        after: service.after.clone(),
+        health: service.health.clone(),
+        logs: service.logs.clone(),
+        config: service.config.clone(),
+        templates: service.templates.clone(),
+        ..Service::new(script("start")?, script("stop")?)
     })
+}
+
+/// Checks that every template is there, parses, and uses only what is declared.
+pub(super) fn check_templates(service: &Service, tree: &Collected) -> Result<(), CollectError> {
+    let probes = service.health.iter().flat_map(|health| health.http.iter().chain(&health.tcp));
+    for probe in probes {
+        TemplateText::parse(FILE_NAME, probe)?.check(service.uses())?;
+    }
+    for Template { src, .. } in &service.templates {
+        let Some(Node::File { size, .. }) = tree.get(src) else {
+            return Err(CollectError::NoTemplate { src: src.clone() });
+        };
+        if *size > TEMPLATE_BYTES {
+            return Err(CollectError::LargeTemplate { src: src.clone() });
+        }
+        let read = |source| CollectError::Read { path: src.as_str().into(), source };
+        let mut text = String::new();
+        tree.open(src).map_err(read)?.read_to_string(&mut text).map_err(read)?;
+        TemplateText::parse(src.as_str(), &text)?.check(service.uses())?;
+    }
+    Ok(())
 }
 
 fn parameter(parameter: &copkg_spec::recipe::Parameter) -> Parameter {

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::archive::{Attachments, Head, PackOptions, PackPlan, TreeEntry, TreeNode, pack};
 use copkg_spec::index::{EntryPath, Mode};
-use copkg_spec::manifest::{About, Draft, Kind, Service, Signal};
+use copkg_spec::manifest::{About, Draft, Kind, Service};
 use jiff::Timestamp;
 use pkginstall::host::{OperationId, Prefix};
 use pkginstall::process::ProcessIdentity;
@@ -53,20 +53,10 @@ impl Package {
         Self {
             files: files.map(|(path, text)| (path, text.to_owned())).into(),
             service: Service {
-                start: "script.d/start".parse().unwrap(),
-                stop: "script.d/stop".parse().unwrap(),
-                check: None,
-                migrate: None,
-                pre_stop: None,
-                user: None,
-                stop_signal: Signal::Term,
                 start_timeout_seconds: 5,
                 settle_milliseconds: 300,
                 stop_timeout_seconds: 3,
-                directories: Vec::new(),
-                console: false,
-                parameters: Vec::new(),
-                upgrade: None,
+                ..Service::new("script.d/start".parse().unwrap(), "script.d/stop".parse().unwrap())
             },
         }
     }

@@ -5,6 +5,7 @@
 
 mod format;
 mod member;
+mod running;
 mod service;
 mod upgrade;
 
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 pub use format::{FORMAT, Format, FormatError};
 pub use member::{Compressed, Member, Members};
+pub use running::{Health, Rotation, Template};
 pub use service::{Parameter, Service, Signal};
 pub use upgrade::{Downgrade, Strategy, Upgrade};
 
@@ -252,6 +254,12 @@ impl Manifest {
                 return Err(ManifestError::NoScript(script.as_str().to_owned()));
             }
         }
+        let templates = self.service.iter().flat_map(|service| &service.templates);
+        for template in templates {
+            if !matches!(index.get(&template.src), Some(Entry::File { .. })) {
+                return Err(ManifestError::NoScript(template.src.as_str().to_owned()));
+            }
+        }
         Ok(())
     }
 }
@@ -282,8 +290,8 @@ pub enum ManifestError {
     /// Two parts of it contradict one another.
     #[error("the manifest contradicts itself: {0}")]
     Contradiction(&'static str),
-    /// A script that the service section names is not a file of the package.
-    #[error("the manifest names the script {0:?}, which is not a file of the package")]
+    /// A script or a template that the service section names is not a file of the package.
+    #[error("the manifest names {0:?}, which is not a file of the package")]
     NoScript(String),
 }
 

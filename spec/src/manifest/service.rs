@@ -1,12 +1,14 @@
 //! The service section of a manifest: the contract between a package and the host that runs it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Upgrade;
-use crate::coordinate::{CoordinateError, Label, serde_as_text};
+use super::{Health, Rotation, Template, Upgrade};
+use crate::configuration::{Setting, SettingName, Uses};
+use crate::coordinate::{CoordinateError, Label, ServiceLabel, serde_as_text};
 use crate::index::EntryPath;
 
 /// How a package runs as a service.
@@ -25,6 +27,12 @@ pub struct Service {
     /// Runs before the service is stopped for an upgrade.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pre_stop: Option<EntryPath>,
+    /// Makes the service read its configuration again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<EntryPath>,
+    /// The signal that does so, where there is no script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload_signal: Option<Signal>,
     /// The account that the service runs as when root starts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -47,6 +55,21 @@ pub struct Service {
     /// How it is brought to this version, where that is not [`Upgrade::of_package`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
+    /// The services of the same user and cell, by their second name, that are started before this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<ServiceLabel>,
+    /// How it is found out whether it is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// What becomes of what it prints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<Rotation>,
+    /// What may be set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<SettingName, Setting>,
+    /// What is rendered with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<Template>,
 }
 
 /// The longest that anything may take, in seconds.
@@ -58,9 +81,41 @@ impl Service {
         self.upgrade.clone().unwrap_or_else(|| Upgrade::of_package(self.migrate.is_some()))
     }
 
+    /// A service with two scripts and the defaults of a recipe.
+    pub fn new(start: EntryPath, stop: EntryPath) -> Self {
+        Self {
+            start,
+            stop,
+            check: None,
+            migrate: None,
+            pre_stop: None,
+            reload: None,
+            reload_signal: None,
+            user: None,
+            stop_signal: Signal::default(),
+            start_timeout_seconds: 60,
+            settle_milliseconds: 1000,
+            stop_timeout_seconds: 30,
+            directories: Vec::new(),
+            console: false,
+            parameters: Vec::new(),
+            upgrade: None,
+            after: Vec::new(),
+            health: None,
+            logs: None,
+            config: BTreeMap::new(),
+            templates: Vec::new(),
+        }
+    }
+
+    /// Returns the templates that are used with the declarations they are checked against.
+    pub fn uses(&self) -> Uses<'_> {
+        Uses { settings: &self.config, parameters: &self.parameters }
+    }
+
     /// Returns every script that the section names.
     pub fn scripts(&self) -> impl Iterator<Item = &EntryPath> {
-        let optional = [&self.check, &self.migrate, &self.pre_stop];
+        let optional = [&self.check, &self.migrate, &self.pre_stop, &self.reload];
         [&self.start, &self.stop].into_iter().chain(optional.into_iter().flatten())
     }
 
@@ -78,6 +133,15 @@ impl Service {
         names.sort();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err("a parameter of the service comes twice");
+        }
+        self.health.as_ref().map_or(Ok(()), Health::check)?;
+        if self.config.iter().any(|(name, setting)| setting.check_declaration(name).is_err()) {
+            return Err("a setting of the service contradicts itself");
+        }
+        let places = || self.templates.iter().map(|template| template.dst.as_str()).enumerate();
+        let within = |one: &str, other: &str| one == other || one.starts_with(&format!("{other}/"));
+        if places().any(|(n, one)| places().any(|(m, other)| n != m && within(one, other))) {
+            return Err("two templates of the service want one place");
         }
         Ok(())
     }

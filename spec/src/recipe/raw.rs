@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::configuration::{SettingKind, SettingValue};
 use crate::manifest::{Downgrade, Kind, Strategy};
 
 /// A copkg recipe: `package.toml`.
@@ -214,6 +215,21 @@ pub(super) struct Service {
     pub(super) parameters: Vec<Parameter>,
     /// How it is brought from one version to another.
     pub(super) upgrade: Option<Upgrade>,
+    /// The signal that makes it read its configuration again, where there is no `script.d/reload`.
+    pub(super) reload_signal: Option<String>,
+    /// Services of the same user and cell, by their second name, that are started before this one and stopped after it.
+    #[serde(default)]
+    pub(super) after: Vec<String>,
+    /// When it is well.
+    pub(super) health: Option<Health>,
+    /// What becomes of what it prints.
+    pub(super) logs: Option<Logs>,
+    /// What may be set for it, by name.
+    #[serde(default)]
+    pub(super) config: BTreeMap<String, Setting>,
+    /// Templates of the package that are rendered with these values.
+    #[serde(default)]
+    pub(super) templates: Vec<Template>,
 }
 
 /// How a service is brought from one version to another.
@@ -228,6 +244,71 @@ pub(super) struct Upgrade {
     pub(super) snapshot: Option<bool>,
     /// How long `migrate` and `pre-stop` may take each. `10m` when left out.
     pub(super) hook_timeout: Option<String>,
+}
+
+/// When the service is well. `script.d/check`, where there is one, is asked too.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Health {
+    /// A URL that must answer with a status from 200 to 399; a template.
+    pub(super) http: Option<String>,
+    /// `HOST:PORT` that must accept a connection; a template.
+    pub(super) tcp: Option<String>,
+    /// How long between two looks. `1s` when left out.
+    pub(super) interval: Option<String>,
+    /// How long one look may take. `5s` when left out.
+    pub(super) timeout: Option<String>,
+    /// How long it must be well without a break. `5s` when left out.
+    pub(super) healthy_for: Option<String>,
+    /// How long after its start it may take to get there. `60s` when left out.
+    pub(super) deadline: Option<String>,
+}
+
+/// What becomes of what the service prints.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Logs {
+    /// How large a file may become, e.g. `64MiB`, which it is when left out.
+    pub(super) max_size: Option<String>,
+    /// How old a file that was put aside may become, in days. Any age when left out.
+    pub(super) max_age_days: Option<u16>,
+    /// How many are kept. 5 when left out.
+    pub(super) keep: Option<u16>,
+    /// Whether they are compressed. They are when left out.
+    pub(super) compress: Option<bool>,
+}
+
+/// A value that may be set for a service.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Setting {
+    /// `string`, `integer`, `boolean`, `list`, `duration`, `size` or `secret`.
+    #[serde(rename = "type")]
+    pub(super) kind: SettingKind,
+    /// Its value when none is set. Without one it must be set, unless it is `optional`.
+    pub(super) default: Option<SettingValue>,
+    /// Whether it may have no value.
+    #[serde(default)]
+    pub(super) optional: bool,
+    /// The least: a number, a length of time, a size; for a text its characters, for a list its items.
+    pub(super) min: Option<SettingValue>,
+    /// The most, in the same way.
+    pub(super) max: Option<SettingValue>,
+    /// The only texts that it may be.
+    #[serde(default)]
+    pub(super) choices: Vec<String>,
+    /// What it does.
+    pub(super) description: Option<String>,
+}
+
+/// A template of the package.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Template {
+    /// Where it lies in the package, e.g. `etc/web.conf.j2`.
+    pub(super) src: String,
+    /// Where it is rendered to, below `etc/` of the runtime directory. Without it: as `src`, without `etc/` and `.j2`.
+    pub(super) dst: Option<String>,
 }
 
 /// A parameter of the start script.

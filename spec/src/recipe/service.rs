@@ -1,12 +1,15 @@
 //! `[service]`: how the service runs.
 
+use std::collections::BTreeMap;
+
 use super::context::Context;
 use super::error::Problem;
 use super::span::Span;
-use super::{Located, UpgradeRecipe, raw};
-use crate::coordinate::Label;
+use super::{Located, UpgradeRecipe, raw, running, settings};
+use crate::configuration::{Setting, SettingName};
+use crate::coordinate::{Label, ServiceLabel};
 use crate::index::EntryPath;
-use crate::manifest::Signal;
+use crate::manifest::{Health, Rotation, Signal, Template};
 
 /// How the service runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,18 @@ pub struct ServiceRecipe {
     pub parameters: Vec<Parameter>,
     /// How it is brought from one version to another.
     pub upgrade: UpgradeRecipe,
+    /// The signal that makes it read its configuration again.
+    pub reload_signal: Option<Signal>,
+    /// The services that are started before it.
+    pub after: Vec<ServiceLabel>,
+    /// When it is well.
+    pub health: Option<Health>,
+    /// What becomes of what it prints.
+    pub logs: Option<Rotation>,
+    /// What may be set.
+    pub config: BTreeMap<SettingName, Setting>,
+    /// What is rendered with it.
+    pub templates: Vec<Template>,
 }
 
 /// What starts and stops a service.
@@ -84,6 +99,12 @@ impl ServiceRecipe {
             output: if raw.console { Output::Console } else { Output::Log },
             parameters: parameters(raw.parameters, &at.key("parameters"))?,
             upgrade: UpgradeRecipe::resolve(raw.upgrade, &at.key("upgrade"))?,
+            reload_signal: at.key("reload_signal").parse_option(raw.reload_signal.as_deref())?,
+            after: at.key("after").parse_each(&raw.after)?,
+            health: raw.health.map(|health| running::health(&health, &at.key("health"))).transpose()?,
+            logs: raw.logs.map(|logs| running::logs(&logs, &at.key("logs"))).transpose()?,
+            config: settings::settings(raw.config, &at.key("config"))?,
+            templates: settings::templates(&raw.templates, &at.key("templates"))?,
             user: raw.user.map(|user| account(user, &at.key("user"))).transpose()?,
         })
     }
