@@ -70,10 +70,12 @@ pub fn rebuild(request: &Request<'_>, report: &mut Report) -> Result<Rebuilt, Re
         materials: Some(provenance.materials),
         threads: request.threads,
         level: provenance.level,
+        earlier: None,
         keys: Vec::new(),
         tests: Tests::Skip,
     };
-    let built = build::build(&file, &plan, request.work, request.ambient, report)?;
+    let sourced = build::gather(&file, &plan, request.work, request.ambient, report)?;
+    let built = build::build(&file, &plan, sourced, request.work, request.ambient, report)?;
     let new = OpenPackage::without_trust(built.path())?;
     Ok(Rebuilt {
         coordinate: recorded.manifest().coordinate(),

@@ -74,6 +74,11 @@ impl<T> Hashed<T> {
         Self { inner, hasher: Sha256::new(), length: 0 }
     }
 
+    /// Returns how many bytes passed so far.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Returns the wrapped stream, how many bytes passed, and their digest.
     pub fn finish(self) -> (T, u64, Digest) {
         (self.inner, self.length, Digest(self.hasher.finalize().into()))

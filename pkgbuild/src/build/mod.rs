@@ -3,14 +3,18 @@
 //! source → scripts → collect → lint → pack and sign → tests → the file, by one rename. Whatever fails, nothing is left
 //! but a file that was there before.
 
+mod against;
+mod cache;
 mod error;
 mod pack;
 mod plan;
 mod scripts;
 mod work;
 
+pub use against::{Against, open as open_against};
+pub use cache::{BuildCache, BuildKey, stamp_of};
 pub use error::BuildError;
-pub use pack::{Built, Finished};
+pub use pack::{Built, Finished, Origin};
 pub use plan::{Plan, PlanError, Tests, choose_platform};
 pub use work::{Work, WorkError, Workspace};
 
@@ -19,8 +23,17 @@ use copkg_spec::command::Report;
 use crate::collect::{self, Collection, Parts};
 use crate::lint::{self, Finding, LintError};
 use crate::recipe_file::RecipeFile;
-use crate::source::{self, Gathered, Material, SourceDate, Workplace, date_of_commit};
+use crate::source::{self, GatherError, Gathered, Material, SourceDate, Workplace, date_of_commit};
 use crate::surroundings::Ambient;
+
+/// What a package is built from.
+#[derive(Debug)]
+pub struct Sourced {
+    /// What was gathered.
+    pub gathered: Gathered,
+    /// The date of the source.
+    pub date: SourceDate,
+}
 
 /// A tree that is ready to be packed.
 #[derive(Debug)]
@@ -35,18 +48,19 @@ pub struct Prepared {
     pub findings: Vec<Finding>,
 }
 
-/// Builds the package of `file` as `plan` says, in `work`.
+/// Builds the package of `file` from `sourced`, as `plan` says, in `work`.
 ///
 /// # Errors
 /// At the first step that fails.
 pub fn build(
     file: &RecipeFile,
     plan: &Plan,
+    sourced: Sourced,
     work: &Work,
     ambient: &Ambient,
     report: &mut Report,
 ) -> Result<Built, BuildError> {
-    let (prepared, space) = prepare(file, plan, work, ambient, report)?;
+    let (prepared, space) = prepare(file, plan, sourced, work, ambient, report)?;
     say_findings(file, &prepared.findings, report);
     let stopping = prepared.findings.iter().filter(|finding| finding.stops());
     let shown: Vec<String> = stopping.map(ToString::to_string).collect();
@@ -61,24 +75,40 @@ pub fn build(
     Ok(built)
 }
 
-/// Goes as far as the lint: gathers, runs the scripts, collects, and looks.
+/// Gathers the sources, and checks that they are those of a package that is built again.
+///
+/// # Errors
+/// When a source cannot be had or is another one.
+pub fn gather(
+    file: &RecipeFile,
+    plan: &Plan,
+    work: &Work,
+    ambient: &Ambient,
+    report: &mut Report,
+) -> Result<Sourced, BuildError> {
+    report.detail(format!("source: gathering into {}", work.path().display()));
+    let gathered = source::gather(file, Workplace { scratch: work.path(), ambient })?;
+    if let Some(recorded) = &plan.materials {
+        check_materials(recorded, &gathered)?;
+    }
+    let date = source_date(file, plan, &gathered, ambient, report);
+    Ok(Sourced { gathered, date })
+}
+
+/// Goes as far as the lint: runs the scripts, collects, and looks.
 ///
 /// # Errors
 /// At the first step that fails; findings are no failure here.
 pub fn prepare<'w>(
     file: &RecipeFile,
     plan: &Plan,
+    sourced: Sourced,
     work: &'w Work,
     ambient: &'w Ambient,
     report: &mut Report,
 ) -> Result<(Prepared, Workspace<'w>), BuildError> {
     let recipe = &file.recipe;
-    report.detail(format!("source: gathering into {}", work.path().display()));
-    let gathered = source::gather(file, Workplace { scratch: work.path(), ambient })?;
-    if let Some(recorded) = &plan.materials {
-        check_materials(recorded, &gathered.materials)?;
-    }
-    let date = source_date(file, plan, &gathered, ambient, report);
+    let Sourced { gathered, date } = sourced;
     let space = Workspace::new(file, plan, date.seconds(), work, ambient, report)?;
     let destination = scripts::build(file, &space, report)?;
     report.detail("collect: putting the tree together");
@@ -93,8 +123,10 @@ pub fn prepare<'w>(
 }
 
 /// Checks that the sources are those of the package that is built again.
-fn check_materials(recorded: &[Material], found: &[Material]) -> Result<(), BuildError> {
-    let differs = recorded.iter().zip(found).find(|(recorded, found)| recorded != found);
+fn check_materials(recorded: &[Material], gathered: &Gathered) -> Result<(), BuildError> {
+    let digests = gathered.digest_rest(|_| false).map_err(GatherError::from)?;
+    let found = gathered.materials(&digests).unwrap_or_default();
+    let differs = recorded.iter().zip(&found).find(|(recorded, found)| recorded != found);
     match differs {
         Some((recorded, found)) => {
             Err(BuildError::OtherSource { recorded: recorded.to_string(), found: found.to_string() })

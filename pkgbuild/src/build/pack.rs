@@ -1,20 +1,23 @@
 //! Packs and signs a prepared tree into a temporary file, and puts that into its place. The last step of a build.
 
+use std::collections::HashSet;
 use std::fs::{self, Permissions};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use copkg_spec::archive::{Attachments, PackOptions, PackPlan, Packed, pack_with_provenance};
+use copkg_spec::archive::{Attachments, PackOptions, PackPlan, Packed, Packer};
 use copkg_spec::durable;
+use copkg_spec::index::{Entry, Index};
 use copkg_spec::limits::ATTACHMENT_BYTES;
-use copkg_spec::manifest::{About, Draft, Kind};
+use copkg_spec::manifest::{About, Compressed, Draft, Kind};
 use copkg_spec::recipe::Package;
 use tempfile::NamedTempFile;
 
 use super::{BuildError, Plan, Prepared, Work};
 use crate::provenance::Provenance;
 use crate::recipe_file::RecipeFile;
+use crate::source::{GatherError, InPlace};
 
 /// A package that is built and has no place yet.
 #[derive(Debug)]
@@ -22,6 +25,17 @@ pub struct Built {
     file: NamedTempFile,
     /// What was packed.
     pub packed: Packed,
+    /// Whether every file that was read was listed with the source.
+    pub origin: Origin,
+}
+
+/// Where the files of a package came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From what was listed as the source, and nowhere else.
+    Listed,
+    /// From elsewhere too: through a link that the recipe names, or out of what a script made.
+    Elsewhere,
 }
 
 /// A package in its place.
@@ -44,14 +58,11 @@ pub(super) fn pack(
         return Err(BuildError::NoScripts);
     }
     let sbom = sbom(package, prepared)?;
-    let provenance = Provenance {
-        recipe: file.text.clone(),
-        platform: plan.platform.clone(),
-        level: plan.level,
-        date: prepared.date.clone(),
-        materials: prepared.gathered.materials.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    };
+    let tree = &prepared.collection.tree;
+    let packed_files = tree.files();
+    // What is not packed is read now; packing computes the digests of the rest.
+    let digests = prepared.gathered.digest_rest(|path| packed_files.contains_key(path));
+    let mut digests = digests.map_err(GatherError::from)?;
     let pack_plan = PackPlan {
         draft: draft(package, plan, prepared),
         attachments: Attachments { sbom: sbom.as_deref(), provenance: None },
@@ -60,20 +71,45 @@ pub(super) fn pack(
     };
     let scratch = tempfile::tempfile_in(work.path()).map_err(|source| unwritable(work.path(), source))?;
     let out = NamedTempFile::new_in(work.path()).map_err(|source| unwritable(work.path(), source))?;
-    let tree = &prepared.collection.tree;
     let mut writer = BufWriter::with_capacity(256 << 10, out.as_file());
-    let packed = pack_with_provenance(
-        pack_plan,
+    let provenance = |payload: &Compressed, index: &Index| {
+        digests.extend(packed_files.iter().filter_map(|(path, at)| match index.get(at)? {
+            Entry::File { sha256, .. } => Some(((*path).to_owned(), *sha256)),
+            Entry::Directory { .. } | Entry::Symlink { .. } => None,
+        }));
+        let provenance = Provenance {
+            recipe: file.text.clone(),
+            platform: plan.platform.clone(),
+            level: plan.level,
+            date: prepared.date.clone(),
+            // Every file was either packed or read before.
+            materials: prepared.gathered.materials(&digests)?,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        // The statement holds strings and whole numbers, which always have a canonical form.
+        provenance.to_statement(&package.coordinate, payload).ok()
+    };
+    let packed = Packer::new(pack_plan).earlier(plan.earlier.as_ref()).pack(
         tree.entries(),
         |path| tree.open(path),
-        // The statement holds strings and whole numbers, which always have a canonical form.
-        |payload| provenance.to_statement(&package.coordinate, payload).ok(),
+        provenance,
         scratch,
         &mut writer,
     )?;
     writer.flush().map_err(|source| unwritable(out.path(), source))?;
     drop(writer);
-    Ok(Built { file: out, packed })
+    let origin = origin(prepared, packed_files.keys().copied(), package);
+    Ok(Built { file: out, packed, origin })
+}
+
+fn origin<'p>(prepared: &Prepared, files: impl Iterator<Item = &'p Path>, package: &Package) -> Origin {
+    let root = &prepared.gathered.root;
+    let found = prepared.gathered.in_place.iter().flat_map(InPlace::found);
+    let listed: HashSet<PathBuf> = found.map(|found| root.join(&found.path)).collect();
+    let mut sbom = package.sbom.iter().map(|name| root.join(name.as_str()));
+    let is_listed = |path: &Path| listed.contains(path);
+    let mut files = files;
+    if files.all(is_listed) && sbom.all(|path| is_listed(&path)) { Origin::Listed } else { Origin::Elsewhere }
 }
 
 fn unwritable(path: &Path, source: io::Error) -> BuildError {
@@ -129,7 +165,8 @@ impl Built {
         durable::create_dir_all(directory).map_err(write)?;
         let mut beside = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory).map_err(write)?;
         let mut built = self.file.reopen().map_err(write)?;
-        io::copy(&mut built, &mut beside).map_err(write)?;
+        // From file to file, so that the kernel copies.
+        io::copy(&mut built, beside.as_file_mut()).map_err(write)?;
         beside.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(write)?;
         beside.as_file().sync_all().map_err(write)?;
         beside.persist(&path).map_err(|error| write(error.error))?;

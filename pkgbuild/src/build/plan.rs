@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use copkg_spec::archive::EarlierFrames;
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::keys::SecretKey;
 use copkg_spec::platform::Platform;
@@ -11,7 +12,7 @@ use thiserror::Error;
 use crate::source::{Material, SourceDate};
 
 /// What a build is asked to do.
-#[derive(Debug)]
+#[allow(missing_debug_implementations, reason = "the frames of an earlier version have nothing to show")]
 pub struct Plan {
     /// The platform that it is for.
     pub platform: Platform,
@@ -23,6 +24,8 @@ pub struct Plan {
     pub threads: NonZeroUsize,
     /// The zstd level.
     pub level: i32,
+    /// The frames of an earlier version, which need not be compressed again.
+    pub earlier: Option<EarlierFrames>,
     /// The keys that sign.
     pub keys: Vec<SecretKey>,
     /// Whether the recipe's tests run.

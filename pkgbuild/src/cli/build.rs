@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
+use copkg_spec::keys::KeyId;
 use copkg_spec::platform::Platform;
 use copkg_spec::recipe::FILE_NAME;
 use serde_json::json;
 
 use super::Context;
 use super::keys::SigningKeys;
-use crate::build::{self, Finished, Plan, PlanError, Tests, Work, choose_platform};
+use super::reuse::Reuse;
+use crate::build::{self, BuildKey, Finished, Origin, Plan, PlanError, Tests, Work, choose_platform};
 use crate::recipe_file::RecipeFile;
 use crate::source::SourceDate;
 
@@ -36,6 +38,8 @@ pub(super) struct Build {
     /// Do not run the recipe's tests against the finished package
     #[arg(long)]
     no_tests: bool,
+    #[command(flatten)]
+    reuse: Reuse,
     /// Keep the scratch directory and say where it is
     #[arg(long)]
     keep_work: bool,
@@ -68,16 +72,17 @@ impl How {
     }
 }
 
-pub(super) fn run(args: Build, context: &mut Context) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Build, context: &mut Context) -> Result<Exit, Failure> {
     let directory = context.path(&args.directory);
     let out = context.path(args.out.as_deref().unwrap_or(Path::new(".")));
     let file = RecipeFile::read(&directory)?;
     let plan = Plan {
-        platform: choose_platform(&file.recipe, args.platform)?,
+        platform: choose_platform(&file.recipe, args.platform.clone())?,
         source_date: args.how.date(context)?,
         materials: None,
         threads: args.how.threads.unwrap_or_else(|| context.ambient.threads()),
         level: args.how.level,
+        earlier: None,
         keys: args.keys.read(context)?,
         tests: if args.no_tests { Tests::Skip } else { Tests::Run },
     };
@@ -86,21 +91,56 @@ pub(super) fn run(args: Build, context: &mut Context) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let work = Work::new(&context.ambient)?;
-    let built = build::build(&file, &plan, &work, &context.ambient, &mut context.report)
-        .map_err(Failure::from)
-        .and_then(|built| Ok(built.finish(&out)?));
+    let result = build_in(&work, &file, plan, args, &out, context);
     if args.keep_work {
         let path = work.keep();
         context.report.note(format!("the work is kept in {}", path.display()));
     }
-    let finished = built?;
-    if plan.keys.is_empty() {
+    let (outcome, finished, keys) = result?;
+    if keys.is_empty() {
         context
             .report
             .note("the package is not signed: no host installs it (`--key NAME.key`, or `pkgbuild sign`)");
     }
-    say_finished(&finished, &plan, context);
+    say_finished(&finished, outcome, &keys, context);
     Ok(Exit::Ok)
+}
+
+/// Whether a package was built or was there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Built,
+    Unchanged,
+}
+
+fn build_in(
+    work: &Work,
+    file: &RecipeFile,
+    mut plan: Plan,
+    args: &Build,
+    out: &Path,
+    context: &mut Context,
+) -> Result<(Outcome, Finished, Vec<KeyId>), Failure> {
+    let keys: Vec<KeyId> = plan.keys.iter().map(|key| key.public().id()).collect();
+    let begun = build::stamp_of(work.path()).ok();
+    let sourced = build::gather(file, &plan, work, &context.ambient, &mut context.report)?;
+    let cache = args.reuse.cache(file, &plan, context);
+    let key = begun.and_then(|begun| BuildKey::new(file, &plan, &sourced.gathered, &sourced.date, &begun));
+    if let (Some(cache), Some(key)) = (&cache, key) {
+        let path = out.join(file.recipe.package.coordinate.file_name(&plan.platform));
+        if let Some(finished) = cache.find(key, &path) {
+            context.report.note("nothing has changed since the last build (--no-cache builds again)");
+            return Ok((Outcome::Unchanged, finished, keys));
+        }
+    }
+    plan.earlier = args.reuse.earlier(&plan, cache.as_ref(), context)?;
+    let built = build::build(file, &plan, sourced, work, &context.ambient, &mut context.report)?;
+    let origin = built.origin;
+    let finished = built.finish(out)?;
+    if let (Some(cache), Some(key), Origin::Listed) = (&cache, key, origin) {
+        cache.keep(key, &finished);
+    }
+    Ok((Outcome::Built, finished, keys))
 }
 
 fn say_plan(file: &RecipeFile, plan: &Plan, out: &Path, context: &mut Context) {
@@ -131,12 +171,11 @@ fn say_plan(file: &RecipeFile, plan: &Plan, out: &Path, context: &mut Context) {
     });
 }
 
-fn say_finished(finished: &Finished, plan: &Plan, context: &mut Context) {
+fn say_finished(finished: &Finished, outcome: Outcome, signers: &[KeyId], context: &mut Context) {
     let packed = &finished.packed;
     let manifest = &packed.manifest;
-    let signers: Vec<String> = plan.keys.iter().map(|key| key.public().id().to_string()).collect();
     let document = json!({
-        "changed": true,
+        "changed": outcome == Outcome::Built,
         "package": manifest.coordinate(),
         "platform": manifest.platform(),
         "file": finished.path,

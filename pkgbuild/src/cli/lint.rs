@@ -43,11 +43,13 @@ fn lint_directory(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Fa
         materials: None,
         threads: context.ambient.threads(),
         level: LEVEL,
+        earlier: None,
         keys: Vec::new(),
         tests: Tests::Skip,
     };
     let work = Work::new(&context.ambient)?;
-    let (prepared, _) = build::prepare(&file, &plan, &work, &context.ambient, &mut context.report)?;
+    let sourced = build::gather(&file, &plan, &work, &context.ambient, &mut context.report)?;
+    let (prepared, _) = build::prepare(&file, &plan, sourced, &work, &context.ambient, &mut context.report)?;
     Ok(prepared.findings)
 }
 

@@ -11,6 +11,7 @@ mod keys;
 mod lint;
 mod publish;
 mod rebuild;
+mod reuse;
 mod schema;
 mod sign;
 mod verify;
@@ -80,7 +81,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(&args, context),
         Command::Keygen(args) => keygen::run(&args, context),
-        Command::Build(args) => build::run(args, context),
+        Command::Build(args) => build::run(&args, context),
         Command::Inspect(args) => inspect::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
         Command::Lint(args) => lint::run(&args, context),

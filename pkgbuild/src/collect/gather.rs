@@ -78,24 +78,31 @@ fn add_copy(tree: &mut Tree, what: &Copy<'_>, kind: CopyKind, parts: Parts<'_>) 
             FoundKind::Symlink { target }
         }
         // A named link stands for the file that it leads to, where a file is asked for.
-        (false, _, CopyKind::File | CopyKind::Config | CopyKind::Any) => file_at(&from)?,
+        (false, _, CopyKind::File | CopyKind::Config | CopyKind::Any) => {
+            let node = file_at(&from, what.mode)?;
+            return match what.dst {
+                Some(dst) => tree.add(dst.clone(), node),
+                None => Err(CollectError::NoDirectory { src: shown() }),
+            };
+        }
         (true, _, CopyKind::File | CopyKind::Config) => return Err(CollectError::NoFile { src: shown() }),
         (false, _, CopyKind::Tree) => return Err(CollectError::NoDirectory { src: shown() }),
     };
     match what.dst {
-        Some(dst) => tree.add(dst.clone(), node(&from, found, what.mode)),
+        Some(dst) => tree.add(dst.clone(), node(from, found, what.mode)),
         None => Err(CollectError::NoDirectory { src: shown() }),
     }
 }
 
-fn file_at(path: &Path) -> Result<FoundKind, CollectError> {
+/// Takes one file. A named link is read through, so what is read later must be no link.
+fn file_at(path: &Path, mode: Option<Mode>) -> Result<Node<PathBuf>, CollectError> {
     let read = |source| CollectError::Read { path: path.to_owned(), source };
     let resolved = path.canonicalize().map_err(read)?;
     let metadata = fs::symlink_metadata(&resolved).map_err(read)?;
     if !metadata.is_file() {
         return Err(CollectError::Special { path: path.to_owned() });
     }
-    Ok(FoundKind::File { mode: metadata.mode() & 0o7777, size: metadata.len() })
+    Ok(file(resolved, metadata.mode() & 0o7777, metadata.len(), mode))
 }
 
 /// Tells whether a path below a part is left out, by the part or by the source.
@@ -112,7 +119,7 @@ fn add_tree(
     root: &Path,
     dst: Option<&EntryPath>,
     mode: Option<Mode>,
-    is_left_out: impl Fn(&str) -> bool,
+    is_left_out: impl Fn(&str) -> bool + Sync,
 ) -> Result<(), CollectError> {
     if let Some(dst) = dst {
         tree.add(dst.clone(), Node::Directory { found_mode: 0o755 })?;
@@ -124,20 +131,20 @@ fn add_tree(
             bytes.push(b'/');
         }
         bytes.extend_from_slice(path.as_os_str().as_bytes());
-        tree.add(EntryPath::from_bytes(&bytes)?, node(&root.join(&path), kind, mode))?;
+        tree.add(EntryPath::from_bytes(&bytes)?, node(root.join(&path), kind, mode))?;
     }
     Ok(())
 }
 
-fn node(from: &Path, found: FoundKind, mode: Option<Mode>) -> Node<PathBuf> {
+fn node(from: PathBuf, found: FoundKind, mode: Option<Mode>) -> Node<PathBuf> {
     match found {
         FoundKind::Directory { mode } => Node::Directory { found_mode: mode },
         FoundKind::Symlink { target } => Node::Symlink { target },
-        FoundKind::File { mode: found_mode, size } => {
-            let by_bit = if is_executable(found_mode) { Mode::Executable } else { Mode::Regular };
-            // A named link is read through; what is read must be no link.
-            let path = from.canonicalize().unwrap_or_else(|_| from.to_owned());
-            Node::File { content: Content::File(path), size, mode: mode.unwrap_or(by_bit), found_mode }
-        }
+        FoundKind::File { mode: found_mode, size, .. } => file(from, found_mode, size, mode),
     }
+}
+
+fn file(path: PathBuf, found_mode: u32, size: u64, mode: Option<Mode>) -> Node<PathBuf> {
+    let by_bit = if is_executable(found_mode) { Mode::Executable } else { Mode::Regular };
+    Node::File { content: Content::File(path), size, mode: mode.unwrap_or(by_bit), found_mode }
 }

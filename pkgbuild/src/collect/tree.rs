@@ -1,9 +1,9 @@
 //! The tree of a package while it is collected: what is at each path, and where its content comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use copkg_spec::archive::{TreeEntry, TreeNode};
 use copkg_spec::index::{EntryPath, LinkTarget, Mode};
@@ -155,6 +155,15 @@ impl Collected {
             TreeEntry { path: path.clone(), node }
         };
         self.0.iter().map(entry).collect()
+    }
+
+    /// Returns the files of the disk that it is made of, with their places in the package.
+    pub fn files(&self) -> HashMap<&Path, &EntryPath> {
+        let file = |(at, node)| match node {
+            &Node::File { content: Content::File(ref path), .. } => Some((path.as_path(), at)),
+            _ => None,
+        };
+        self.0.iter().filter_map(file).collect()
     }
 
     /// Opens the file at `path`.

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use copkg_spec::index::EntryPath;
 use memchr::memmem::Finder;
+use rayon::prelude::*;
 
 use super::elf::Libraries;
 use super::{Finding, LintError, Rule, Subject};
-use crate::collect::{Collected, Content, Node};
+use crate::collect::{Content, Node};
+use crate::source;
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 /// How much is read at once.
@@ -22,21 +24,36 @@ const KEY_BYTES: usize = 4096;
 pub(super) fn check(subject: Subject<'_>) -> Result<Vec<Finding>, LintError> {
     let prefixes: Vec<Prefix> = subject.build_prefixes.iter().map(|path| Prefix::new(path)).collect();
     let libraries = Libraries::of(subject.tree);
+    let nodes: Vec<_> = subject.tree.iter().collect();
+    let check = |(path, node): (&EntryPath, &Node<_>)| match node {
+        Node::File { content: Content::File(file), size, .. } => {
+            check_file(path, file, *size, &prefixes, &libraries)
+                .map_err(|source| LintError::Read { path: path.clone(), source })
+        }
+        _ => Ok(Vec::new()),
+    };
+    let findings: Result<Vec<_>, LintError> = nodes.into_par_iter().map(check).collect();
+    Ok(findings?.into_iter().flatten().collect())
+}
+
+fn check_file(
+    path: &EntryPath,
+    file: &Path,
+    size: u64,
+    prefixes: &[Prefix],
+    libraries: &Libraries<'_>,
+) -> io::Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for (path, node) in subject.tree.iter() {
-        let Node::File { content: Content::File(file), size, .. } = node else { continue };
-        let read = |source| LintError::Read { path: path.clone(), source };
-        let seen = look(subject.tree, path, *size, &prefixes).map_err(read)?;
-        if let Some(at) = seen.prefix {
-            findings.push(prefix_finding(path, &prefixes[at]));
-        }
-        if seen.is_secret_key {
-            let message = "it is a secret key: whoever has the package has the key";
-            findings.push(Finding::at(path, Rule::SecretKey, message));
-        }
-        if seen.is_elf {
-            findings.extend(libraries.missing(path, file).map_err(read)?);
-        }
+    let seen = look(file, size, prefixes)?;
+    if let Some(at) = seen.prefix {
+        findings.push(prefix_finding(path, &prefixes[at]));
+    }
+    if seen.is_secret_key {
+        let message = "it is a secret key: whoever has the package has the key";
+        findings.push(Finding::at(path, Rule::SecretKey, message));
+    }
+    if seen.is_elf {
+        findings.extend(libraries.missing(path, file)?);
     }
     Ok(findings)
 }
@@ -73,8 +90,8 @@ struct Seen {
     prefix: Option<usize>,
 }
 
-fn look(tree: &Collected, path: &EntryPath, size: u64, prefixes: &[Prefix]) -> io::Result<Seen> {
-    let mut file = tree.open(path)?;
+fn look(file: &Path, size: u64, prefixes: &[Prefix]) -> io::Result<Seen> {
+    let mut file = source::open(file)?;
     // What may be the start of a match stays in front of the next window.
     let overlap = prefixes.iter().map(Prefix::length).max().unwrap_or(1) - 1;
     let most = if prefixes.is_empty() { KEY_BYTES } else { WINDOW };

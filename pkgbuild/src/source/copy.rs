@@ -37,19 +37,16 @@ pub fn copy_tree(from: &Path, found: &[Found], to: &Path) -> Result<Digest, Copy
     Ok(digest.finish())
 }
 
-/// Computes the digest of a tree without copying it.
-///
-/// # Errors
-/// When a file cannot be read.
-pub(super) fn digest_tree(root: &Path, found: &[Found]) -> Result<Digest, CopyError> {
-    let mut digest = TreeDigest::default();
+/// Computes the digest of a tree whose files `digest` knows; `None` where it does not know one.
+pub(super) fn digest_tree(found: &[Found], digest: impl Fn(&Path) -> Option<Digest>) -> Option<Digest> {
+    let mut tree = TreeDigest::default();
     for Found { path, kind } in found {
         match kind {
-            FoundKind::File { mode, .. } => digest.file(path, *mode, digest_file(&root.join(path))?),
-            _ => digest.other(path, kind),
+            FoundKind::File { mode, .. } => tree.file(path, *mode, digest(path)?),
+            _ => tree.other(path, kind),
         }
     }
-    Ok(digest.finish())
+    Some(tree.finish())
 }
 
 /// The digest of a tree: SHA-256 over a line for each entry, with its kind, whether it is executable, and its content.

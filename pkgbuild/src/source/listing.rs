@@ -1,15 +1,18 @@
 //! Lists a directory tree, sorted, without following a link.
 
-use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::limits::PATH_LEVELS;
 use copkg_spec::policy::{Refused, Rule};
+use rayon::prelude::*;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// One thing in a tree.
@@ -35,6 +38,8 @@ pub enum FoundKind {
         mode: u32,
         /// Bytes of content.
         size: u64,
+        /// What changes when the content does.
+        stamp: Stamp,
     },
     /// A symbolic link.
     Symlink {
@@ -43,83 +48,158 @@ pub enum FoundKind {
     },
 }
 
+impl Found {
+    fn is_directory(&self) -> bool {
+        matches!(self.kind, FoundKind::Directory { .. })
+    }
+}
+
+/// What the file system changes when it changes a file: nobody can set the last part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    inode: u64,
+    modified: (i64, u64),
+    changed: (i64, u64),
+}
+
+impl Stamp {
+    /// Takes the stamp out of what the file system says.
+    pub fn of(stat: &Stat) -> Self {
+        Self {
+            inode: stat.st_ino,
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
+    /// Returns when the file was changed last, in nanoseconds since 1970.
+    pub fn changed_nanoseconds(&self) -> i128 {
+        i128::from(self.changed.0) * 1_000_000_000 + i128::from(self.changed.1)
+    }
+
+    /// Tells whether the file system seems to count whole seconds.
+    pub fn is_coarse(&self) -> bool {
+        self.changed.1 == 0
+    }
+
+    /// Returns the stamp as bytes, all of it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let seconds = [self.modified.0, self.changed.0].map(i64::to_be_bytes);
+        let rest = [self.inode, self.modified.1, self.changed.1].map(u64::to_be_bytes);
+        seconds.into_iter().chain(rest).flatten().collect()
+    }
+}
+
 /// Lists what is below `root`, each directory before what it holds, without what is left out.
 ///
-/// A directory that holds nothing else is left out with it; one that is empty is not.
+/// A directory that holds nothing else is left out with it; one that is empty is not. Directories are read side by side.
 ///
 /// # Errors
 /// When a directory cannot be read, or holds what no package may: a device, a pipe, a socket.
-pub fn list(root: &Path, is_left_out: impl Fn(&Path) -> bool) -> Result<Vec<Found>, ListError> {
-    let mut listing = Listing { root, is_left_out: &is_left_out, found: Vec::new() };
-    listing.directory(Path::new(""), 0)?;
-    Ok(listing.found)
+pub fn list(root: &Path, is_left_out: impl Fn(&Path) -> bool + Sync) -> Result<Vec<Found>, ListError> {
+    let listing = Listing { root, is_left_out: &is_left_out };
+    let handle = rustix::fs::open(root, DIRECTORY | OFlags::DIRECTORY, Mode::empty());
+    let handle = handle.map_err(|source| listing.unreadable(Path::new(""), source))?;
+    let found = listing.directory(&handle, Path::new(""), 0)?;
+    Ok(found.unwrap_or_default())
 }
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 struct Listing<'a> {
     root: &'a Path,
-    is_left_out: &'a dyn Fn(&Path) -> bool,
-    found: Vec<Found>,
+    is_left_out: &'a (dyn Fn(&Path) -> bool + Sync),
 }
 
 impl Listing<'_> {
-    fn directory(&mut self, path: &Path, level: usize) -> Result<(), ListError> {
+    /// Lists one directory with all below it; `None` where it holds nothing but what is left out: `--out dist` must not
+    /// change the source.
+    fn directory(
+        &self,
+        handle: &OwnedFd,
+        path: &Path,
+        level: usize,
+    ) -> Result<Option<Vec<Found>>, ListError> {
         // A tree deeper than any package may be would also exhaust the stack.
         if level > PATH_LEVELS {
             return Err(Refused::new(path.as_os_str().as_bytes(), Rule::TooDeep(level)).into());
         }
-        let listed = self.found.len();
-        let names = self.names(path)?;
+        let names = self.names(handle, path)?;
         let was_empty = names.is_empty();
+        let mut here = Vec::with_capacity(names.len());
         for name in names {
-            let below = path.join(name);
+            let below = path.join(&name);
             if !(self.is_left_out)(&below) {
-                self.entry(&below, level)?;
+                let kind = self.look(handle, &name, &below)?;
+                here.push((name, Found { path: below, kind }));
             }
         }
-        // A directory of nothing but what is left out is left out, too: `--out dist` must not change the source.
-        if self.found.len() == listed && !was_empty {
-            self.found.pop();
-        }
-        Ok(())
+        let listed: Result<Vec<_>, ListError> = if here.iter().any(|(_, found)| found.is_directory()) {
+            here.into_par_iter().map(|(name, found)| self.below(handle, &name, found, level)).collect()
+        } else {
+            Ok(here.into_iter().map(|(_, found)| vec![found]).collect())
+        };
+        let found: Vec<Found> = listed?.into_iter().flatten().collect();
+        Ok((was_empty || !found.is_empty()).then_some(found))
     }
 
-    fn names(&self, path: &Path) -> Result<Vec<OsString>, ListError> {
-        let directory = self.root.join(path);
-        let read = |source| ListError::Read { path: directory.clone(), source };
-        let entries = fs::read_dir(&directory).map_err(read)?;
-        let names: io::Result<Vec<OsString>> = entries.map(|entry| Ok(entry?.file_name())).collect();
-        let mut names = names.map_err(read)?;
+    /// Returns an entry, with what it holds if it is a directory.
+    fn below(
+        &self,
+        parent: &OwnedFd,
+        name: &OsStr,
+        found: Found,
+        level: usize,
+    ) -> Result<Vec<Found>, ListError> {
+        if !found.is_directory() {
+            return Ok(vec![found]);
+        }
+        let opened = rustix::fs::openat(parent, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
+        let handle = opened.map_err(|source| self.unreadable(&found.path, source))?;
+        let Some(mut below) = self.directory(&handle, &found.path, level + 1)? else { return Ok(Vec::new()) };
+        below.insert(0, found);
+        Ok(below)
+    }
+
+    fn names(&self, handle: &OwnedFd, path: &Path) -> Result<Vec<OsString>, ListError> {
+        let read = |source| self.unreadable(path, source);
+        let mut names = Vec::new();
+        for entry in Dir::read_from(handle).map_err(read)? {
+            let entry = entry.map_err(read)?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                names.push(OsStr::from_bytes(name).to_owned());
+            }
+        }
         names.sort();
         Ok(names)
     }
 
-    fn entry(&mut self, path: &Path, level: usize) -> Result<(), ListError> {
-        let full = self.root.join(path);
-        let read = |source| ListError::Read { path: full.clone(), source };
-        let metadata = fs::symlink_metadata(&full).map_err(read)?;
-        let kind = if metadata.is_symlink() {
-            FoundKind::Symlink { target: fs::read_link(&full).map_err(read)? }
-        } else if metadata.is_dir() {
-            FoundKind::Directory { mode: metadata.mode() & 0o7777 }
-        } else if metadata.is_file() {
-            FoundKind::File { mode: metadata.mode() & 0o7777, size: metadata.len() }
-        } else {
-            return Err(Refused::new(path.as_os_str().as_bytes(), special(&metadata)).into());
-        };
-        let descend = matches!(kind, FoundKind::Directory { .. });
-        self.found.push(Found { path: path.to_owned(), kind });
-        if descend { self.directory(path, level + 1) } else { Ok(()) }
+    fn look(&self, parent: &OwnedFd, name: &OsStr, path: &Path) -> Result<FoundKind, ListError> {
+        let read = |source| self.unreadable(path, source);
+        let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(read)?;
+        let mode = stat.st_mode & 0o7777;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Ok(FoundKind::Directory { mode }),
+            FileType::RegularFile => Ok(FoundKind::File {
+                mode,
+                size: u64::try_from(stat.st_size).unwrap_or_default(),
+                stamp: Stamp::of(&stat),
+            }),
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(parent, name, Vec::new()).map_err(read)?;
+                Ok(FoundKind::Symlink { target: OsString::from_vec(target.into_bytes()).into() })
+            }
+            FileType::Fifo => Err(Refused::new(path.as_os_str().as_bytes(), Rule::Fifo).into()),
+            FileType::Socket => Err(Refused::new(path.as_os_str().as_bytes(), Rule::Socket).into()),
+            _ => Err(Refused::new(path.as_os_str().as_bytes(), Rule::Device).into()),
+        }
     }
-}
 
-fn special(metadata: &Metadata) -> Rule {
-    let kind = metadata.file_type();
-    if kind.is_fifo() {
-        Rule::Fifo
-    } else if kind.is_socket() {
-        Rule::Socket
-    } else {
-        Rule::Device
+    fn unreadable(&self, path: &Path, source: Errno) -> ListError {
+        // Without the slash that joining nothing leaves at the end.
+        let path = if path.as_os_str().is_empty() { self.root.to_owned() } else { self.root.join(path) };
+        ListError::Read { path, source: source.into() }
     }
 }
 

@@ -7,6 +7,7 @@ mod date;
 mod error;
 mod fetch;
 mod git;
+mod in_place;
 mod listing;
 mod origin;
 
@@ -15,7 +16,8 @@ pub(crate) use copy::{is_executable, open};
 pub use date::{SourceDate, date_of_commit};
 pub use error::GatherError;
 pub use fetch::FetchError;
-pub use listing::{Found, FoundKind, ListError, list};
+pub use in_place::{Digests, InPlace};
+pub use listing::{Found, FoundKind, ListError, Stamp, list};
 pub use origin::{Material, MaterialDigest};
 
 use std::path::{Path, PathBuf};
@@ -35,8 +37,10 @@ pub struct Gathered {
     pub root: PathBuf,
     /// What of it does not count: not empty only where the directory is the user's own.
     pub excludes: Patterns,
-    /// What the sources were, in the order of the recipe; patches after their source.
+    /// What the sources were, in the order of the recipe; patches after their source. Nothing for one that is read in place.
     pub materials: Vec<Material>,
+    /// The only source, where it is read where it is.
+    pub in_place: Option<InPlace>,
     /// The date of the first source that is a git commit.
     pub date: Option<SourceDate>,
 }
@@ -63,7 +67,8 @@ pub fn gather(file: &RecipeFile, place: Workplace<'_>) -> Result<Gathered, Gathe
     let root = place.scratch.join("source");
     std::fs::create_dir_all(&root)
         .map_err(|source| GatherError::MakeDirectory { path: root.clone(), source })?;
-    let mut gathered = Gathered { root, excludes: Patterns::default(), materials: Vec::new(), date: None };
+    let mut gathered =
+        Gathered { root, excludes: Patterns::default(), materials: Vec::new(), in_place: None, date: None };
     for (number, source) in file.recipe.sources.iter().enumerate() {
         origin::add(source, number, file, place, &mut gathered)?;
     }
@@ -84,9 +89,8 @@ fn in_place(file: &RecipeFile, path: PathBuf, place: Workplace<'_>) -> Result<Ga
     let source = &file.recipe.sources[0];
     let excludes = excludes_of(source)?;
     let found = list_source(&path, &excludes, place)?;
-    let digest = copy::digest_tree(&path, &found)?;
-    let materials = vec![Material::path(source, digest)];
-    Ok(Gathered { root: path, excludes, materials, date: None })
+    let in_place = InPlace::new(source.clone(), found);
+    Ok(Gathered { root: path, excludes, materials: Vec::new(), in_place: Some(in_place), date: None })
 }
 
 /// Lists a directory of the user's, without what is left out and without the scratch directory if it lies inside.

@@ -7,21 +7,26 @@
 //! and what has no index cannot be unpacked.
 
 mod body;
-mod chunk;
 mod container;
+mod cut;
 mod diagnose;
+mod earlier;
+mod fill;
 mod frame;
 mod head;
+mod output;
 mod pack;
+mod pipeline;
+mod press;
 mod resign;
 pub(crate) mod tar_header;
 mod walk;
 
 pub use body::{RunUnpacker, Sink, UnpackError, Unpacker, read_end, read_frame};
 pub use container::ContainerError;
+pub use cut::FrameSize;
+pub use earlier::{EarlierFrames, ReadAt};
 pub use frame::{FrameError, FrameReader};
 pub use head::{Contents, Head, HeadError, UnverifiedPackage, VerifiedIndex, VerifiedPackage, VerifyError};
-pub use pack::{
-    Attachments, PackError, PackOptions, PackPlan, Packed, TreeEntry, TreeNode, pack, pack_with_provenance,
-};
+pub use pack::{Attachments, PackError, PackOptions, PackPlan, Packed, Packer, TreeEntry, TreeNode, pack};
 pub use resign::{ResignError, add_signatures};

@@ -1,31 +1,25 @@
 //! Packing: from a tree and a draft of the manifest to an archive.
 //!
 //! The payload comes last in the archive, but everything before it depends on it, so it is written to a scratch file
-//! first. Reading and cutting run on one thread, compression on as many as asked; frames go to the threads in turn
-//! and come back in turn, so the number of threads changes nothing in the bytes. Memory: a few frames for each thread,
-//! and the index.
+//! first (`pipeline`). Memory: a few frames for each thread, and the index.
 
 use std::io::{self, Read, Seek, Write};
 use std::num::NonZeroUsize;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 use thiserror::Error;
-use zstd::bulk::Compressor;
-use zstd::zstd_safe::CParameter;
 
-use super::chunk::{ChunkError, Chunker, Stopped};
 use super::container::{self, names};
+use super::cut::FrameSize;
+use super::earlier::EarlierFrames;
+use super::pipeline::{Making, write_payload};
+use super::press::new_compressor;
 use super::tar_header::member_header;
 use crate::command::{Exit, Explain};
 use crate::digest::{Digest, Hashed};
-use crate::index::{Entry, EntryPath, Frame, Index, IndexError, LinkTarget, Mode};
+use crate::index::{Entry, EntryPath, Index, IndexError, LinkTarget, Mode};
 use crate::keys::{Payload, SecretKey, Signatures};
 use crate::manifest::{Compressed, Counts, Draft, Manifest, ManifestError, Member, Members, package_digest};
 use crate::policy::{Refused, check_tree};
-
-/// How many frames wait for each thread.
-const QUEUE: usize = 4;
 
 /// One entry of the tree to pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,82 +95,128 @@ pub struct Packed {
 
 /// Packs `tree` into `out` as `plan` says.
 ///
-/// `open` gives the content of the file at a path. `scratch` must be empty; it holds the payload meanwhile. On an error
-/// what `out` holds is no package and must be thrown away.
+/// `open` gives the content of the file at a path, on any thread. `scratch` must be empty; it holds the payload meanwhile. On
+/// an error what `out` holds is no package and must be thrown away.
 ///
 /// # Errors
 /// When the archive policy refuses an entry (before any content is read), a file changes while it is read, or reading
 /// or writing fails.
-pub fn pack<R: Read>(
+pub fn pack<R: Read + Send>(
     plan: PackPlan<'_>,
     tree: Vec<TreeEntry>,
-    open: impl Fn(&EntryPath) -> io::Result<R> + Send,
-    scratch: impl Read + Write + Seek,
+    open: impl Fn(&EntryPath) -> io::Result<R> + Sync,
+    scratch: impl Read + Write + Seek + Send,
     out: impl Write,
 ) -> Result<Packed, PackError> {
     let provenance = plan.attachments.provenance.map(<[u8]>::to_vec);
-    pack_with_provenance(plan, tree, open, |_| provenance, scratch, out)
+    Packer::new(plan).pack(tree, open, |_, _| provenance, scratch, out)
 }
 
-/// Packs as [`pack`] does, with a provenance that names the finished payload instead of that of the plan.
-///
-/// # Errors
-/// As [`pack`].
-pub fn pack_with_provenance<R: Read>(
-    plan: PackPlan<'_>,
-    tree: Vec<TreeEntry>,
-    open: impl Fn(&EntryPath) -> io::Result<R> + Send,
-    provenance: impl FnOnce(&Compressed) -> Option<Vec<u8>>,
-    mut scratch: impl Read + Write + Seek,
-    out: impl Write,
-) -> Result<Packed, PackError> {
-    let PackPlan { draft, attachments: Attachments { sbom, .. }, keys, options } = plan;
-    let tree = check(tree)?;
-    let mut payload = Hashed::new(&mut scratch);
-    let (entries, frames) = write_payload(tree, open, options, &mut payload)?;
-    let (_, length, sha256) = payload.finish();
-    let index = Index::new(entries, frames)?;
-    let (index_bytes, index_member) = encode_index(&index)?;
-    let payload = Compressed { length, size: index.payload_size(), sha256 };
-    let provenance = provenance(&payload);
-    let provenance = provenance.as_deref();
-    let members = Members {
-        index: index_member,
-        sbom: sbom.map(Member::of),
-        provenance: provenance.map(Member::of),
-        payload,
-    };
-    let manifest = Manifest::new(draft, Counts::of(index.entries()), members);
-    let manifest_bytes = manifest.to_bytes()?;
-    // What a reader would refuse must not be written.
-    Manifest::parse(&manifest_bytes)?.check_index(&index)?;
-    let signatures = Signatures::sign(&Payload::manifest(&manifest_bytes), keys).to_bytes();
+/// Packs with more choices than [`pack`] has.
+#[allow(missing_debug_implementations, reason = "the frames of an earlier version have nothing to show")]
+pub struct Packer<'a> {
+    plan: PackPlan<'a>,
+    frame_size: FrameSize,
+    earlier: Option<&'a EarlierFrames>,
+}
 
-    let mut out = Hashed::new(out);
-    let documents = [
-        (names::MANIFEST, Some(manifest_bytes.as_slice())),
-        (names::SIGNATURES, Some(&signatures)),
-        (names::INDEX, Some(&index_bytes)),
-        (names::SBOM, sbom),
-        (names::PROVENANCE, provenance),
-    ];
-    for (name, content) in documents {
-        if let Some(content) = content {
-            container::write_member(&mut out, name, content).map_err(PackError::Write)?;
-        }
+impl<'a> Packer<'a> {
+    /// Packs as `plan` says.
+    pub fn new(plan: PackPlan<'a>) -> Self {
+        Self { plan, frame_size: FrameSize::DEFAULT, earlier: None }
     }
-    copy_payload(&mut scratch, length, &mut out).map_err(PackError::Write)?;
-    let (_, length, file_sha256) = out.finish();
-    Ok(Packed { manifest, digest: package_digest(&manifest_bytes), length, file_sha256 })
+
+    /// Cuts frames of another size.
+    #[must_use]
+    pub fn frame_size(self, frame_size: FrameSize) -> Self {
+        Self { frame_size, ..self }
+    }
+
+    /// Takes frames that an earlier version has instead of compressing them again. Those must have been made by this version
+    /// of the program at the same level: then the bytes of the archive do not depend on it.
+    #[must_use]
+    pub fn earlier(self, earlier: Option<&'a EarlierFrames>) -> Self {
+        Self { earlier, ..self }
+    }
+
+    /// Packs as [`pack`] does. The provenance is that which `provenance` makes of the finished payload and its entries, not
+    /// that of the plan.
+    ///
+    /// # Errors
+    /// As [`pack`].
+    pub fn pack<R: Read + Send>(
+        self,
+        tree: Vec<TreeEntry>,
+        open: impl Fn(&EntryPath) -> io::Result<R> + Sync,
+        provenance: impl FnOnce(&Compressed, &Index) -> Option<Vec<u8>>,
+        mut scratch: impl Read + Write + Seek + Send,
+        out: impl Write,
+    ) -> Result<Packed, PackError> {
+        let Self { plan: PackPlan { draft, attachments, keys, options }, frame_size, earlier } = self;
+        let mut entries = check(tree)?;
+        let mut payload = Hashed::new(&mut scratch);
+        let making = Making { level: options.level, threads: options.threads, size: frame_size, earlier };
+        let frames = write_payload(&mut entries, open, making, &mut payload)?;
+        let (_, length, sha256) = payload.finish();
+        let index = Index::of_checked(entries, frames)?;
+        let payload = Compressed { length, size: index.payload_size(), sha256 };
+        let provenance = provenance(&payload, &index);
+        let (index_bytes, index_member) = encode_index(&index)?;
+        let documents =
+            Documents { index: &index_bytes, sbom: attachments.sbom, provenance: provenance.as_deref() };
+        let members = Members {
+            index: index_member,
+            sbom: documents.sbom.map(Member::of),
+            provenance: documents.provenance.map(Member::of),
+            payload,
+        };
+        let manifest = Manifest::new(draft, Counts::of(index.entries()), members);
+        let manifest_bytes = manifest.to_bytes()?;
+        // What a reader would refuse must not be written.
+        Manifest::parse(&manifest_bytes)?.check_index(&index)?;
+        let digest = package_digest(&manifest_bytes);
+        let mut out = Hashed::new(out);
+        documents
+            .write(&manifest_bytes, keys, &mut out)
+            .and_then(|()| copy_payload(&mut scratch, length, &mut out))
+            .map_err(PackError::Write)?;
+        let (_, length, file_sha256) = out.finish();
+        Ok(Packed { manifest, digest, length, file_sha256 })
+    }
 }
 
-/// Brings the tree into canonical order and applies the archive policy before anything is read.
-fn check(mut tree: Vec<TreeEntry>) -> Result<Vec<TreeEntry>, Refused> {
+/// The members between the signatures and the payload.
+struct Documents<'a> {
+    index: &'a [u8],
+    sbom: Option<&'a [u8]>,
+    provenance: Option<&'a [u8]>,
+}
+
+impl Documents<'_> {
+    fn write(&self, manifest: &[u8], keys: &[SecretKey], out: &mut impl Write) -> io::Result<()> {
+        let signatures = Signatures::sign(&Payload::manifest(manifest), keys).to_bytes();
+        let members = [
+            (names::MANIFEST, Some(manifest)),
+            (names::SIGNATURES, Some(&signatures)),
+            (names::INDEX, Some(self.index)),
+            (names::SBOM, self.sbom),
+            (names::PROVENANCE, self.provenance),
+        ];
+        members
+            .into_iter()
+            .filter_map(|(name, content)| Some((name, content?)))
+            .try_for_each(|(name, content)| container::write_member(out, name, content))
+    }
+}
+
+/// Brings the tree into canonical order and applies the archive policy before anything is read. The digests of files are
+/// still to come.
+fn check(mut tree: Vec<TreeEntry>) -> Result<Vec<Entry>, Refused> {
     tree.sort_by(|a, b| a.path.cmp(&b.path));
     let unread = Digest::of(b"");
-    let entries: Vec<Entry> = tree.iter().cloned().map(|entry| entry.with_digest(unread)).collect();
+    let entries: Vec<Entry> = tree.into_iter().map(|entry| entry.with_digest(unread)).collect();
     check_tree(&entries)?;
-    Ok(tree)
+    Ok(entries)
 }
 
 impl TreeEntry {
@@ -190,95 +230,9 @@ impl TreeEntry {
     }
 }
 
-/// A frame that has been compressed.
-type Sealed = io::Result<(Frame, Vec<u8>)>;
-
-fn write_payload<R: Read>(
-    tree: Vec<TreeEntry>,
-    open: impl Fn(&EntryPath) -> io::Result<R> + Send,
-    options: PackOptions,
-    out: &mut impl Write,
-) -> Result<(Vec<Entry>, Vec<Frame>), PackError> {
-    thread::scope(|scope| {
-        let (mut to_workers, mut from_workers) = (Vec::new(), Vec::new());
-        for _ in 0..options.threads.get() {
-            let (raw_sender, raw_receiver) = sync_channel(QUEUE);
-            let (sealed_sender, sealed_receiver) = sync_channel(QUEUE);
-            scope.spawn(move || compress(options.level, &raw_receiver, &sealed_sender));
-            to_workers.push(raw_sender);
-            from_workers.push(sealed_receiver);
-        }
-        let reader = scope.spawn(move || read_tree(tree, open, &to_workers));
-        let written = write_frames(&from_workers, out);
-        // A writer that failed stops the workers, and they the reader.
-        drop(from_workers);
-        match (reader.join(), written) {
-            (_, Err(error)) => Err(PackError::Write(error)),
-            (Ok(Err(ChunkError::Pack(error))), _) => Err(error),
-            (Ok(Ok(entries)), Ok(frames)) => Ok((entries, frames)),
-            (Err(_) | Ok(Err(ChunkError::Stopped)), Ok(_)) => Err(PackError::Thread),
-        }
-    })
-}
-
-/// Reads every entry in order and deals the frames out to the workers in turn.
-fn read_tree<R: Read>(
-    tree: Vec<TreeEntry>,
-    open: impl Fn(&EntryPath) -> io::Result<R>,
-    to_workers: &[SyncSender<Vec<u8>>],
-) -> Result<Vec<Entry>, ChunkError> {
-    let mut turns = to_workers.iter().cycle();
-    let mut chunker = Chunker::new(|frame| match turns.next() {
-        Some(worker) => worker.send(frame).map_err(|_| Stopped),
-        None => Err(Stopped),
-    });
-    let entries = tree.into_iter().map(|entry| chunker.add(entry, &open)).collect::<Result<_, _>>()?;
-    chunker.finish()?;
-    Ok(entries)
-}
-
-fn compress(level: i32, raw: &Receiver<Vec<u8>>, sealed: &SyncSender<Sealed>) {
-    let mut compressor = new_compressor(level);
-    for frame in raw {
-        let result = match &mut compressor {
-            Ok(compressor) => seal(compressor, &frame),
-            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
-        };
-        if sealed.send(result).is_err() {
-            return;
-        }
-    }
-}
-
-fn seal(compressor: &mut Compressor<'_>, raw: &[u8]) -> Sealed {
-    let bytes = compressor.compress(raw)?;
-    let frame = Frame { length: bytes.len() as u64, size: raw.len() as u64, sha256: Digest::of(&bytes) };
-    Ok((frame, bytes))
-}
-
-fn new_compressor(level: i32) -> io::Result<Compressor<'static>> {
-    let mut compressor = Compressor::new(level)?;
-    compressor.set_parameter(CParameter::ChecksumFlag(true))?;
-    compressor.set_parameter(CParameter::ContentSizeFlag(true))?;
-    Ok(compressor)
-}
-
-/// Takes the frames from the workers in the turn in which they were dealt out.
-fn write_frames(from_workers: &[Receiver<Sealed>], out: &mut impl Write) -> io::Result<Vec<Frame>> {
-    let mut frames = Vec::new();
-    for worker in from_workers.iter().cycle() {
-        let Ok(sealed) = worker.recv() else { break };
-        let (frame, bytes) = sealed?;
-        out.write_all(&bytes)?;
-        frames.push(frame);
-    }
-    out.flush()?;
-    Ok(frames)
-}
-
 fn encode_index(index: &Index) -> Result<(Vec<u8>, Compressed), PackError> {
-    /// A level at which the window stays within the format's limit.
-    const LEVEL: i32 = 12;
+    /// What a higher level saves is some percent, since digests do not compress, and it would run on one thread.
+    const LEVEL: i32 = 3;
     let bytes = index.to_bytes()?;
     let compressed = new_compressor(LEVEL).and_then(|mut c| c.compress(&bytes)).map_err(PackError::Write)?;
     let Member { length, sha256 } = Member::of(&compressed);
@@ -326,9 +280,6 @@ pub enum PackError {
     /// The archive or the scratch file cannot be written, or zstd failed.
     #[error("cannot write the archive")]
     Write(#[source] io::Error),
-    /// A thread ended before its work was done.
-    #[error("a thread of the packer ended too early")]
-    Thread,
 }
 
 impl Explain for PackError {
@@ -337,7 +288,7 @@ impl Explain for PackError {
             Self::Refused(error) => error.exit(),
             Self::Index(error) => error.exit(),
             Self::Manifest(error) => error.exit(),
-            Self::ReadFile { .. } | Self::Changed { .. } | Self::Write(_) | Self::Thread => Exit::Failure,
+            Self::ReadFile { .. } | Self::Changed { .. } | Self::Write(_) => Exit::Failure,
         }
     }
 
@@ -349,7 +300,6 @@ impl Explain for PackError {
             Self::ReadFile { .. } => "tree_unreadable",
             Self::Changed { .. } => "tree_changed",
             Self::Write(_) => "archive_unwritable",
-            Self::Thread => "internal",
         }
     }
 
@@ -359,7 +309,7 @@ impl Explain for PackError {
             Self::Index(error) => error.hint(),
             Self::Manifest(error) => error.hint(),
             Self::Changed { .. } => Some("build again when nothing writes to the tree".into()),
-            Self::ReadFile { .. } | Self::Write(_) | Self::Thread => None,
+            Self::ReadFile { .. } | Self::Write(_) => None,
         }
     }
 }

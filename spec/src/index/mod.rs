@@ -35,10 +35,15 @@ impl Index {
     /// # Errors
     /// Names the first entry and rule, or the frame, that is refused.
     pub fn new(entries: Vec<Entry>, frames: Vec<Frame>) -> Result<Self, IndexError> {
-        if entries.len() as u64 > ENTRIES {
-            return Err(IndexError::TooManyEntries(entries.len()));
-        }
+        // First, so that no work is done for more entries than there may be.
+        check_count(&entries)?;
         policy::check_tree(&entries)?;
+        Self::of_checked(entries, frames)
+    }
+
+    /// Takes entries that the archive policy has accepted already.
+    pub(crate) fn of_checked(entries: Vec<Entry>, frames: Vec<Frame>) -> Result<Self, IndexError> {
+        check_count(&entries)?;
         let index = Self { entries, frames };
         index.check_frames()?;
         Ok(index)
@@ -113,6 +118,13 @@ impl Index {
             return Err(IndexError::PayloadTooLarge(self.payload_length()));
         }
         Ok(())
+    }
+}
+
+fn check_count(entries: &[Entry]) -> Result<(), IndexError> {
+    match entries.len() {
+        count if count as u64 > ENTRIES => Err(IndexError::TooManyEntries(count)),
+        _ => Ok(()),
     }
 }
 

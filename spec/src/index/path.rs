@@ -44,8 +44,16 @@ impl EntryPath {
     }
 
     /// Compares with a text as if it were a path.
+    ///
+    /// Byte by byte, with `/` before every other: no component is empty, and none has a byte as low. A package is sorted and
+    /// searched by this, so it must not look for components.
     pub(crate) fn cmp_text(&self, other: &str) -> Ordering {
-        self.0.split('/').cmp(other.split('/'))
+        let (a, b) = (self.0.as_bytes(), other.as_bytes());
+        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+        match a.iter().zip(b).find(|(a, b)| a != b) {
+            Some((a, b)) => rank(*a).cmp(&rank(*b)),
+            None => a.len().cmp(&b.len()),
+        }
     }
 }
 
