@@ -12,7 +12,9 @@ use thiserror::Error;
 
 use crate::command::{Exit, Explain};
 use crate::coordinate::{CoordinateError, Group, serde_as_text};
+use crate::digest::Digest;
 use crate::keys::{KeyId, Payload, PublicKey, Signatures};
+use crate::tuf::Role;
 
 /// The groups that a pin speaks for: one group, or `com.example.*` for it and all below it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,6 +156,16 @@ pub enum TrustError {
         /// The short ids of all keys that signed.
         found: Vec<String>,
     },
+    /// It is not the package that the repository vouches for.
+    #[error("its digest is {}, and {role} of the repository vouches for {}", found.short(), expected.short())]
+    NotVouched {
+        /// The role that vouches for the other.
+        role: Role,
+        /// The digest that it vouches for.
+        expected: Digest,
+        /// The digest of the package.
+        found: Digest,
+    },
 }
 
 fn describe(found: &[String]) -> String {
@@ -170,6 +182,7 @@ impl Explain for TrustError {
             Self::NoKeys { .. } => "no_trusted_keys",
             Self::WrongSignature { .. } => "wrong_signature",
             Self::TooFew { .. } => "too_few_signatures",
+            Self::NotVouched { .. } => "not_vouched",
         }
     }
 
@@ -178,6 +191,10 @@ impl Explain for TrustError {
             Self::NoKeys { group } => format!(
                 "get the group's public key from its owner and pin it: pkginstall trust add {group} KEY"
             ),
+            Self::NotVouched { .. } => {
+                "it was changed, or mixed up, after it was published: use another mirror, and tell the repository's owner"
+                    .into()
+            }
             Self::WrongSignature { .. } => "the file was changed after it was signed; fetch it again".into(),
             Self::TooFew { group, .. } => format!(
                 "ask the owner of {group} which keys sign; `pkginstall trust list` shows those that are trusted"

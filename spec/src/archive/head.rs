@@ -13,6 +13,7 @@ use crate::index::{Index, IndexError};
 use crate::keys::{KeyId, Payload, Signatures, SignaturesError};
 use crate::limits::{ATTACHMENT_BYTES, INDEX_BYTES, MANIFEST_BYTES, SIGNATURES_BYTES, TAR_MEMBER_BYTES};
 use crate::manifest::{Compressed, Manifest, ManifestError, Member, package_digest};
+use crate::repository::VouchedPackage;
 use crate::trust::{Keyring, TrustError};
 
 /// The first two members of an archive: a manifest that nobody has vouched for yet.
@@ -76,6 +77,26 @@ impl Head {
         Ok(VerifiedPackage { head: self, signers })
     }
 
+    /// Checks that it is the package that a repository vouches for, and, where keys are pinned for its group, that enough of
+    /// them signed the manifest, too.
+    ///
+    /// # Errors
+    /// When it is another package, or as [`Keyring::check`] where keys are pinned.
+    pub fn verify_vouched(
+        self,
+        vouched: &VouchedPackage,
+        keyring: &Keyring,
+    ) -> Result<VerifiedPackage, TrustError> {
+        let (expected, found) = (vouched.digest(), self.digest());
+        if expected != found {
+            return Err(TrustError::NotVouched { role: vouched.role().clone(), expected, found });
+        }
+        if keyring.pin_of(self.manifest.group()).is_some() {
+            return self.verify(keyring);
+        }
+        Ok(VerifiedPackage { head: self, signers: Vec::new() })
+    }
+
     /// Goes on without trust: to inspect, lint or sign. What comes of it cannot be installed.
     pub fn without_trust(self) -> UnverifiedPackage {
         UnverifiedPackage(self)
@@ -112,7 +133,7 @@ impl UnverifiedPackage {
     }
 }
 
-/// A package whose manifest enough trusted keys signed.
+/// A package whose manifest a repository vouches for, or enough trusted keys signed.
 #[derive(Debug, Clone)]
 pub struct VerifiedPackage {
     head: Head,
@@ -130,7 +151,7 @@ impl VerifiedPackage {
         self.head.digest()
     }
 
-    /// Returns the trusted keys that signed.
+    /// Returns the pinned keys that signed; none where a repository alone vouches for the package.
     pub fn signers(&self) -> &[KeyId] {
         &self.signers
     }
@@ -147,7 +168,7 @@ impl VerifiedPackage {
 
 /// A package whose index is the signed one and breaks no rule: it may be unpacked.
 ///
-/// There is no other way to make one than through [`Head::verify`]:
+/// There is no other way to make one than through [`Head::verify`] or [`Head::verify_vouched`]:
 ///
 /// ```compile_fail
 /// fn trust_me(contents: copkg_spec::archive::Contents) -> copkg_spec::archive::VerifiedIndex {
@@ -166,7 +187,7 @@ impl VerifiedIndex {
         &self.contents
     }
 
-    /// Returns the trusted keys that signed.
+    /// Returns the pinned keys that signed; none where a repository alone vouches for the package.
     pub fn signers(&self) -> &[KeyId] {
         &self.signers
     }

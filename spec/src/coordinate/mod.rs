@@ -25,7 +25,8 @@ pub struct CoordinateError {
 }
 
 impl CoordinateError {
-    pub(crate) fn new(what: &'static str, text: &str, why: impl Into<String>) -> Self {
+    /// Says that `text` is not a `what`, and why. At most 100 characters of it are shown.
+    pub fn new(what: &'static str, text: &str, why: impl Into<String>) -> Self {
         // An error line must stay readable whatever was pasted into the command.
         let text = text.chars().take(100).collect();
         Self { what, text, why: why.into() }

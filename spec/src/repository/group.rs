@@ -10,7 +10,7 @@ use super::check::check_path;
 use super::custom::{PackageCustom, PatchCustom};
 use super::delegation::{bins_prefix, group_role};
 use super::error::GroupError;
-use super::listing::{MEMBER, Packages};
+use super::listing::{MEMBER, Packages, packages_of};
 use super::target::{PackageTarget, PatchTarget, TargetFile};
 use crate::coordinate::{Group, Label, PackageCoordinate};
 use crate::digest::Digest;
@@ -57,10 +57,7 @@ impl GroupContent {
     /// When a target is not a file of this group, what is said of it does not go with its name, or the list of packages does
     /// not follow from the targets.
     pub fn read(group: Group, role: Targets, bins: BTreeMap<RoleName, Targets>) -> Result<Self> {
-        let packages = match role.other.get(MEMBER) {
-            Some(packages) => serde_json::from_value(packages.clone()).map_err(GroupError::Packages)?,
-            None => Packages::new(),
-        };
+        let packages = packages_of(&role).map_err(GroupError::Packages)?;
         let content = Self { group, role, bins, packages };
         content.check()?;
         Ok(content)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::coordinate::{Label, Version};
+use crate::tuf::Targets;
 
 /// The member of a group's role, beside `targets`, that lists its packages.
 pub(super) const MEMBER: &str = "packages";
@@ -37,4 +38,15 @@ impl PackageEntry {
         let shown = line.chars().filter(|c| !c.is_control()).take(DESCRIPTION_CHARACTERS).collect::<String>();
         self.description = Some(shown.trim().to_owned()).filter(|text| !text.is_empty());
     }
+}
+
+/// Reads what a group's role says of its packages; nothing where it says nothing. Whether that follows from the targets is
+/// checked by [`super::GroupContent::read`], for which all bins must be there.
+///
+/// # Errors
+/// When it is no such list.
+pub fn packages_of(role: &Targets) -> Result<Packages, serde_json::Error> {
+    role.other
+        .get(MEMBER)
+        .map_or_else(|| Ok(Packages::new()), |packages| serde_json::from_value(packages.clone()))
 }

@@ -17,6 +17,7 @@ mod group;
 mod listing;
 mod proposal;
 mod target;
+mod vouched;
 
 pub use commit::{CommitEntry, CommitNumber, CommittedRole};
 pub use custom::{PackageCustom, PatchCustom, PatchKind, REASON_CHARACTERS};
@@ -24,6 +25,7 @@ pub use delegation::{Registrar, bins_prefix, group_of_bin, group_of_role, group_
 pub use error::GroupError;
 pub use fingerprint::Fingerprint;
 pub use group::{BINS_ABOVE, GroupContent, NextRole};
-pub use listing::{DESCRIPTION_CHARACTERS, PackageEntry, Packages};
+pub use listing::{DESCRIPTION_CHARACTERS, PackageEntry, Packages, packages_of};
 pub use proposal::{Committed, MissingBlob, MissingSignatures, Pending, Proposal, ProposalId, ProposedRole};
 pub use target::{PackageTarget, PatchTarget, TargetFile};
+pub use vouched::{VouchError, VouchedPackage};

@@ -112,6 +112,11 @@ impl Delegations {
         role.map(|role| Authority::new(&self.keys, role))
     }
 
+    /// Returns the role that is trusted the most for `path`, if one may speak for it.
+    pub fn first_for(&self, path: &TargetPath) -> Option<RoleName> {
+        self.roles_for(path).into_iter().next().map(|role| role.name)
+    }
+
     /// Returns the roles that may speak for `path`, in the order of trust, up to the first terminating one.
     pub(super) fn roles_for(&self, path: &TargetPath) -> Vec<DelegatedTo> {
         let roles = match &self.roles {
