@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod generation;
 pub mod hook;
 pub mod host;
+pub mod metadata;
 pub mod process;
 pub mod receipts;
 pub mod repository;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::blocking::{RequestBuilder, Response};
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
     RETRY_AFTER,
 };
 use reqwest::{StatusCode, Url};
@@ -31,6 +31,7 @@ pub struct HttpStream<'f> {
     /// The byte after the last one wanted.
     end: Option<u64>,
     file_length: Option<u64>,
+    date: Option<HeaderValue>,
     /// What tells this version of the file from another: its `ETag`, or its date.
     validator: Option<HeaderValue>,
     response: Option<Response>,
@@ -60,6 +61,7 @@ impl<'f> HttpStream<'f> {
             position: span.start,
             end: span.end,
             file_length: None,
+            date: None,
             validator: None,
             response: None,
             failures: 0,
@@ -71,6 +73,10 @@ impl<'f> HttpStream<'f> {
 
     pub(super) fn rest(&mut self) {
         self.response = None;
+    }
+
+    pub(super) fn date(&self) -> Option<&str> {
+        self.date.as_ref()?.to_str().ok()
     }
 
     pub(super) fn file_length(&self) -> Option<u64> {
@@ -95,6 +101,7 @@ impl<'f> HttpStream<'f> {
         let client = self.fetcher.client().map_err(Failed::ForGood)?;
         let request = self.conditions(client.get(self.url.clone()).header(ACCEPT_ENCODING, "identity"));
         let response = request.send().map_err(|error| self.not_sent(&error))?;
+        self.date = response.headers().get(DATE).cloned();
         match response.status() {
             StatusCode::OK => self.begin_whole(response),
             StatusCode::PARTIAL_CONTENT => self.begin_part(response),

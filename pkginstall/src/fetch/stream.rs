@@ -25,6 +25,14 @@ impl Stream<'_> {
         }
     }
 
+    /// Returns the server's clock as it says it (`Date` of RFC 9110), to explain with and not to be believed.
+    pub fn date(&self) -> Option<&str> {
+        match self {
+            Self::File(_) => None,
+            Self::Http(stream) => stream.date(),
+        }
+    }
+
     /// Returns the length of the whole file, where it is known.
     pub fn file_length(&self) -> Option<u64> {
         match self {

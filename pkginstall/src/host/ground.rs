@@ -17,7 +17,10 @@ const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;
 
 /// Makes the directories of `prefix` that are missing, after the parents that are there have been checked.
-pub(super) fn prepare(prefix: &Prefix) -> Result<(), HostError> {
+///
+/// # Errors
+/// When another user could swap what we write, or the file system refuses.
+pub fn prepare(prefix: &Prefix) -> Result<(), HostError> {
     let mine = rustix::process::geteuid().as_raw();
     check_parents(prefix.root(), mine)?;
     for (directory, mode) in directories(prefix) {

@@ -13,6 +13,7 @@ mod recover;
 
 pub use catalogue::{Catalogue, Effect, Notice, Pending};
 pub use error::HostError;
+pub use ground::prepare;
 pub use journal::{Intent, OpenIntent, Operation, OperationId};
 pub use lock::{Lock, LockError, Wait};
 pub use prefix::{Prefix, PrefixError};

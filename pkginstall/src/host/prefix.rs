@@ -119,6 +119,16 @@ impl Prefix {
         self.state.join("trust")
     }
 
+    /// Returns the directory of what is kept of repositories.
+    pub fn repositories(&self) -> Utf8PathBuf {
+        self.state.join("repositories")
+    }
+
+    /// Returns the directory of what is kept of the repository `name`.
+    pub fn repository(&self, name: &str) -> Utf8PathBuf {
+        self.repositories().join(name)
+    }
+
     /// Returns the directory of receipts.
     pub fn receipts(&self) -> Utf8PathBuf {
         self.state.join("receipts")

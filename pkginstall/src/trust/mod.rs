@@ -1,11 +1,13 @@
-//! Trust: the keys that are pinned for groups, one file a pin in the prefix's `trust/`.
+//! Trust: the keys that are pinned for groups, one file a pin in the prefix's `trust/`, and the roots of repositories.
 //!
 //! Comes before a package is verified, and only a person adds to it: nothing is trusted at first sight. The rule how
 //! pins decide is in `copkg_spec::trust`; this file keeps them.
 
 mod error;
+mod root;
 
 pub use error::TrustStoreError;
+pub use root::{GivenRoot, RootError, RootPin, read_root};
 
 use std::io;
 

@@ -1,0 +1,190 @@
+//! Why a repository is not believed, or what it says cannot be had or kept.
+
+use std::io;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use copkg_spec::command::{Exit, Explain, Failure};
+use copkg_spec::coordinate::Group;
+use copkg_spec::digest::Digest;
+use copkg_spec::repository::GroupError;
+use copkg_spec::tuf::{Role, Rule, TufError};
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::clock::Clocks;
+use crate::host::{HostError, LockError};
+use crate::repository::SourceError;
+use crate::trust::RootPin;
+
+/// Says why nothing can be said about what a repository has.
+#[derive(Debug, Error)]
+pub enum MetadataError {
+    /// Its metadata broke a rule.
+    #[error("the repository {name} is refused as {place} serves it")]
+    Refused {
+        /// The repository.
+        name: String,
+        /// The copy that was asked.
+        place: String,
+        /// What the clocks say.
+        clocks: Clocks,
+        /// The role and the rule.
+        #[source]
+        source: Box<TufError>,
+    },
+    /// Its first root is not the one that is pinned.
+    #[error(
+        "the repository {name} is not the one that is pinned: the root at {place} is {found}, not {expected}"
+    )]
+    WrongRoot {
+        /// The repository.
+        name: String,
+        /// The copy that was asked.
+        place: String,
+        /// The pin.
+        expected: RootPin,
+        /// What is there.
+        found: Digest,
+    },
+    /// It cannot be asked, or does not answer.
+    #[error("the repository {name} cannot be asked")]
+    Source {
+        /// The repository.
+        name: String,
+        /// Why.
+        #[source]
+        source: SourceError,
+    },
+    /// It answers too slowly to be waited for.
+    #[error("{place} takes more than {} seconds for a file of metadata", limit.as_secs())]
+    Slow {
+        /// The URL.
+        place: String,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// Nothing is asked, and it is not known.
+    #[error("{file} of the repository {name} is not kept on this host, and nothing is fetched offline")]
+    Offline {
+        /// The repository.
+        name: String,
+        /// The file of metadata.
+        file: String,
+    },
+    /// A group contradicts itself.
+    #[error("what {role} says in the repository {name} is refused")]
+    Group {
+        /// The repository.
+        name: String,
+        /// The group's role.
+        role: Role,
+        /// Why.
+        #[source]
+        source: Box<GroupError>,
+    },
+    /// A group has more than can be listed.
+    #[error("{group} has too many packages in the repository {name} to list them all")]
+    TooMany {
+        /// The repository.
+        name: String,
+        /// The group.
+        group: Group,
+    },
+    /// The prefix is not safe, or cannot be written.
+    #[error(transparent)]
+    Ground(#[from] HostError),
+    /// Another command uses the cache.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The cache cannot be read or written.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The clock of this host is in no calendar.
+    #[error("the clock of this host says {0}, which no metadata can say")]
+    Clock(Timestamp),
+}
+
+/// Says that what is kept of a repository cannot be read or written.
+#[derive(Debug, Error)]
+#[error("cannot keep what repositories say in {path}")]
+pub struct CacheError {
+    /// The file or directory.
+    pub path: Utf8PathBuf,
+    /// Why.
+    #[source]
+    pub source: io::Error,
+}
+
+impl MetadataError {
+    /// Says what happened in one line, for a note.
+    pub(super) fn in_one_line(&self) -> String {
+        let failure = Failure::of(self);
+        std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ")
+    }
+
+    /// Tells whether the copy was not believed.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.exit() == Exit::Trust
+    }
+
+    /// Tells whether another copy of the repository could do better.
+    pub(super) fn is_of_this_copy(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. } | Self::WrongRoot { .. } | Self::Source { .. } | Self::Slow { .. }
+        )
+    }
+}
+
+impl Explain for MetadataError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Refused { .. } | Self::WrongRoot { .. } | Self::Group { .. } => Exit::Trust,
+            Self::Source { source, .. } => source.exit(),
+            Self::Slow { .. } | Self::Offline { .. } => Exit::TryAgain,
+            Self::Ground(error) => error.exit(),
+            Self::Lock(error) => error.exit(),
+            Self::Cache(_) | Self::Clock(_) | Self::TooMany { .. } => Exit::Failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { source, .. } => source.code(),
+            Self::WrongRoot { .. } => "wrong_root",
+            Self::Source { source, .. } => source.code(),
+            Self::Slow { .. } => "too_slow",
+            Self::Offline { .. } => "offline",
+            Self::Group { .. } => "group_refused",
+            Self::TooMany { .. } => "too_many_packages",
+            Self::Ground(error) => error.code(),
+            Self::Lock(error) => error.code(),
+            Self::Cache(_) => "metadata_cache",
+            Self::Clock(_) => "clock_wrong",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused { clocks, source, .. } => match source.rule {
+                Rule::Expired { expires, .. } => Some(clocks.explain(expires)),
+                _ => source.hint(),
+            },
+            Self::WrongRoot { .. } => Some(
+                "somebody serves another repository in its place, or it was made anew: ask its owner for the fingerprint, and \
+                 only then run `pkginstall repo add` with it and --replace-root"
+                    .into(),
+            ),
+            Self::Source { source, .. } => source.hint(),
+            Self::Slow { .. } => Some("try again later, or add a mirror with `pkginstall repo add … --mirror URL`".into()),
+            Self::Offline { .. } => Some("run it once without --offline".into()),
+            Self::Group { .. } => Some("it was not published by `pkgbuild`: tell the owner of the group".into()),
+            Self::TooMany { .. } => Some("name the version that you want to know of".into()),
+            Self::Ground(error) => error.hint(),
+            Self::Lock(error) => error.hint(),
+            Self::Cache(_) => None,
+            Self::Clock(_) => Some("set this host's clock".into()),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The root that a refresh begins with: the newest that is kept, else the one that is pinned.
+
+use copkg_spec::digest::Digest;
+use copkg_spec::tuf::{Limits, Role, load_root};
+
+use super::Asking;
+use super::cache::{Cache, role_file};
+use super::driver::{Copy, Stopped};
+use super::error::{CacheError, MetadataError};
+use crate::trust::RootPin;
+
+/// The root that was pinned, as it was fetched or given: whose cache this is.
+const PINNED: &str = "pinned.root.json";
+/// The newest root that is trusted.
+const NEWEST: &str = "root.json";
+
+/// Returns the root to begin with, as far as the cache has one for `pin`.
+///
+/// A cache that was made for another pin is emptied: nothing of another repository's is held against this one.
+pub(super) fn kept(cache: &mut Cache, pin: &RootPin) -> Result<Option<Vec<u8>>, CacheError> {
+    let pinned = cache.read(PINNED)?;
+    let Some(pinned) = pinned.filter(|bytes| Digest::of(bytes) == pin.digest) else {
+        cache.clear(&[PINNED])?;
+        return Ok(None);
+    };
+    let newest = cache.read(&role_file(NEWEST))?;
+    if let Some(newest) = newest.filter(|bytes| load_root(bytes.clone()).is_ok()) {
+        return Ok(Some(newest));
+    }
+    // Whatever damaged the newest one, the way from the pinned one leads there again.
+    cache.write(&role_file(NEWEST), &pinned)?;
+    Ok(Some(pinned))
+}
+
+/// Keeps `bytes` as the root that is pinned.
+///
+/// The newest root comes first: a cache without the pinned one is made anew.
+pub(super) fn keep(cache: &mut Cache, bytes: &[u8]) -> Result<(), CacheError> {
+    cache.write(&role_file(NEWEST), bytes)?;
+    cache.write(PINNED, bytes)
+}
+
+/// Fetches the root that is pinned from a copy.
+pub(super) fn fetch(copy: &mut Copy<'_>, pin: &RootPin) -> Result<Result<Vec<u8>, MetadataError>, Stopped> {
+    let limit = Limits::default().root_bytes;
+    let file = Role::Root.versioned_file_name(pin.version);
+    let path = format!("metadata/{file}");
+    let absent = || copkg_spec::tuf::TufError::new(&Role::Root, copkg_spec::tuf::Rule::Absent { file });
+    let bytes = copy.get(&path, limit)?.ok_or_else(absent)?;
+    let found = Digest::of(&bytes);
+    if found != pin.digest {
+        let name = copy.source.repository().name.clone();
+        return Ok(Err(MetadataError::WrongRoot { name, place: copy.place(), expected: *pin, found }));
+    }
+    load_root(bytes.clone())?;
+    Ok(Ok(bytes))
+}
+
+/// Keeps a root that a person gave, so that nobody has to be asked for it.
+///
+/// # Errors
+/// When another command uses the cache for too long, or the file system refuses.
+pub fn keep_pinned(
+    asking: &Asking<'_>,
+    name: &str,
+    pin: &RootPin,
+    bytes: &[u8],
+) -> Result<(), MetadataError> {
+    let mut cache = Cache::open(asking.prefix, name, asking.keeping, asking.wait, |_| {})?;
+    if kept(&mut cache, pin)?.is_none() {
+        keep(&mut cache, bytes)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! A session with one repository: one refresh, and any number of searches in what it found.
+
+use std::collections::BTreeMap;
+
+use copkg_spec::coordinate::Group;
+use copkg_spec::repository::{GroupContent, Packages, group_role, packages_of};
+use copkg_spec::tuf::{
+    Driver as _, Limits, MalformedError, ReadRole, Refresh, Role, RoleName, Rule, Search, TargetPath,
+    Targets, Time, Trusted, TufError, VerifiedTarget,
+};
+
+use super::cache::Cache;
+use super::driver::{Copy, Stopped};
+use super::error::MetadataError;
+use super::{Asking, Keeping, clock, root};
+use crate::repository::Source;
+use crate::trust::RootPin;
+
+/// How far below `targets` the role of a group is: the registrar is between them.
+const DEEPEST: usize = 2;
+/// The most bins of a group that are read to list what it has.
+const MOST_BINS: usize = 256;
+
+/// What a repository says, as one refresh found it. Its cache is this process's until the session is dropped.
+#[derive(Debug)]
+pub struct Session<'s> {
+    source: &'s Source,
+    cache: Cache,
+    trusted: Trusted,
+    /// The copies in the order in which they are asked, the one that answered first; none when none may be asked.
+    copies: Vec<usize>,
+    now: Time,
+}
+
+type Result<T> = std::result::Result<T, MetadataError>;
+
+impl<'s> Session<'s> {
+    /// Refreshes the metadata of the repository, from one copy after the other until one is right. `given` is the pinned root
+    /// where its file is at hand; `tell` is told what a person should know.
+    ///
+    /// # Errors
+    /// When no copy could be believed: that of the first one that was refused, else of the last one. What was kept so far is
+    /// right, and the next session begins there.
+    pub fn open(
+        asking: &Asking<'_>,
+        source: &'s Source,
+        (pin, given): (&RootPin, Option<&[u8]>),
+        tell: &mut dyn FnMut(String),
+    ) -> Result<Self> {
+        let name = &source.repository().name;
+        let now = clock::time(asking.now).ok_or(MetadataError::Clock(asking.now))?;
+        let mut cache = Cache::open(asking.prefix, name, asking.keeping, asking.wait, |holder| {
+            tell(format!("waiting for {holder} …"));
+        })?;
+        let mut copies: Vec<usize> = source.places(asking.network).map(|(at, _)| at).collect();
+        let (at, trusted) = first_good(&copies, tell, |at| {
+            let mut copy = Copy { cache: &mut cache, source, at, server_clock: None };
+            Ok((at, refresh(&mut copy, (pin, given), now)?))
+        })?;
+        cache.note_refresh(asking.now);
+        if let Some(at) = at {
+            copies.retain(|other| *other != at);
+            copies.insert(0, at);
+        }
+        Ok(Self { source, cache, trusted, copies, now })
+    }
+
+    /// Keeps what a session in memory has learnt, now that it is wanted.
+    ///
+    /// # Errors
+    /// When another command uses the cache for too long, or the file system refuses.
+    pub fn keep(self, asking: &Asking<'_>) -> Result<()> {
+        let name = &self.source.repository().name;
+        let mut cache = Cache::open(asking.prefix, name, Keeping::Durable, asking.wait, |_| {})?;
+        self.cache.pour_into(&mut cache)?;
+        cache.note_refresh(asking.now);
+        Ok(())
+    }
+
+    /// Returns what is trusted.
+    pub fn trusted(&self) -> &Trusted {
+        &self.trusted
+    }
+
+    /// Returns the repository.
+    pub fn source(&self) -> &'s Source {
+        self.source
+    }
+
+    /// Returns the copies in the order in which they are asked for a file.
+    pub fn copies(&self) -> &[usize] {
+        &self.copies
+    }
+
+    /// Searches a target; nothing when no role that may speak for the path knows it.
+    ///
+    /// # Errors
+    /// When a role on the way is refused, or cannot be had from any copy.
+    pub fn find(
+        &mut self,
+        path: &TargetPath,
+        tell: &mut dyn FnMut(String),
+    ) -> Result<Option<VerifiedTarget>> {
+        let Self { source, cache, trusted, copies, now } = self;
+        first_good(copies, tell, |at| {
+            let mut copy = Copy { cache, source, at, server_clock: None };
+            let found = Search::begin(trusted, path.clone()).map_err(Stopped::from);
+            let found = found.and_then(|step| copy.drive(step));
+            found.map_err(|stopped| copy.explain(stopped, *now))
+        })
+    }
+
+    /// Returns what a group says of its packages; nothing when the repository has no such group.
+    ///
+    /// # Errors
+    /// As [`Self::find`], and when the group's role has no list of packages that can be read.
+    pub fn packages(&mut self, group: &Group, tell: &mut dyn FnMut(String)) -> Result<Option<Packages>> {
+        let Some(role) = self.read_group(group, tell)? else { return Ok(None) };
+        let packages = self.trusted.role(&role).map(|targets| packages_of(targets));
+        packages.transpose().map_err(|error| self.refuse(&role, MalformedError::Shape(error)))
+    }
+
+    /// Returns everything that a group says, its bins included.
+    ///
+    /// # Errors
+    /// As [`Self::find`], and when what the group says contradicts itself or is too much to list.
+    pub fn contents(&mut self, group: &Group, tell: &mut dyn FnMut(String)) -> Result<Option<GroupContent>> {
+        let Some(role) = self.read_group(group, tell)? else { return Ok(None) };
+        let Some(own) = self.trusted.role(&role).map(|targets| Targets::clone(targets)) else {
+            return Ok(None);
+        };
+        let names = GroupContent::hash_bins_of(&own).into_iter().flat_map(copkg_spec::tuf::HashBins::names);
+        let names: Vec<RoleName> = names.take(MOST_BINS + 1).collect();
+        if names.len() > MOST_BINS {
+            return Err(MetadataError::TooMany {
+                name: self.source.repository().name.clone(),
+                group: group.clone(),
+            });
+        }
+        let mut bins = BTreeMap::new();
+        for name in names {
+            self.read_role(&role, &name, tell)?;
+            let bin = self.trusted.role(&Role::Delegated(name.clone()));
+            bins.extend(bin.map(|bin| (name, Targets::clone(bin))));
+        }
+        let content = GroupContent::read(group.clone(), own, bins);
+        let failed = |source| {
+            let name = self.source.repository().name.clone();
+            MetadataError::Group { name, role: role.clone(), source: Box::new(source) }
+        };
+        content.map(Some).map_err(failed)
+    }
+
+    /// Reads the role of a group, on the way on which every search for one of its files goes.
+    fn read_group(&mut self, group: &Group, tell: &mut dyn FnMut(String)) -> Result<Option<Role>> {
+        let Ok(name) = group_role(group) else { return Ok(None) };
+        // Any path of the group will do: the delegations divide by group and by nothing else.
+        let Ok(path) = format!("{}/-/-/-", group.target_dir()).parse::<TargetPath>() else { return Ok(None) };
+        let mut delegator = Role::Targets;
+        for _ in 0..DEEPEST {
+            let delegations = self.trusted.role(&delegator).and_then(|targets| targets.delegations.as_ref());
+            let Some(next) = delegations.and_then(|delegations| delegations.first_for(&path)) else {
+                return Ok(None);
+            };
+            self.read_role(&delegator, &next, tell)?;
+            let is_group = next == name;
+            delegator = Role::Delegated(next);
+            if is_group {
+                return Ok(Some(delegator));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_role(&mut self, delegator: &Role, name: &RoleName, tell: &mut dyn FnMut(String)) -> Result<()> {
+        let Self { source, cache, trusted, copies, now } = self;
+        first_good(copies, tell, |at| {
+            let mut copy = Copy { cache, source, at, server_clock: None };
+            let read = copy.drive(ReadRole::begin(trusted, delegator, name.clone()));
+            read.map(|_| ()).map_err(|stopped| copy.explain(stopped, *now))
+        })
+    }
+
+    fn refuse(&self, role: &Role, broken: impl Into<Rule>) -> MetadataError {
+        let repository = self.source.repository();
+        MetadataError::Refused {
+            name: repository.name.clone(),
+            place: repository.first.base.to_string(),
+            clocks: clock::Clocks { ours: self.now, server: None },
+            source: Box::new(TufError::new(role, broken)),
+        }
+    }
+}
+
+/// Asks one copy after the other until one is right; without any, asks what is kept.
+fn first_good<T>(
+    copies: &[usize],
+    tell: &mut dyn FnMut(String),
+    mut ask: impl FnMut(Option<usize>) -> Result<T>,
+) -> Result<T> {
+    let Some((last, before)) = copies.split_last() else { return ask(None) };
+    let mut refusal = None;
+    for at in before {
+        match ask(Some(*at)) {
+            Err(error) if error.is_of_this_copy() => {
+                tell(format!("{}; asking the next copy", error.in_one_line()));
+                refusal = refusal.or(Some(error).filter(MetadataError::is_refusal));
+            }
+            result => return result,
+        }
+    }
+    match (ask(Some(*last)), refusal) {
+        // What was refused says more than what could not be asked.
+        (Err(error), Some(refusal)) if error.is_of_this_copy() => Err(refusal),
+        (result, _) => result,
+    }
+}
+
+fn refresh(copy: &mut Copy<'_>, (pin, given): (&RootPin, Option<&[u8]>), now: Time) -> Result<Trusted> {
+    let root = if let Some(root) = root::kept(copy.cache, pin)? {
+        root
+    } else {
+        let root = match given {
+            Some(root) => root.to_vec(),
+            None => root::fetch(copy, pin).map_err(|stopped| copy.explain(stopped, now))??,
+        };
+        root::keep(copy.cache, &root)?;
+        root
+    };
+    let step = Refresh::begin(root, now, Limits::default()).map_err(Stopped::from);
+    step.and_then(|step| copy.drive(step)).map_err(|stopped| copy.explain(stopped, now))
+}
