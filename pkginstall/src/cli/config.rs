@@ -68,12 +68,22 @@ fn rows(settings: &Settings) -> Vec<(String, Json, Origin)> {
 
 fn repository(repository: &Repository) -> Vec<(String, Json)> {
     let name = |key: &str| format!("repositories.{}.{key}", repository.name);
-    let mut rows = vec![(name("url"), json!(repository.base.to_string()))];
+    let mut rows = vec![(name("url"), json!(repository.first.base.to_string()))];
     if !repository.groups.is_empty() {
         rows.push((name("groups"), json!(repository.groups)));
     }
+    if let Some(root) = &repository.root {
+        rows.push((name("root"), json!(root)));
+    }
+    if !repository.mirrors.is_empty() {
+        let mirrors: Vec<_> = repository.mirrors.iter().map(|mirror| mirror.base.to_string()).collect();
+        rows.push((name("mirrors"), json!(mirrors)));
+    }
+    if let Some(timeout) = repository.first.timeout {
+        rows.push((name("timeout_seconds"), json!(timeout.as_secs())));
+    }
     // Where a secret is kept, never the secret.
-    match &repository.auth {
+    match &repository.first.auth {
         Some(Auth::Basic { user, password }) => {
             rows.push((name("auth.user"), json!(user)));
             rows.push((name("auth.password"), json!(password.to_string())));

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use crate::config::{Given, Places, Settings};
 use crate::fetch::{Fetcher, Proxies};
 use crate::host::{Notice, Prefix, PrefixError, Wait};
-use crate::repository::Repository;
+use crate::metadata::{Asking, Keeping};
+use crate::repository::{Network, Repository, Sources};
 
 /// Tells the time.
 pub type Clock = fn() -> Timestamp;
@@ -52,6 +53,21 @@ pub(super) struct Place {
     /// How long to wait for another command, in seconds; 0 fails at once [env: `COPKG_LOCK_TIMEOUT`]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub lock_timeout: Option<u32>,
+}
+
+/// The option that says whether servers are asked.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(super) struct Offline {
+    /// Ask no server: what is kept of repositories, and directories of this host, have to do
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Offline {
+    /// Returns what the option says.
+    pub(super) fn network(self) -> Network {
+        if self.offline { Network::Offline } else { Network::Online }
+    }
 }
 
 /// What a subcommand works with.
@@ -115,9 +131,20 @@ impl<'a> Context<'a> {
         Fetcher::new(self.settings.limits(), proxies, std::thread::sleep)
     }
 
-    /// Returns the repositories in the order of their names.
-    pub fn repositories(&self) -> Vec<Repository> {
-        self.settings.repositories.values().map(|value| value.value.clone()).collect()
+    /// Returns the repositories, ready to be asked.
+    pub fn sources(&self) -> Sources {
+        let repositories = self.settings.repositories.values().map(|value| value.value.clone());
+        self.sources_of(repositories)
+    }
+
+    /// Returns these repositories, ready to be asked.
+    pub fn sources_of(&self, repositories: impl IntoIterator<Item = Repository>) -> Sources {
+        Sources::new(repositories, self.settings.limits(), &self.ambient.environment, std::thread::sleep)
+    }
+
+    /// Returns what asking a repository needs.
+    pub fn asking<'p>(&self, prefix: &'p Prefix, network: Network, keeping: Keeping) -> Asking<'p> {
+        Asking { prefix, now: self.now(), network, keeping, wait: self.wait() }
     }
 }
 

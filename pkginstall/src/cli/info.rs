@@ -2,33 +2,54 @@
 
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
-use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::manifest::Manifest;
 use serde_json::json;
 
-use super::Context;
+use super::context::Offline;
+use super::{Context, listed};
 use crate::host::Prefix;
 use crate::receipts::{self, Receipt};
+use crate::repository::Wanted;
 
 /// The arguments of `info`.
 #[derive(Debug, Args)]
 pub(super) struct Info {
-    /// The package, as group:id:version
+    /// The package, as group:id:version where it is installed; else what a repository has of it
     #[arg(value_name = "COORD")]
-    package: PackageCoordinate,
+    package: Wanted,
+    /// Ask this repository, whether the package is installed or not: its URL, directory, or name in the configuration
+    #[arg(long, value_name = "URL")]
+    pub(super) repo: Option<String>,
+    #[command(flatten)]
+    offline: Offline,
 }
 
 pub(super) fn run(args: &Info, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let receipt = receipts::require(&prefix, &args.package)?;
-    let manifest = receipts::manifest(&prefix, &receipt)?;
+    let receipt = match (&args.package, &args.repo) {
+        (Wanted::Exactly(package), None) => receipts::read(&prefix, package)?,
+        _ => None,
+    };
+    match (receipt, &args.package) {
+        (Some(receipt), _) => installed(context, &prefix, &receipt),
+        // Without a repository to ask, that it is not installed is all there is to say.
+        (None, Wanted::Exactly(package)) if context.settings.repositories.is_empty() => {
+            receipts::require(&prefix, package)?;
+            Ok(Exit::Ok)
+        }
+        (None, wanted) => listed::run(context, &prefix, wanted, args.offline.network()),
+    }
+}
+
+fn installed(context: &mut Context, prefix: &Prefix, receipt: &Receipt) -> Result<Exit, Failure> {
+    let manifest = receipts::manifest(prefix, receipt)?;
     let document = json!({
         "package": receipt.package,
         "path": prefix.install_dir(&receipt.package),
         "receipt": receipt,
         "manifest": manifest,
     });
-    context.report.data(&document, || describe(&prefix, &receipt, &manifest));
+    context.report.data(&document, || describe(prefix, receipt, &manifest));
     Ok(Exit::Ok)
 }
 
@@ -55,7 +76,7 @@ fn describe(prefix: &Prefix, receipt: &Receipt, manifest: &Manifest) -> String {
         ("parameters", parameters.filter(|names| !names.is_empty())),
         ("path", Some(prefix.install_dir(&receipt.package).to_string())),
         ("digest", Some(receipt.digest.to_string())),
-        ("signed by", Some(signers.join(", "))),
+        ("signed by", Some(signers.join(", ")).filter(|signers| !signers.is_empty())),
         ("source", Some(receipt.source.clone())),
         ("installed", Some(receipt.installed.to_string())),
     ];

@@ -1,12 +1,13 @@
 //! `pkginstall install`.
 //!
-//! First every head is fetched and verified, then every package is installed: what is not found or not trusted is known
-//! before anything is changed.
+//! First every name is resolved, then every head is fetched and verified, then every package is installed: what is not found
+//! or not trusted is known before anything is changed.
 
+use camino::Utf8PathBuf;
 use clap::Args;
-use copkg_spec::archive::VerifiedIndex;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::digest::Digest;
 use copkg_spec::manifest::Manifest;
 use copkg_spec::platform::Platform;
 use copkg_spec::trust::Keyring;
@@ -14,46 +15,60 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::context::describe;
+use super::context::{Offline, describe};
+use super::opened::{Opened, open, warn_if_yanked};
 use super::progress::Progress;
-use super::wanted::{Argument, Wanted, expand};
+use super::wanted::{Argument, Item, expand};
 use crate::activate::{Change, Installation, Installed, find_installed, install};
-use crate::fetch::{Fetcher, Location, Span, Stream};
+use crate::fetch::{Fetcher, Location, Span};
 use crate::host::{Catalogue, Prefix};
+use crate::metadata::{Asking, Keeping};
 use crate::receipts::{self, Receipt};
-use crate::repository::{self, Repository};
+use crate::repository::{LockFile, Locked, Resolved, Resolver, Sources, Vouched, Wanted};
 use crate::trust;
 use crate::verify::{Expected, read_head, verify};
 
 /// The arguments of `install`.
 #[derive(Debug, Args)]
 pub(super) struct Install {
-    /// What to install: group:id:version, package files, or directories of package files
-    #[arg(required = true, value_name = "COORD|FILE|DIR")]
+    /// What to install: group:id, group:id@channel, group:id:version, package files, or directories of package files
+    #[arg(required_unless_present = "locked", value_name = "COORD|FILE|DIR")]
     what: Vec<Argument>,
+    /// Install exactly what this file lists, which `resolve --lock` made
+    #[arg(long, value_name = "FILE", conflicts_with = "what")]
+    locked: Option<Utf8PathBuf>,
     /// The repository to ask: its URL, directory, or name in the configuration [env: `COPKG_REPO`]
     #[arg(long, value_name = "URL")]
     pub(super) repo: Option<String>,
+    #[command(flatten)]
+    offline: Offline,
     /// Only say what would be installed
     #[arg(long)]
     dry_run: bool,
 }
 
 /// A package on its way.
-enum Found<'f> {
+enum Found<'s> {
     /// Its head is verified, its payload is still to come.
-    New { package: Box<VerifiedIndex>, payload: Stream<'f>, source: String },
+    New(Opened<'s>),
     /// It is installed already.
     Here(Receipt),
+}
+
+/// A package that is wanted, as far as it is known without fetching anything of it.
+enum Known<'s> {
+    Resolved(Box<Resolved<'s>>),
+    File(Utf8PathBuf),
+    Here(Box<Receipt>),
 }
 
 #[derive(Debug, Serialize)]
 struct Row {
     package: PackageCoordinate,
     platform: Platform,
-    digest: copkg_spec::digest::Digest,
+    digest: Digest,
     outcome: &'static str,
-    path: camino::Utf8PathBuf,
+    path: Utf8PathBuf,
     source: String,
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,28 +77,23 @@ struct Row {
 
 pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let fetcher = context.fetcher();
-    let repositories = context.repositories();
-    let host = Platform::host();
-    let wanted = expand(&args.what, context.working_directory(), &host)?;
-    let search = Search {
-        prefix: &prefix,
-        fetcher: &fetcher,
-        keyring: trust::read(&prefix)?,
-        host,
-        purpose: if args.dry_run { Purpose::DryRun } else { Purpose::Install },
-    };
+    let (fetcher, sources, host) = (context.fetcher(), context.sources(), Platform::host());
+    let purpose = if args.dry_run { Purpose::DryRun } else { Purpose::Install };
+    let (items, locked) = items(args, context, &host)?;
+    let asking = context.asking(&prefix, args.offline.network(), purpose.keeping());
+    let search =
+        Search { prefix: &prefix, fetcher: &fetcher, keyring: trust::read(&prefix)?, host, purpose, locked };
+    let known = search.resolve_all(context, &sources, asking, items)?;
     let mut found: Vec<Found<'_>> = Vec::new();
-    for one in wanted {
-        let new = search.find(context, &repositories, one)?;
-        if !found.iter().any(|known| known.package() == new.package()) {
+    for known in known {
+        let new = search.open(context, known)?;
+        if !found.iter().any(|other| other.package() == new.package()) {
             found.push(new);
         }
     }
-    let rows = if args.dry_run {
-        found.iter().map(|found| found.row(&prefix, "would_install")).collect()
-    } else {
-        install_all(context, &prefix, found)?
+    let rows = match purpose {
+        Purpose::DryRun => found.iter().map(|found| found.row(&prefix, "would_install")).collect(),
+        Purpose::Install => install_all(context, &prefix, found)?,
     };
     let changed = rows.iter().any(|row| row.outcome == "installed");
     for row in &rows {
@@ -95,6 +105,15 @@ pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure
     Ok(Exit::Ok)
 }
 
+/// Returns what is wanted, and what of it is locked.
+fn items(args: &Install, context: &Context, host: &Platform) -> Result<(Vec<Item>, Vec<Locked>), Failure> {
+    let here = context.working_directory();
+    let Some(path) = &args.locked else { return Ok((expand(&args.what, here, host)?, Vec::new())) };
+    let locked = LockFile::read(&here.join(path))?.on(host)?;
+    let items = locked.iter().map(|locked| Item::Named(locked.coordinate.clone().into())).collect();
+    Ok((items, locked))
+}
+
 /// What finding a package needs.
 struct Search<'s> {
     prefix: &'s Prefix,
@@ -102,6 +121,7 @@ struct Search<'s> {
     keyring: Keyring,
     host: Platform,
     purpose: Purpose,
+    locked: Vec<Locked>,
 }
 
 /// Why packages are looked for.
@@ -109,6 +129,15 @@ struct Search<'s> {
 enum Purpose {
     Install,
     DryRun,
+}
+
+impl Purpose {
+    fn keeping(self) -> Keeping {
+        match self {
+            Self::Install => Keeping::Durable,
+            Self::DryRun => Keeping::InMemory,
+        }
+    }
 }
 
 impl<'s> Search<'s> {
@@ -122,55 +151,92 @@ impl<'s> Search<'s> {
         Ok(Catalogue::settle(self.prefix, package, wait, &mut tell)?)
     }
 
-    fn find(
+    /// Resolves every name. The caches of the repositories are free for others afterwards.
+    fn resolve_all(
         &self,
         context: &mut Context,
-        repositories: &[Repository],
-        wanted: Wanted,
-    ) -> Result<Found<'s>, Failure> {
-        match wanted {
-            Wanted::Coordinate(package) => self.find_coordinate(context, repositories, &package),
-            Wanted::File(path) => {
-                let payload = self.fetcher.open(&Location::File(path.clone()), None, Span::WHOLE)?;
-                self.open(context, payload, path.to_string(), &Expected::RunsOn(self.host.clone()))
+        sources: &'s Sources,
+        asking: Asking<'s>,
+        items: Vec<Item>,
+    ) -> Result<Vec<Known<'s>>, Failure> {
+        let mut known = Vec::new();
+        let mut names = Vec::new();
+        for item in items {
+            match item {
+                Item::File(path) => known.push(Known::File(path)),
+                Item::Named(wanted) => match self.find_exactly(context, &wanted)? {
+                    Some(receipt) => known.push(Known::Here(Box::new(receipt))),
+                    None => names.push(wanted),
+                },
             }
         }
-    }
-
-    fn find_coordinate(
-        &self,
-        context: &mut Context,
-        repositories: &[Repository],
-        package: &PackageCoordinate,
-    ) -> Result<Found<'s>, Failure> {
-        self.settle(context, package)?;
-        // One version has one content, so what is installed need not be asked for again.
-        if let Some(receipt) = receipts::read(self.prefix, package)? {
-            return Ok(Found::Here(receipt));
+        let mut tell = |text: String| context.report.note(text);
+        let mut resolver = Resolver::new(sources, asking, &mut tell);
+        for wanted in names {
+            let platform = self.locked(&wanted).map_or(&self.host, |locked| &locked.platform);
+            let found = resolver.resolve(&wanted, platform)?;
+            known.push(Known::Resolved(Box::new(found)));
         }
-        let candidates = repository::candidates(repositories, package, &self.host)?;
-        let environment = &context.ambient.environment;
-        let (candidate, payload) = repository::find(self.fetcher, package, candidates, environment)?;
-        let expected = Expected::Exactly { package: package.clone(), platform: candidate.platform };
-        self.open(context, payload, candidate.location.to_string(), &expected)
+        Ok(known)
     }
 
-    fn open(
-        &self,
-        context: &mut Context,
-        mut payload: Stream<'s>,
-        source: String,
-        expected: &Expected,
-    ) -> Result<Found<'s>, Failure> {
-        let head = read_head(&mut payload, &source, expected)?;
+    /// Finds a version that is installed: one version has one content, so no repository need be asked.
+    fn find_exactly(&self, context: &mut Context, wanted: &Wanted) -> Result<Option<Receipt>, Failure> {
+        let Wanted::Exactly(package) = wanted else { return Ok(None) };
+        self.settle(context, package)?;
+        let receipt = receipts::read(self.prefix, package)?;
+        if let Some(receipt) = &receipt {
+            self.check_locked(package, receipt.digest)?;
+        }
+        Ok(receipt)
+    }
+
+    fn locked(&self, wanted: &Wanted) -> Option<&Locked> {
+        let Wanted::Exactly(package) = wanted else { return None };
+        self.locked.iter().find(|locked| locked.coordinate == *package)
+    }
+
+    fn check_locked(&self, package: &PackageCoordinate, digest: Digest) -> Result<(), Failure> {
+        let locked = self.locked.iter().find(|locked| locked.coordinate == *package);
+        Ok(locked.map_or(Ok(()), |locked| locked.check(digest))?)
+    }
+
+    /// Fetches the head of what is not installed yet, and verifies it.
+    fn open(&self, context: &mut Context, known: Known<'s>) -> Result<Found<'s>, Failure> {
+        match known {
+            Known::Here(receipt) => Ok(Found::Here(*receipt)),
+            Known::File(path) => self.open_file(context, path),
+            Known::Resolved(resolved) => self.open_resolved(context, &resolved),
+        }
+    }
+
+    fn open_resolved(&self, context: &mut Context, resolved: &Resolved<'s>) -> Result<Found<'s>, Failure> {
+        let package = &resolved.coordinate;
+        if let Vouched::Repository(vouched) = &resolved.vouched {
+            self.check_locked(package, vouched.digest())?;
+            self.settle(context, package)?;
+            if let Some(receipt) = find_installed(self.prefix, package, vouched.digest())? {
+                return Ok(Found::Here(receipt));
+            }
+        }
+        warn_if_yanked(context, resolved);
+        let opened = open(context, resolved, &self.keyring)?;
+        self.check_locked(package, opened.package.contents().digest())?;
+        Ok(Found::New(opened))
+    }
+
+    fn open_file(&self, context: &mut Context, path: Utf8PathBuf) -> Result<Found<'s>, Failure> {
+        let mut payload = self.fetcher.open(&Location::File(path.clone()), None, Span::WHOLE)?;
+        let source = path.into_string();
+        let head = read_head(&mut payload, &source, &Expected::RunsOn(self.host.clone()))?;
         let (package, digest) = (head.unverified_manifest().coordinate(), head.digest());
         self.settle(context, &package)?;
         if let Some(receipt) = find_installed(self.prefix, &package, digest)? {
             return Ok(Found::Here(receipt));
         }
-        let package = Box::new(verify(head, &mut payload, &self.keyring)?);
+        let package = Box::new(verify(head, &mut payload, &Vouched::Pins, &self.keyring)?);
         payload.rest();
-        Ok(Found::New { package, payload, source })
+        Ok(Found::New(Opened { package, payload, source }))
     }
 }
 
@@ -182,7 +248,7 @@ fn install_all(context: &mut Context, prefix: &Prefix, found: Vec<Found<'_>>) ->
         let row = found.row(prefix, "installed");
         rows.push(match found {
             Found::Here(_) => row,
-            Found::New { package, payload, source } => {
+            Found::New(Opened { package, payload, source }) => {
                 progress.name(row.package.to_string());
                 let installation = Installation { package: *package, source };
                 let (wait, now) = (context.wait(), context.now());
@@ -202,14 +268,14 @@ fn install_all(context: &mut Context, prefix: &Prefix, found: Vec<Found<'_>>) ->
 impl Found<'_> {
     fn package(&self) -> PackageCoordinate {
         match self {
-            Self::New { package, .. } => package.contents().manifest().coordinate(),
+            Self::New(opened) => opened.package.contents().manifest().coordinate(),
             Self::Here(receipt) => receipt.package.clone(),
         }
     }
 
     fn fetch_bytes(&self) -> Option<u64> {
         match self {
-            Self::New { package, .. } => Some(payload_length(package.contents().manifest())),
+            Self::New(opened) => Some(payload_length(opened.package.contents().manifest())),
             Self::Here(_) => None,
         }
     }
@@ -228,7 +294,7 @@ impl Found<'_> {
                 bytes: receipt.bytes,
                 fetch_bytes: None,
             },
-            Self::New { package, source, .. } => {
+            Self::New(Opened { package, source, .. }) => {
                 let manifest = package.contents().manifest();
                 Row {
                     package: manifest.coordinate(),

@@ -7,13 +7,16 @@ mod dirs;
 mod info;
 mod install;
 mod list;
+mod listed;
 mod logs;
+mod opened;
 mod progress;
 mod recover;
 mod remove;
 mod repo;
 mod resolve;
 mod restart;
+mod search;
 mod start;
 mod status;
 mod stop;
@@ -47,10 +50,12 @@ enum Command {
     Remove(remove::Remove),
     /// List installed packages
     List(list::List),
-    /// Show what is known of an installed package
+    /// Show what is known of a package: installed, or in a repository
     Info(info::Info),
     /// Show where a coordinate leads: path, URL, runtime directory
     Resolve(resolve::Resolve),
+    /// Find packages in repositories
+    Search(search::Search),
     /// Compare installed trees with what was signed
     Verify(verify::Verify),
     /// Start a service
@@ -103,6 +108,8 @@ impl Command {
         match self {
             Self::Install(args) => args.repo.as_deref(),
             Self::Resolve(args) => args.repo.as_deref(),
+            Self::Search(args) => args.repo.as_deref(),
+            Self::Info(args) => args.repo.as_deref(),
             _ => None,
         }
     }
@@ -115,6 +122,7 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::List(args) => list::run(args, context),
         Command::Info(args) => info::run(args, context),
         Command::Resolve(args) => resolve::run(args, context),
+        Command::Search(args) => search::run(args, context),
         Command::Verify(args) => verify::run(args, context),
         Command::Start(args) => start::run(args, context),
         Command::Stop(args) => stop::run(args, context),

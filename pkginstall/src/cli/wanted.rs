@@ -5,15 +5,17 @@ use std::str::FromStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
-use copkg_spec::coordinate::{CoordinateError, PackageCoordinate};
+use copkg_spec::coordinate::CoordinateError;
 use copkg_spec::platform::Platform;
 use thiserror::Error;
+
+use crate::repository::Wanted;
 
 /// One argument of `install`, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Argument {
     /// A package of a repository.
-    Coordinate(PackageCoordinate),
+    Named(Wanted),
     /// A path: it has a slash, or is there.
     Path(Utf8PathBuf),
     /// Neither; what is wrong with it as a coordinate.
@@ -28,7 +30,7 @@ impl FromStr for Argument {
             || Utf8Path::new(text).extension() == Some("copkg")
             || matches!(text, "." | "..");
         Ok(match text.parse() {
-            Ok(coordinate) if !is_path => Self::Coordinate(coordinate),
+            Ok(wanted) if !is_path => Self::Named(wanted),
             Err(error) if !is_path => Self::Neither(error),
             _ => Self::Path(text.into()),
         })
@@ -37,9 +39,9 @@ impl FromStr for Argument {
 
 /// One package to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum Item {
     /// From a repository.
-    Coordinate(PackageCoordinate),
+    Named(Wanted),
     /// From a file.
     File(Utf8PathBuf),
 }
@@ -94,7 +96,9 @@ impl Explain for WantedError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Coordinate(_) => Some("give group:id:version, or the path of a package file".into()),
+            Self::Coordinate(_) => Some(
+                "give group:id, group:id@channel, group:id:version, or the path of a package file".into(),
+            ),
             Self::Path { .. } => None,
             Self::Empty { path } if path.join("targets").is_dir() => {
                 Some(format!("it is a repository: pkginstall install GROUP:ID:VERSION --repo {path}"))
@@ -112,11 +116,11 @@ pub(super) fn expand(
     arguments: &[Argument],
     from: &Utf8Path,
     host: &Platform,
-) -> Result<Vec<Wanted>, WantedError> {
+) -> Result<Vec<Item>, WantedError> {
     let mut wanted = Vec::new();
     for argument in arguments {
         match argument {
-            Argument::Coordinate(coordinate) => wanted.push(Wanted::Coordinate(coordinate.clone())),
+            Argument::Named(named) => wanted.push(Item::Named(named.clone())),
             // Without the dots of `./file`, which would stay in the receipt.
             Argument::Path(path) => wanted.extend(expand_path(from.join(path).components().collect(), host)?),
             Argument::Neither(error) => return Err(WantedError::Coordinate(error.clone())),
@@ -125,10 +129,10 @@ pub(super) fn expand(
     Ok(wanted)
 }
 
-fn expand_path(path: Utf8PathBuf, host: &Platform) -> Result<Vec<Wanted>, WantedError> {
+fn expand_path(path: Utf8PathBuf, host: &Platform) -> Result<Vec<Item>, WantedError> {
     let failed = |source| WantedError::Path { path: path.clone(), source };
     if !path.metadata().map_err(failed)?.is_dir() {
-        return Ok(vec![Wanted::File(path)]);
+        return Ok(vec![Item::File(path)]);
     }
     let mut files = Vec::new();
     for entry in path.read_dir_utf8().map_err(failed)? {
@@ -145,7 +149,7 @@ fn expand_path(path: Utf8PathBuf, host: &Platform) -> Result<Vec<Wanted>, Wanted
     if files.is_empty() {
         return Err(WantedError::OtherPlatforms { path, host: host.clone() });
     }
-    Ok(files.into_iter().map(Wanted::File).collect())
+    Ok(files.into_iter().map(Item::File).collect())
 }
 
 /// Leaves out the files that are named for other machines, and those for any where there is one for this machine.

@@ -5,25 +5,11 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::Label;
 use copkg_spec::durable::{self, Existing};
-use copkg_spec::trust::GroupPattern;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 use super::{ConfigError, file};
 use crate::host::{Catalogue, Effect};
-use crate::repository::{Auth, Base, Secret};
-
-/// A repository as it goes into the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewRepository {
-    /// Its name.
-    pub name: Label,
-    /// Where it is.
-    pub base: Base,
-    /// The groups that it is asked for.
-    pub groups: Vec<GroupPattern>,
-    /// How we say who we are.
-    pub auth: Option<Auth>,
-}
+use crate::repository::{Auth, Repository, Secret};
 
 /// Whether an edit changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +26,8 @@ pub enum Edited {
 /// When the file cannot be read or written, or what would be in it is no configuration.
 pub fn add_repository(
     catalogue: &Catalogue<'_>,
-    repository: &NewRepository,
+    name: &Label,
+    repository: &Repository,
     effect: Effect,
 ) -> Result<Edited, ConfigError> {
     edit(catalogue, effect, |document, path| {
@@ -49,7 +36,7 @@ pub fn add_repository(
             path: path.to_owned(),
             what: "`repositories` is not a table".into(),
         })?;
-        repositories.insert(repository.name.as_str(), Item::Table(table(repository)));
+        repositories.insert(name.as_str(), Item::Table(table(repository)));
         Ok(())
     })
 }
@@ -115,14 +102,24 @@ fn implicit_table() -> Table {
     table
 }
 
-fn table(repository: &NewRepository) -> Table {
+fn table(repository: &Repository) -> Table {
     let mut table = Table::new();
-    table.insert("url", value(repository.base.to_string()));
+    table.insert("url", value(repository.first.base.to_string()));
+    if let Some(root) = &repository.root {
+        table.insert("root", value(root.to_string()));
+    }
     if !repository.groups.is_empty() {
         let groups: Array = repository.groups.iter().map(ToString::to_string).collect();
         table.insert("groups", value(groups));
     }
-    if let Some(auth) = &repository.auth {
+    if !repository.mirrors.is_empty() {
+        let mirrors: Array = repository.mirrors.iter().map(|mirror| mirror.base.to_string()).collect();
+        table.insert("mirrors", value(mirrors));
+    }
+    if let Some(timeout) = repository.first.timeout {
+        table.insert("timeout_seconds", value(i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX)));
+    }
+    if let Some(auth) = &repository.first.auth {
         table.insert("auth", value(auth_table(auth)));
     }
     table

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::Label;
@@ -9,7 +10,8 @@ use copkg_spec::trust::GroupPattern;
 use serde::Deserialize;
 
 use super::{ConfigError, unknown};
-use crate::repository::{Auth, Base, Repository, Secret};
+use crate::repository::{Auth, Base, Place, Repository, Secret};
+use crate::trust::RootPin;
 
 /// What one file says.
 #[derive(Debug, Default, Deserialize)]
@@ -33,10 +35,27 @@ pub(super) struct Fetch {
 
 #[derive(Debug, Deserialize)]
 struct RawRepository {
-    url: String,
+    #[serde(flatten)]
+    first: RawPlace,
+    #[serde(default)]
+    mirrors: Vec<RawMirror>,
     #[serde(default)]
     groups: Vec<GroupPattern>,
+    root: Option<RootPin>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawPlace {
+    url: String,
     auth: Option<RawAuth>,
+    timeout_seconds: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum RawMirror {
+    Url(String),
+    Place(RawPlace),
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,15 +95,38 @@ impl File {
 
 impl RawRepository {
     fn resolve(&self, name: &Label, base: &Utf8Path, path: &Utf8Path) -> Result<Repository, ConfigError> {
+        let place = |place: &RawPlace| place.resolve(name, base, path);
+        let mirror = |mirror: &RawMirror| match mirror {
+            RawMirror::Url(url) => {
+                place(&RawPlace { url: url.clone(), auth: None, timeout_seconds: self.first.timeout_seconds })
+            }
+            RawMirror::Place(raw) => place(raw),
+        };
+        Ok(Repository {
+            name: name.to_string(),
+            first: place(&self.first)?,
+            mirrors: self.mirrors.iter().map(mirror).collect::<Result<_, _>>()?,
+            groups: self.groups.clone(),
+            root: self.root,
+        })
+    }
+}
+
+impl RawPlace {
+    fn resolve(&self, name: &Label, base: &Utf8Path, path: &Utf8Path) -> Result<Place, ConfigError> {
         let from = path.to_string();
         let failed = |source| ConfigError::Repository { name: name.to_string(), from, source };
-        let place = Base::parse(&self.url, base).map_err(failed)?;
-        let auth = self.auth.as_ref().map(|auth| auth.resolve(base)).transpose();
-        let auth = auth.map_err(|what| ConfigError::Contradiction {
+        let contradiction = |what: &str| ConfigError::Contradiction {
             path: path.to_owned(),
-            what: format!("the auth of the repository {name} {what}"),
-        })?;
-        Ok(Repository { name: name.to_string(), base: place, groups: self.groups.clone(), auth })
+            what: format!("the {what} in the repository {name}"),
+        };
+        let auth = self.auth.as_ref().map(|auth| auth.resolve(base)).transpose();
+        let auth = auth.map_err(|what| contradiction(&format!("auth {what}")))?;
+        if self.timeout_seconds == Some(0) {
+            return Err(contradiction("timeout_seconds is 0"));
+        }
+        let timeout = self.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        Ok(Place { base: Base::parse(&self.url, base).map_err(failed)?, auth, timeout })
     }
 }
 

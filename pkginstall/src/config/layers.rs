@@ -214,10 +214,9 @@ fn only(
         repository
     } else {
         let base = base?;
-        // The credentials that are configured for this place are good for it under this name, too.
-        let known = configured.into_values().find(|value| value.value.base == base);
-        let auth = known.and_then(|value| value.value.auth);
-        Repository { name: origin.to_string(), base, groups: Vec::new(), auth }
+        // What is configured for this place, its root above all, is so for it under this name, too.
+        let known = configured.into_values().map(|value| value.value).find(|known| known.first.base == base);
+        known.unwrap_or_else(|| Repository::plain(origin.to_string(), base.into()))
     };
     let repository = Repository { groups: Vec::new(), ..repository };
     Ok(BTreeMap::from([(repository.name.clone(), Value { value: repository, origin })]))

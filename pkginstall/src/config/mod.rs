@@ -10,7 +10,7 @@ mod file;
 mod layers;
 mod unknown;
 
-pub use edit::{Edited, NewRepository, add_repository, remove_repository};
+pub use edit::{Edited, add_repository, remove_repository};
 pub use error::ConfigError;
 pub use layers::{Given, Places};
 

@@ -3,6 +3,7 @@
 //! Comes before the file is read as a configuration: a misspelt setting that is silently ignored is the worst default.
 
 use camino::Utf8Path;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
@@ -10,7 +11,8 @@ use super::ConfigError;
 const TOP: &[&str] = &["fetch", "lock_timeout_seconds", "prefix", "repositories"];
 const FETCH: &[&str] =
     &["attempts", "connect_timeout_seconds", "longest_pause_seconds", "silence_timeout_seconds"];
-const REPOSITORY: &[&str] = &["auth", "groups", "url"];
+const REPOSITORY: &[&str] = &["auth", "groups", "mirrors", "root", "timeout_seconds", "url"];
+const MIRROR: &[&str] = &["auth", "timeout_seconds", "url"];
 const AUTH: &[&str] = &["password_env", "password_file", "token_env", "token_file", "user"];
 
 /// Finds the first key of `text` that is no setting.
@@ -30,6 +32,12 @@ pub(super) fn check(path: &Utf8Path, text: &str) -> Result<(), ConfigError> {
         if let Some(auth) = table(repository, "auth") {
             check(auth, &format!("{name}auth."), AUTH)?;
         }
+        for mirror in tables(repository, "mirrors") {
+            check(mirror, &format!("{name}mirrors."), MIRROR)?;
+            if let Some(auth) = table(mirror, "auth") {
+                check(auth, &format!("{name}mirrors.auth."), AUTH)?;
+            }
+        }
     }
     Ok(())
 }
@@ -39,6 +47,15 @@ fn table<'t, 's>(parent: &'t DeTable<'s>, key: &str) -> Option<&'t DeTable<'s>> 
         DeValue::Table(table) => Some(table),
         _ => None,
     }
+}
+
+fn tables<'t, 's>(parent: &'t DeTable<'s>, key: &str) -> Vec<&'t DeTable<'s>> {
+    let Some(DeValue::Array(items)) = parent.get(key).map(Spanned::get_ref) else { return Vec::new() };
+    let table = |item: &'t Spanned<DeValue<'s>>| match item.get_ref() {
+        DeValue::Table(table) => Some(table),
+        _ => None,
+    };
+    items.iter().filter_map(table).collect()
 }
 
 fn check_table(
@@ -96,7 +113,8 @@ mod tests {
     #[test]
     fn every_setting_is_known() {
         let text = "prefix = \"/p\"\nlock_timeout_seconds = 1\n[fetch]\nattempts = 1\n[repositories.a]\nurl = \"u\"\n\
-                    groups = []\n[repositories.a.auth]\nuser = \"u\"\npassword_env = \"P\"\n";
+                    groups = []\n\
+                    mirrors = [\"v\", { url = \"w\", timeout_seconds = 1 }]\nroot = \"\"\ntimeout_seconds = 1\n[repositories.a.auth]\nuser = \"u\"\npassword_env = \"P\"\n";
         check(Utf8Path::new("x"), text).unwrap();
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8PathBuf;
 
-use super::{Repository, RepositoryError};
+use super::{Place, RepositoryError};
 use crate::fetch::Credentials;
 
 /// A place that holds a secret.
@@ -44,18 +44,19 @@ pub enum Auth {
     },
 }
 
-impl Repository {
-    /// Reads the credentials of this repository, if it has any.
+impl Place {
+    /// Reads the credentials of this place of the repository `name`, if it has any.
     ///
     /// # Errors
     /// When the file or the variable is not there, or every user may read the file.
     pub fn credentials(
         &self,
+        name: &str,
         environment: &BTreeMap<String, String>,
     ) -> Result<Option<Credentials>, RepositoryError> {
         let read = |secret: &Secret| {
             secret.read(environment).map_err(|source| RepositoryError::Credentials {
-                name: self.name.clone(),
+                name: name.to_owned(),
                 from: secret.to_string(),
                 source,
             })

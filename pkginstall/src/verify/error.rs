@@ -116,6 +116,7 @@ fn trust_hint(package: &PackageCoordinate, unknown: &[KeyId], error: &TrustError
             "somebody changed the package after it was signed: do not install it, and tell its publisher"
                 .into()
         }
+        (TrustError::NotVouched { .. }, _) => error.hint().unwrap_or_default(),
         (_, []) => "its publisher must sign it with more of the keys that are pinned: `pkgbuild sign`".into(),
         (_, keys) => {
             let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();

@@ -17,6 +17,8 @@ use copkg_spec::keys::{KeyId, PublicKey};
 use copkg_spec::platform::Platform;
 use copkg_spec::trust::Keyring;
 
+use crate::repository::Vouched;
+
 /// What must come out of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
@@ -55,20 +57,27 @@ pub fn read_head(stream: &mut impl Read, place: &str, expected: &Expected) -> Re
     }
 }
 
-/// Checks signatures and index: what comes of it may be staged.
+/// Checks who vouches for the package, and its index: what comes of it may be staged.
 ///
 /// # Errors
-/// When too few trusted keys signed, or the index is not the signed one or breaks the archive policy.
-pub fn verify(head: Head, stream: &mut impl Read, keyring: &Keyring) -> Result<VerifiedIndex, PackageError> {
+/// When the repository vouches for another package, too few pinned keys signed, or the index is not the signed one or breaks
+/// the archive policy.
+pub fn verify(
+    head: Head,
+    stream: &mut impl Read,
+    vouched: &Vouched,
+    keyring: &Keyring,
+) -> Result<VerifiedIndex, PackageError> {
     let package = head.unverified_manifest().coordinate();
     let pinned: Vec<KeyId> =
         keyring.pin_of(package.group()).into_iter().flat_map(|pin| &pin.keys).map(PublicKey::id).collect();
     let signers = head.signatures().iter().map(|signature| *signature.key());
     let unknown = signers.filter(|key| !pinned.contains(key)).collect();
-    let verified = head.verify(keyring).map_err(|source| PackageError::Trust {
-        package: package.clone(),
-        unknown,
-        source,
-    })?;
+    let verified = match vouched {
+        Vouched::Repository(vouched) => head.verify_vouched(vouched, keyring),
+        Vouched::Pins => head.verify(keyring),
+    };
+    let verified =
+        verified.map_err(|source| PackageError::Trust { package: package.clone(), unknown, source })?;
     verified.read_index(stream).map_err(|source| PackageError::Contents { package, source: Box::new(source) })
 }

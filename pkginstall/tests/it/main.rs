@@ -12,4 +12,10 @@ mod recovery;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod remove;
+#[cfg(test)]
+mod repositories;
+#[cfg(test)]
+mod signed;
