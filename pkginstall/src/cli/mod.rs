@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, each of which calls the steps and reports what they say.
 
+mod check;
 mod completions;
 mod config;
 mod context;
@@ -66,6 +67,8 @@ enum Command {
     Restart(restart::Restart),
     /// Say which services run
     Status(status::Status),
+    /// Ask services whether they are well
+    Check(check::Check),
     /// Show what a service wrote
     Logs(logs::Logs),
     /// Say whose signatures count
@@ -128,6 +131,7 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Stop(args) => stop::run(args, context),
         Command::Restart(args) => restart::run(args, context),
         Command::Status(args) => status::run(args, context),
+        Command::Check(args) => check::run(args, context),
         Command::Logs(args) => logs::run(args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Repo(args) => repo::run(args, context),

@@ -99,6 +99,11 @@ impl RuntimeDirectory {
         &self.path
     }
 
+    /// Returns the handle on it.
+    pub(super) fn handle(&self) -> &OwnedFd {
+        &self.handle
+    }
+
     /// Returns the user that it belongs to.
     ///
     /// # Errors
@@ -196,13 +201,13 @@ impl RuntimeDirectory {
     }
 }
 
-fn directory_flags() -> OFlags {
+pub(super) fn directory_flags() -> OFlags {
     OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
 
 /// Makes `name` in `parent` if it is missing, and opens it. Only what is new gets the mode; the owner is always set,
 /// so that a service can change its account.
-fn make_directory(
+pub(super) fn make_directory(
     parent: &OwnedFd,
     name: &str,
     mode: u32,
@@ -223,7 +228,7 @@ fn make_directory(
     Ok(handle)
 }
 
-fn give(handle: &impl AsFd, owner: Owner) -> rustix::io::Result<()> {
+pub(super) fn give(handle: &impl AsFd, owner: Owner) -> rustix::io::Result<()> {
     let Owner::Account { user, group } = owner else { return Ok(()) };
     let stat = fstat(handle)?;
     if (stat.st_uid, stat.st_gid) == (user, group) {
@@ -233,7 +238,7 @@ fn give(handle: &impl AsFd, owner: Owner) -> rustix::io::Result<()> {
 }
 
 /// A regular file with one name: a second name could be a file of root's that the service's account linked here.
-fn check_file(file: &OwnedFd, path: &Utf8Path) -> Result<(), RuntimeError> {
+pub(super) fn check_file(file: &OwnedFd, path: &Utf8Path) -> Result<(), RuntimeError> {
     let stat = fstat(file).map_err(|error| refused("look at", path.to_owned(), error))?;
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     if regular && stat.st_nlink <= 1 {
@@ -242,7 +247,7 @@ fn check_file(file: &OwnedFd, path: &Utf8Path) -> Result<(), RuntimeError> {
     Err(RuntimeError::Other { path: path.to_owned(), expected: "a regular file with one name" })
 }
 
-fn refused(action: &'static str, path: Utf8PathBuf, error: Errno) -> RuntimeError {
+pub(super) fn refused(action: &'static str, path: Utf8PathBuf, error: Errno) -> RuntimeError {
     match error {
         Errno::NOTDIR | Errno::LOOP if action == "open" => RuntimeError::Other {
             path,

@@ -6,6 +6,7 @@
 
 mod directory;
 mod error;
+mod files;
 mod output;
 mod pids;
 

@@ -8,6 +8,7 @@ use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use thiserror::Error;
 
+use crate::configure::ConfigureError;
 use crate::hook::HookError;
 use crate::host::{HostError, LockError};
 use crate::process::{Ended, ProcessError};
@@ -149,6 +150,9 @@ pub enum ServiceError {
     /// A process cannot be looked at or signalled.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// The configuration of the service cannot be had.
+    #[error(transparent)]
+    Configure(#[from] ConfigureError),
     /// A script of the package cannot be run.
     #[error(transparent)]
     Hook(#[from] HookError),
@@ -209,6 +213,7 @@ impl ServiceError {
             Self::Host(error) => Some(error),
             Self::Receipt(error) => Some(error),
             Self::Process(error) => Some(error),
+            Self::Configure(error) => Some(error),
             Self::Hook(error) => Some(error),
             Self::Runtime(error) => Some(error),
             _ => None,
@@ -255,6 +260,7 @@ impl Explain for ServiceError {
             Self::Host(error) => error.code(),
             Self::Receipt(error) => error.code(),
             Self::Process(error) => error.code(),
+            Self::Configure(error) => error.code(),
             Self::Hook(error) => error.code(),
             Self::Runtime(error) => error.code(),
         }

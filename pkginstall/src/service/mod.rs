@@ -25,6 +25,7 @@ pub use hooks::{HookRequest, OptionalScript, run_hook};
 pub use logs::{Follow, LogFile, find_logs, follow, tail};
 pub use look::{State, View, known, running_from, view};
 pub use outcome::{Change, Outcome};
+pub(crate) use package::InstalledService;
 pub use record::{Desired, Phase, Run, ServiceRecord};
 pub use restart::{check_restart, restart};
 pub use start::{StartRequest, check_start, start};

@@ -1,5 +1,7 @@
 //! The installed package that a service runs from, and whether its scripts are those that were installed.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use copkg_spec::archive::Contents;
 use copkg_spec::coordinate::PackageCoordinate;
@@ -13,18 +15,18 @@ use crate::receipts::{self, ReceiptError};
 
 /// A package that can be started.
 #[derive(Debug)]
-pub(super) struct InstalledService {
-    pub(super) package: PackageCoordinate,
-    pub(super) digest: Digest,
-    pub(super) service: Service,
-    pub(super) directory: Utf8PathBuf,
+pub(crate) struct InstalledService {
+    pub(crate) package: PackageCoordinate,
+    pub(crate) digest: Digest,
+    pub(crate) service: Service,
+    pub(crate) directory: Utf8PathBuf,
 }
 
 impl InstalledService {
     /// Opens `package`, which must be installed, be a service, and have the scripts that it was installed with.
     ///
     /// Only the scripts are compared: a start must not read gigabytes. `verify` compares everything.
-    pub(super) fn open(prefix: &Prefix, package: &PackageCoordinate) -> Result<Self, ServiceError> {
+    pub(crate) fn open(prefix: &Prefix, package: &PackageCoordinate) -> Result<Self, ServiceError> {
         let receipt = receipts::require(prefix, package).map_err(|error| match error {
             ReceiptError::NotInstalled { package } => ServiceError::NotInstalled { package },
             other => other.into(),
@@ -50,6 +52,22 @@ impl InstalledService {
     pub(super) fn check_installed(&self, prefix: &Prefix, script: &EntryPath) -> Result<(), ServiceError> {
         let contents = receipts::contents(prefix, &receipts::require(prefix, &self.package)?)?;
         self.check_script(&contents, script)
+    }
+
+    /// Reads a text of the package, which must be the one that was installed.
+    pub(crate) fn read_text(&self, prefix: &Prefix, path: &EntryPath) -> Result<String, ServiceError> {
+        self.check_installed(prefix, path)?;
+        let path = self.path(path);
+        let damaged = |why| ServiceError::Damaged { package: self.package.clone(), path: path.clone(), why };
+        std::fs::read_to_string(&path).map_err(|_| damaged("cannot be read"))
+    }
+
+    /// Returns the values of the declared parameters, `given` those of a start: `--name=value`.
+    pub(crate) fn parameters(&self, given: &[String]) -> BTreeMap<String, String> {
+        let declared = self.service.parameters.iter();
+        let defaults = declared.filter_map(|known| Some((known.name.to_string(), known.default.clone()?)));
+        let given = given.iter().filter_map(|option| option.strip_prefix("--")?.split_once('='));
+        defaults.chain(given.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
     }
 
     fn check_script(&self, contents: &Contents, script: &EntryPath) -> Result<(), ServiceError> {

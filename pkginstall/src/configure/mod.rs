@@ -1,0 +1,27 @@
+//! The configuration of a service: values from the package and from whoever runs it, rendered into files.
+//!
+//! Comes after a package is installed and before its start script runs. [`Values`] says what is set and where it came from,
+//! `prepare` fills the templates of the package with it and merges
+//! the result with what a person changed by hand, `place` puts it into the runtime directory.
+
+mod edits;
+mod error;
+mod merge;
+mod place;
+mod render;
+mod resolve;
+mod review;
+mod secret;
+mod values;
+mod values_file;
+
+pub use edits::{Edit, EditKind, edits};
+pub use error::ConfigureError;
+pub use merge::Accept;
+pub use place::{Ground, place, prepare};
+pub(crate) use render::render_text;
+pub use render::{Rendered, RenderedFile};
+pub use resolve::{Decision, conflicts, resolve};
+pub use review::Pending;
+pub use values::{Value, ValueOrigin, Values};
+pub use values_file::{Assignment, set, values_file};

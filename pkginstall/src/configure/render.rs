@@ -1,0 +1,182 @@
+//! Fills the templates of a package: values in, files out, nothing written yet.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+
+use camino::Utf8Path;
+use copkg_spec::configuration::{Facts, Shown, TemplateText};
+use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::durable::{self, Existing};
+use copkg_spec::index::EntryPath;
+
+use super::{ConfigureError, Values};
+use crate::host::Prefix;
+use crate::service::{InstalledService, ServiceError, Site};
+
+/// The mode of a file that may hold a secret.
+const SECRET: u32 = 0o600;
+
+/// A rendered file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RenderedFile {
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Whether it may hold a secret.
+    pub secret: bool,
+}
+
+impl RenderedFile {
+    /// Returns its mode: one that may hold a secret is for its owner alone.
+    pub fn mode(&self) -> u32 {
+        if self.secret { SECRET } else { 0o644 }
+    }
+}
+
+/// Never shows the content: it may hold a secret.
+impl fmt::Debug for RenderedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RenderedFile({} bytes, mode {:o})", self.bytes.len(), self.mode())
+    }
+}
+
+/// The rendered configuration of a service, by the paths below its `etc/`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// The files.
+    pub files: BTreeMap<EntryPath, RenderedFile>,
+}
+
+impl Rendered {
+    /// Reads the files below `directory`, as [`Self::write_to`] wrote them. Nothing there is nothing.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn read_from(directory: &Utf8Path) -> Result<Self, ConfigureError> {
+        let mut rendered = Self::default();
+        let mut open = vec![directory.to_owned()];
+        while let Some(here) = open.pop() {
+            let entries = match here.read_dir_utf8() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(ConfigureError::file("read", &here))?,
+            };
+            for entry in entries {
+                let path = entry.map_err(ConfigureError::file("read", &here))?.into_path();
+                let metadata = path.symlink_metadata().map_err(ConfigureError::file("read", &path))?;
+                if metadata.is_dir() {
+                    open.push(path);
+                    continue;
+                }
+                let name = path.strip_prefix(directory).ok().and_then(|name| name.as_str().parse().ok());
+                let bytes = std::fs::read(&path).map_err(ConfigureError::file("read", &path))?;
+                let secret = metadata.permissions().mode() & 0o777 == SECRET;
+                rendered.files.extend(name.map(|name: EntryPath| (name, RenderedFile { bytes, secret })));
+            }
+        }
+        Ok(rendered)
+    }
+
+    /// Writes the files below `directory`, which is there, durably.
+    ///
+    /// # Errors
+    /// When the file system refuses; some may have been written then.
+    pub fn write_to(&self, directory: &Utf8Path) -> Result<(), ConfigureError> {
+        for (path, file) in &self.files {
+            let path = directory.join(path.as_str());
+            if let Some(parent) = path.parent() {
+                durable::create_dir_all(parent.as_std_path())
+                    .map_err(ConfigureError::file("create", parent))?;
+            }
+            let written = durable::write(path.as_std_path(), file.mode(), Existing::Replace, &file.bytes);
+            written.map_err(ConfigureError::file("write", &path))?;
+        }
+        Ok(())
+    }
+}
+
+/// Renders the configuration of `service` for an installed package that is started with `parameters`.
+///
+/// # Errors
+/// When a value is unknown, missing or breaks a rule, a secret cannot be had, or a template is not what was installed.
+pub(crate) fn render(
+    site: &Site<'_>,
+    installed: &InstalledService,
+    service: &ServiceCoordinate,
+    parameters: &[String],
+) -> Result<Rendered, ServiceError> {
+    let scene = Scene::new(site, installed, service, parameters)?;
+    let mut rendered = Rendered::default();
+    for template in &installed.service.templates {
+        let text = installed.read_text(site.prefix, &template.src)?;
+        let text = TemplateText::parse(template.src.as_str(), &text).map_err(ConfigureError::from)?;
+        let secret = text.may_hold_a_secret(&installed.service.config);
+        let bytes = scene.render(&text)?.into_bytes();
+        rendered.files.insert(template.dst.clone(), RenderedFile { bytes, secret });
+    }
+    // After the templates: an error that names the template and the line where a value is missing says more.
+    scene.values.require_all()?;
+    Ok(rendered)
+}
+
+/// Renders one text of the recipe, such as the address of a probe.
+///
+/// # Errors
+/// As [`render`].
+pub(crate) fn render_text(
+    site: &Site<'_>,
+    installed: &InstalledService,
+    service: &ServiceCoordinate,
+    parameters: &[String],
+    text: &str,
+) -> Result<String, ServiceError> {
+    let scene = Scene::new(site, installed, service, parameters)?;
+    let text = TemplateText::parse(copkg_spec::recipe::FILE_NAME, text).map_err(ConfigureError::from)?;
+    Ok(scene.render(&text)?)
+}
+
+/// Everything that the templates of one service are filled with.
+struct Scene<'a> {
+    prefix: &'a Prefix,
+    installed: &'a InstalledService,
+    service: &'a ServiceCoordinate,
+    parameters: BTreeMap<String, String>,
+    values: Values,
+    environment: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(
+        site: &'a Site<'_>,
+        installed: &'a InstalledService,
+        service: &'a ServiceCoordinate,
+        parameters: &[String],
+    ) -> Result<Self, ServiceError> {
+        let values = Values::read(site.prefix, service, &installed.package, &installed.service)?;
+        let parameters = installed.parameters(parameters);
+        Ok(Self {
+            prefix: site.prefix,
+            installed,
+            service,
+            parameters,
+            values,
+            environment: site.environment,
+        })
+    }
+
+    fn render(&self, text: &TemplateText) -> Result<String, ConfigureError> {
+        let config = &self.installed.service.config;
+        let shown = if text.may_hold_a_secret(config) { Shown::NoValues } else { Shown::All };
+        let runtime_dir = self.prefix.runtime_dir(self.service);
+        let facts = Facts {
+            service: self.service,
+            package: &self.installed.package,
+            runtime_dir: runtime_dir.as_str(),
+            software_dir: self.installed.directory.as_str(),
+            prefix: self.prefix.root().as_str(),
+            parameters: &self.parameters,
+            values: &self.values.resolve(self.environment)?,
+        };
+        Ok(text.render(&facts, shown)?)
+    }
+}

@@ -1,0 +1,144 @@
+//! The values of a service, each with where it came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use camino::Utf8PathBuf;
+use copkg_spec::configuration::{SecretReference, Setting, SettingName, SettingValue};
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::manifest::Service;
+use serde::{Serialize, Serializer};
+
+use super::values_file::{self, Written};
+use super::{ConfigureError, secret};
+use crate::host::Prefix;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueOrigin {
+    /// The package has it as its default.
+    Package(PackageCoordinate),
+    /// It is set for the service, in this file on this line.
+    Service(Utf8PathBuf, usize),
+    /// Nobody set it.
+    Nobody,
+}
+
+impl fmt::Display for ValueOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Package(package) => write!(f, "default of {package}"),
+            Self::Service(path, line) => write!(f, "{path}, line {line}"),
+            Self::Nobody => f.write_str("not set"),
+        }
+    }
+}
+
+impl Serialize for ValueOrigin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What is set for one setting. Of a secret: where it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    /// The declaration.
+    pub setting: Setting,
+    /// What is set, if anything is.
+    pub value: Option<SettingValue>,
+    /// Where it came from.
+    pub origin: ValueOrigin,
+}
+
+/// The values of a service for one package, checked against its declarations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Values {
+    service: ServiceCoordinate,
+    package: PackageCoordinate,
+    file: Utf8PathBuf,
+    all: BTreeMap<SettingName, Value>,
+}
+
+impl Values {
+    /// Reads the values of `service` for `package`, of which `contract` declares what can be set.
+    ///
+    /// # Errors
+    /// When the file cannot be read, sets what does not exist, or breaks a rule; with file, line and key.
+    pub fn read(
+        prefix: &Prefix,
+        service: &ServiceCoordinate,
+        package: &PackageCoordinate,
+        contract: &Service,
+    ) -> Result<Self, ConfigureError> {
+        let file = values_file::values_file(prefix, service);
+        let mut all: BTreeMap<SettingName, Value> = BTreeMap::new();
+        for (name, setting) in &contract.config {
+            let origin = match setting.default {
+                Some(_) => ValueOrigin::Package(package.clone()),
+                None => ValueOrigin::Nobody,
+            };
+            all.insert(
+                name.clone(),
+                Value { setting: setting.clone(), value: setting.default.clone(), origin },
+            );
+        }
+        for (key, Written { value, line }) in values_file::read(prefix, service)? {
+            let place = format!("{file}, line {line}");
+            let known = key.parse().ok().and_then(|name: SettingName| Some((all.get_mut(&name)?, name)));
+            let Some((entry, name)) = known else {
+                let known = contract.config.keys().map(ToString::to_string).collect();
+                return Err(ConfigureError::Unknown { place, key, package: package.clone(), known });
+            };
+            let checked = entry.setting.check(&name, &value);
+            checked.map_err(|source| ConfigureError::Invalid { place, key, source })?;
+            entry.value = Some(value);
+            entry.origin = ValueOrigin::Service(file.clone(), line);
+        }
+        Ok(Self { service: service.clone(), package: package.clone(), file, all })
+    }
+
+    /// Returns all of them, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&SettingName, &Value)> {
+        self.all.iter()
+    }
+
+    /// Returns what templates see: secrets are fetched, and what has no value but needs one is left out.
+    pub(super) fn resolve(
+        &self,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<SettingName, Option<SettingValue>>, ConfigureError> {
+        let mut resolved = BTreeMap::new();
+        for (name, value) in &self.all {
+            match &value.value {
+                Some(SettingValue::Text(text)) if value.setting.is_secret() => {
+                    let reference: SecretReference = text.parse().map_err(|why| ConfigureError::Secret {
+                        key: name.to_string(),
+                        reference: "that is set".into(),
+                        why,
+                    })?;
+                    let secret = secret::resolve(name, &reference, environment)?;
+                    resolved.insert(name.clone(), Some(SettingValue::Text(secret)));
+                }
+                None if !value.setting.optional => {}
+                other => {
+                    resolved.insert(name.clone(), other.clone());
+                }
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// Checks that nothing is missing.
+    pub(super) fn require_all(&self) -> Result<(), ConfigureError> {
+        let missing = self.all.iter().find(|(_, value)| value.value.is_none() && !value.setting.optional);
+        missing.map_or(Ok(()), |(name, _)| {
+            Err(ConfigureError::Missing {
+                path: self.file.clone(),
+                key: name.to_string(),
+                service: self.service.clone(),
+                package: self.package.clone(),
+            })
+        })
+    }
+}

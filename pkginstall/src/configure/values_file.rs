@@ -1,0 +1,109 @@
+//! The file in which the values of one service are set: TOML, one key a setting, written by `config set` or by hand.
+//!
+//! It lies with the records of the service, where only the owner of the prefix writes. It holds no secret, only where
+//! secrets are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+
+use camino::Utf8PathBuf;
+use copkg_spec::configuration::SettingValue;
+use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::durable::{self, Existing};
+use toml::Spanned;
+use toml_edit::{DocumentMut, Item};
+
+use super::ConfigureError;
+use crate::host::Prefix;
+
+/// Returns the file in which the values of `service` are set. It need not be there.
+pub fn values_file(prefix: &Prefix, service: &ServiceCoordinate) -> Utf8PathBuf {
+    prefix.service_state(service).join("values.toml")
+}
+
+/// A value as the file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) value: SettingValue,
+    /// From 1.
+    pub(super) line: usize,
+}
+
+/// Reads what is set.
+pub(super) fn read(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+) -> Result<BTreeMap<String, Written>, ConfigureError> {
+    let path = values_file(prefix, service);
+    let text = text_of(&path)?;
+    let line_at = |offset: usize| text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1;
+    let parsed: Result<BTreeMap<Spanned<String>, SettingValue>, _> = toml::from_str(&text);
+    let parsed = parsed.map_err(|error| ConfigureError::Syntax {
+        path: path.clone(),
+        line: error.span().map_or(1, |span| line_at(span.start)),
+        why: error.message().to_owned(),
+    })?;
+    let written = parsed.into_iter().map(|(key, value)| {
+        let line = line_at(key.span().start);
+        (key.into_inner(), Written { value, line })
+    });
+    Ok(written.collect())
+}
+
+fn text_of(path: &Utf8PathBuf) -> Result<String, ConfigureError> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        text => text.map_err(ConfigureError::file("read", path)),
+    }
+}
+
+/// A change to one value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assignment {
+    /// It is set.
+    Set(String, SettingValue),
+    /// It is not set any more.
+    Unset(String),
+}
+
+/// Changes values, durably and in one step. Comments stay. Tells whether the file is another now.
+///
+/// # Errors
+/// When the file cannot be read or written; it is then as it was.
+pub fn set(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    assignments: &[Assignment],
+) -> Result<bool, ConfigureError> {
+    let path = values_file(prefix, service);
+    let before = text_of(&path)?;
+    let mut document: DocumentMut = before.parse().map_err(|error: toml_edit::TomlError| {
+        ConfigureError::Syntax { path: path.clone(), line: 1, why: error.message().to_owned() }
+    })?;
+    for assignment in assignments {
+        match assignment {
+            Assignment::Set(key, value) => document[key.as_str()] = item(value),
+            Assignment::Unset(key) => {
+                document.remove(key);
+            }
+        }
+    }
+    let after = document.to_string();
+    if after == before {
+        return Ok(false);
+    }
+    let directory = prefix.service_state(service);
+    durable::create_dir_all(directory.as_std_path()).map_err(ConfigureError::file("create", &directory))?;
+    let written = durable::write(path.as_std_path(), 0o644, Existing::Replace, after.as_bytes());
+    written.map_err(ConfigureError::file("write", &path)).map(|()| true)
+}
+
+fn item(value: &SettingValue) -> Item {
+    match value {
+        SettingValue::Boolean(value) => toml_edit::value(*value),
+        SettingValue::Integer(value) => toml_edit::value(*value),
+        SettingValue::Text(value) => toml_edit::value(value),
+        SettingValue::List(values) => toml_edit::value(values.iter().collect::<toml_edit::Array>()),
+    }
+}
