@@ -45,7 +45,7 @@ impl KeyFiles {
 ///
 /// # Errors
 /// When one is there, or cannot be written. A secret half without its public one can be left after a crash.
-pub fn generate(files: &KeyFiles, passphrase: Option<&Passphrase>) -> Result<PublicKey, KeyFileError> {
+pub fn generate(files: &KeyFiles, passphrase: Option<&Passphrase>) -> Result<SecretKey, KeyFileError> {
     for path in [&files.secret, &files.public] {
         if fs::symlink_metadata(path).is_ok() {
             return Err(KeyFileError::Exists { path: path.clone() });
@@ -57,9 +57,8 @@ pub fn generate(files: &KeyFiles, passphrase: Option<&Passphrase>) -> Result<Pub
     let encode = |source| KeyFileError::Key { path: files.secret.clone(), source };
     let text = secret.to_pem(passphrase, &mut UnwrapErr(SysRng)).map_err(encode)?;
     write(&files.secret, 0o600, text.as_bytes())?;
-    let public = secret.public();
-    write(&files.public, 0o644, public.to_pem().map_err(encode)?.as_bytes())?;
-    Ok(public)
+    write(&files.public, 0o644, secret.public().to_pem().map_err(encode)?.as_bytes())?;
+    Ok(secret)
 }
 
 fn write(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyFileError> {

@@ -8,6 +8,7 @@
 pub mod build;
 pub mod cli;
 pub mod collect;
+mod http;
 pub mod init;
 pub mod keys;
 pub mod lint;

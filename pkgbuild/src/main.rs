@@ -2,13 +2,15 @@
 
 use std::io::{IsTerminal as _, stderr, stdin, stdout};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use copkg_spec::command::Streams;
 use pkgbuild::surroundings::{Ambient, Surroundings};
 use pkgbuild::terminal::Terminal;
 
 fn main() -> ExitCode {
-    let ambient = Ambient::new(std::env::vars_os().collect(), std::env::current_dir().ok());
+    let ambient =
+        Ambient::new(std::env::vars_os().collect(), std::env::current_dir().ok(), SystemTime::now());
     // Without it an interrupt leaves the scratch directory behind, and does no other harm.
     let _ = ambient.interrupts().watch();
     let err_is_terminal = stderr().is_terminal() && ambient.variable("NO_COLOR").is_none();

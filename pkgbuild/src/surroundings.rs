@@ -1,4 +1,4 @@
-//! What the process gives to the commands: arguments, environment, working directory, streams.
+//! What the process gives to the commands: arguments, environment, working directory, clock, streams.
 //!
 //! `main` reads these once; nothing behind this file looks at the environment.
 
@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use copkg_spec::command::Streams;
+use copkg_spec::tuf::Time;
 
 use crate::run::Interrupts;
 use crate::terminal::Terminal;
@@ -25,19 +27,32 @@ pub struct Surroundings {
     pub ambient: Ambient,
 }
 
-/// The environment and the working directory.
+/// The environment, the working directory, the clock.
 #[derive(Debug, Clone)]
 pub struct Ambient {
     environment: BTreeMap<OsString, OsString>,
     directory: PathBuf,
+    now: SystemTime,
     interrupts: Interrupts,
 }
 
 impl Ambient {
-    /// Takes the environment and the working directory as `main` read them.
-    pub fn new(environment: BTreeMap<OsString, OsString>, directory: Option<PathBuf>) -> Self {
+    /// Takes the environment, the working directory and the clock as `main` read them.
+    pub fn new(
+        environment: BTreeMap<OsString, OsString>,
+        directory: Option<PathBuf>,
+        now: SystemTime,
+    ) -> Self {
         let directory = directory.unwrap_or_else(|| PathBuf::from("."));
-        Self { environment, directory, interrupts: Interrupts::default() }
+        Self { environment, directory, now, interrupts: Interrupts::default() }
+    }
+
+    /// Returns when the command began.
+    pub fn now(&self) -> Time {
+        let seconds = self.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        // A clock that the calendar does not reach is as wrong as one before 1970.
+        let time = i64::try_from(seconds).ok().and_then(Time::from_unix_seconds);
+        time.unwrap_or(Time::EPOCH)
     }
 
     /// Returns what is cleaned up when this process is interrupted.
@@ -65,6 +80,13 @@ impl Ambient {
     pub fn cache(&self) -> Option<PathBuf> {
         let named = self.variable("XDG_CACHE_HOME").map(PathBuf::from);
         let base = named.or_else(|| Some(Path::new(self.variable("HOME")?).join(".cache")))?;
+        Some(base.join("copkg"))
+    }
+
+    /// Returns the directory for what this user's commands must remember, when the user has one.
+    pub fn state(&self) -> Option<PathBuf> {
+        let named = self.variable("XDG_STATE_HOME").map(PathBuf::from);
+        let base = named.or_else(|| Some(Path::new(self.variable("HOME")?).join(".local/state")))?;
         Some(base.join("copkg"))
     }
 

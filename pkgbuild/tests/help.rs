@@ -6,7 +6,7 @@ mod workshop;
 
 use workshop::Workshop;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 17] = [
     "init",
     "keygen",
     "build",
@@ -17,10 +17,29 @@ const COMMANDS: [&str; 13] = [
     "sign",
     "rebuild",
     "publish",
+    "yank",
+    "unyank",
+    "promote",
+    "demote",
     "schema",
     "completions",
     "version",
 ];
+
+const REPO: [&str; 10] =
+    ["init", "delegate", "rotate", "revoke", "threshold", "renew", "status", "fetch", "sign", "send"];
+
+#[test]
+fn every_command_of_repositories_explains_itself() {
+    let workshop = Workshop::new();
+    insta::assert_snapshot!("help-repo", workshop.works(&["repo", "--help"]).out);
+    for command in REPO {
+        insta::assert_snapshot!(
+            format!("help-repo-{command}"),
+            workshop.works(&["repo", command, "--help"]).out
+        );
+    }
+}
 
 #[test]
 fn every_command_explains_itself() {

@@ -165,5 +165,5 @@ fn a_founded_repository_delegates_to_groups_and_changes_its_keys() {
     let next = next_root(&founded.root, &[(targets, speakers(7))], time()).unwrap();
     assert_eq!((next.version.number(), next.keys.len()), (2, 3));
     let out_of_reach = Speakers::new(vec![SecretKey::from_seed(&[1; 32]).public()], 2).unwrap_err();
-    insta::assert_snapshot!(out_of_reach, @"a threshold of 2 needs 1 to 1 keys to sign");
+    insta::assert_snapshot!(out_of_reach, @"2 of 1 keys cannot be asked to sign");
 }

@@ -30,7 +30,7 @@ pub(super) fn run(args: &Keygen, context: &mut Context) -> Result<Exit, Failure>
         return Ok(Exit::Ok);
     }
     let passphrase = args.passphrase.for_new_key(context)?;
-    let key = generate(&files, passphrase.as_ref())?;
+    let key = generate(&files, passphrase.as_ref())?.public();
     if passphrase.is_none() {
         context.report.note(format!("{secret} has no passphrase: whoever can read the file can sign"));
     }

@@ -15,7 +15,7 @@ const VARIABLE: &str = "COPKG_PASSPHRASE";
 /// The keys that sign.
 #[derive(Debug, Args)]
 pub(super) struct SigningKeys {
-    /// A secret key that signs the package; repeat it for several
+    /// A secret key that signs; repeat it for several
     #[arg(long = "key", value_name = "FILE")]
     pub(super) keys: Vec<PathBuf>,
     #[command(flatten)]
@@ -33,12 +33,21 @@ pub(super) struct PassphraseSource {
 impl SigningKeys {
     /// Reads every key.
     pub(super) fn read(&self, context: &Context) -> Result<Vec<SecretKey>, KeyFileError> {
-        let read = |file: &PathBuf| {
-            let path = context.path(file);
-            keys::read_secret(&path, || self.passphrase.for_key(&path, context))
-        };
-        self.keys.iter().map(read).collect()
+        read_secrets(&self.keys, &self.passphrase, context)
     }
+}
+
+/// Reads secret keys; a passphrase is asked for only where a file is encrypted.
+pub(super) fn read_secrets(
+    files: &[PathBuf],
+    passphrase: &PassphraseSource,
+    context: &Context,
+) -> Result<Vec<SecretKey>, KeyFileError> {
+    let read = |file: &PathBuf| {
+        let path = context.path(file);
+        keys::read_secret(&path, || passphrase.for_key(&path, context))
+    };
+    files.iter().map(read).collect()
 }
 
 impl PassphraseSource {

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, each of which calls the steps and reports what they say.
 
 mod build;
+mod co_sign;
 mod completions;
 mod context;
 mod diff;
@@ -9,13 +10,17 @@ mod inspect;
 mod keygen;
 mod keys;
 mod lint;
+mod promote;
 mod publish;
 mod rebuild;
+mod repo;
 mod reuse;
 mod schema;
+mod server;
 mod sign;
 mod verify;
 mod version;
+mod yank;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use copkg_spec::command::{Exit, Failure, Options, Report, unparsed};
@@ -54,8 +59,19 @@ enum Command {
     Sign(sign::Sign),
     /// Build a package again from its recorded source, and compare
     Rebuild(rebuild::Rebuild),
-    /// Put package files into a directory repository
+    /// Publish package files to a repository, or sign what waits there
     Publish(publish::Publish),
+    /// Mark a published version as one that nobody should take any more
+    Yank(yank::Yank),
+    /// Take back that a version is yanked
+    Unyank(yank::Unyank),
+    /// Move a channel up to a version
+    Promote(promote::Promote),
+    /// Move a channel down to an older version, or remove it
+    Demote(promote::Demote),
+    /// Found a repository, and decide who speaks for it and its groups
+    #[command(subcommand)]
+    Repo(repo::Repo),
     /// Print the JSON Schema of package.toml
     Schema,
     /// Print a script that completes commands in a shell
@@ -89,6 +105,11 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Sign(args) => sign::run(&args, context),
         Command::Rebuild(args) => rebuild::run(&args, context),
         Command::Publish(args) => publish::run(&args, context),
+        Command::Yank(args) => yank::yank(&args, context),
+        Command::Unyank(args) => yank::unyank(&args, context),
+        Command::Promote(args) => promote::promote(&args, context),
+        Command::Demote(args) => promote::demote(&args, context),
+        Command::Repo(command) => repo::run(command, context),
         Command::Schema => Ok(schema::run(context)),
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command(), context)),
         Command::Version => Ok(version::run(context)),

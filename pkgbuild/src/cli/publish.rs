@@ -1,23 +1,36 @@
-//! `pkgbuild publish FILE… --repo DIR`: puts packages into a directory repository.
+//! `pkgbuild publish FILE… --repo URL|DIR`: publishes packages, or adds a signature to what waits for one.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
-use copkg_spec::command::{Exit, Failure};
-use serde_json::json;
+use copkg_spec::command::{Exit, Explain, Failure};
+use copkg_spec::coordinate::CoordinateError;
+use copkg_spec::repository::ProposalId;
+use serde_json::{Value, json};
+use thiserror::Error;
 
-use super::Context;
-use crate::repository::{Publication, Unsigned, publish};
+use super::server::{GroupChange, Root, document, mode, remote, said};
+use super::{Context, co_sign};
+use crate::repository::remote::Address;
+use crate::repository::{Expired, Publication, Released, Unsigned, check, publish, rehearse, release};
 
 #[derive(Debug, Args)]
 pub(super) struct Publish {
-    /// The package files
-    #[arg(required = true, value_name = "FILE")]
+    /// The package files; all of them become public at once
+    #[arg(required_unless_present = "co_sign", value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The directory of the repository; made when it is not there
-    #[arg(long, value_name = "DIR")]
+    /// The URL of a repository, or a directory of packages, which is made when it is not there
+    #[arg(long, value_name = "URL|DIR")]
     repo: PathBuf,
-    /// Publish packages that nobody signed, too
+    #[command(flatten)]
+    root: Root,
+    #[command(flatten)]
+    change: GroupChange,
+    /// List what waits for signatures, or show and sign the proposal with this id
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = LIST, conflicts_with_all = ["files", "expires_in"])]
+    co_sign: Option<Wanted>,
+    /// Publish packages that nobody signed, too: only to a directory
     #[arg(long)]
     allow_unsigned: bool,
     /// Check everything, and publish nothing
@@ -25,12 +38,83 @@ pub(super) struct Publish {
     dry_run: bool,
 }
 
+/// What of the proposals that wait is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A list of them.
+    List,
+    /// To sign this one.
+    One(ProposalId),
+}
+
+const LIST: &str = "list";
+
+impl FromStr for Wanted {
+    type Err = CoordinateError;
+
+    fn from_str(text: &str) -> Result<Self, CoordinateError> {
+        if text == LIST { Ok(Self::List) } else { text.parse().map(Self::One) }
+    }
+}
+
 pub(super) fn run(args: &Publish, context: &mut Context) -> Result<Exit, Failure> {
+    match args.repo.to_str().filter(|text| Address::is_meant_by(text)) {
+        Some(url) => to_server(args, url, context),
+        None => to_directory(args, context),
+    }
+}
+
+fn to_server(args: &Publish, url: &str, context: &mut Context) -> Result<Exit, Failure> {
+    if args.allow_unsigned {
+        return Err(NotThere { option: "--allow-unsigned", place: "a repository server" }.into());
+    }
+    let remote = remote(url, context)?;
+    let reading = args.root.reading(&remote, Expired::Refused, context);
+    if let Some(wanted) = args.co_sign {
+        return co_sign::run(wanted, &args.change.keys, &reading, mode(args.dry_run), context);
+    }
+    let keys = args.change.read_keys(context)?;
+    let files = args.files.iter().map(|file| check(&context.path(file), Unsigned::Refused));
+    let packages = files.collect::<Result<Vec<_>, _>>()?;
+    let editor = args.change.editor(reading, &keys, context);
+    let (edited, released) = release(&packages, &editor, mode(args.dry_run))?;
+    let mut document = document(&edited);
+    document["packages"] = released.iter().map(|released| describe(released, args.dry_run)).collect();
+    context.report.data(&document, || {
+        let lines = released.iter().map(|released| line(released, &document["state"]));
+        lines.chain(said(&edited, url)).collect::<Vec<_>>().join("\n")
+    });
+    Ok(Exit::Ok)
+}
+
+fn describe(released: &Released, dry_run: bool) -> Value {
+    let package = &released.package;
+    json!({
+        "package": package.coordinate,
+        "platform": package.platform,
+        "digest": package.digest,
+        "file": package.file,
+        "changed": released.is_new && !dry_run,
+    })
+}
+
+fn line(released: &Released, state: &Value) -> String {
+    let did = match (released.is_new, state.as_str()) {
+        (false, _) => "already there:",
+        (true, Some("rehearsed")) => "would publish",
+        (true, Some("pending")) => "proposed",
+        (true, _) => "published",
+    };
+    format!("{did} {} ({})", released.package.coordinate, released.package.platform)
+}
+
+fn to_directory(args: &Publish, context: &mut Context) -> Result<Exit, Failure> {
+    args.check_for_directory()?;
     let files: Vec<PathBuf> = args.files.iter().map(|file| context.path(file)).collect();
     let repository = context.path(&args.repo);
     let unsigned = if args.allow_unsigned { Unsigned::Allowed } else { Unsigned::Refused };
     let published = if args.dry_run {
-        crate::repository::rehearse(&files, &repository, unsigned)?
+        rehearse(&files, &repository, unsigned)?
     } else {
         publish(&files, &repository, unsigned)?
     };
@@ -58,4 +142,42 @@ pub(super) fn run(args: &Publish, context: &mut Context) -> Result<Exit, Failure
     };
     context.report.data(&document, || published.iter().map(line).collect::<Vec<_>>().join("\n"));
     Ok(Exit::Ok)
+}
+
+impl Publish {
+    /// A directory has no metadata to sign: an option that would be ignored is a mistake.
+    fn check_for_directory(&self) -> Result<(), NotThere> {
+        let given = [
+            ("--key", !self.change.keys.keys.is_empty()),
+            ("--root", self.root.is_given()),
+            ("--expires-in", self.change.expires_in.is_some()),
+            ("--co-sign", self.co_sign.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(NotThere { option, place: "a directory" }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An option that means nothing for this sort of repository.
+#[derive(Debug, Error)]
+#[error("{option} means nothing for {place}")]
+struct NotThere {
+    option: &'static str,
+    place: &'static str,
+}
+
+impl Explain for NotThere {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn code(&self) -> &'static str {
+        "option_not_there"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("a URL begins with http:// or https://, everything else is a directory of packages".into())
+    }
 }

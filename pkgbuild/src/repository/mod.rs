@@ -1,7 +1,32 @@
 //! Publishes packages to a directory repository. Before it: packages that are built and signed. After it: a server, or
 //! an installer that reads the directory.
 
+mod appoint;
+mod change;
+mod copy;
+mod describe;
+mod edit;
+mod found;
+mod known;
 mod nesting;
+mod online;
 mod publish;
+mod release;
+pub mod remote;
+mod seat;
+mod send;
+mod view;
 
-pub use publish::{Publication, PublishError, Unsigned, publish, rehearse};
+pub use appoint::{AppointError, Appointments, speakers_of, without};
+pub use change::{Change, ChangeError, Draft};
+pub use copy::{CopyError, open_copy};
+pub use describe::{RoleChange, describe, speakers_text};
+pub use edit::{EditError, Edited, Editor, Mode, lasting};
+pub use found::{FoundError, Founding};
+pub use known::{Known, KnownError, RootPin};
+pub use online::Reading;
+pub use publish::{Checked, Publication, PublishError, Unsigned, check, publish, rehearse};
+pub use release::{ReleaseError, Released, release};
+pub use seat::Seat;
+pub use send::{Blobs, SendError, Sent, send, wait_until_visible};
+pub use view::{Expired, GroupView, View, ViewError};

@@ -9,12 +9,14 @@ use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{NestingConflict, PackageCoordinate};
 use copkg_spec::digest::{Digest, Hashed};
 use copkg_spec::durable;
+use copkg_spec::keys::KeyId;
+use copkg_spec::manifest::Kind;
 use copkg_spec::platform::Platform;
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
 use super::nesting;
-use crate::package::{OpenPackage, PackageError};
+use crate::package::{FileIdentity, OpenPackage, PackageError};
 
 /// Whether a package that nobody signed may be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +42,27 @@ pub struct Publication {
     pub changed: bool,
 }
 
-/// A package file that has been checked and may be published.
-struct Checked {
-    file: PathBuf,
-    coordinate: PackageCoordinate,
-    platform: Platform,
-    digest: Digest,
-    sha256: Digest,
+/// A package file that has been checked byte by byte and may be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The file.
+    pub file: PathBuf,
+    /// The package.
+    pub coordinate: PackageCoordinate,
+    /// The platform of the file.
+    pub platform: Platform,
+    /// What it holds.
+    pub kind: Kind,
+    /// What its recipe says that it is.
+    pub description: Option<String>,
+    /// The digest of the package.
+    pub digest: Digest,
+    /// The length of the file in bytes.
+    pub length: u64,
+    /// The digest of the file.
+    pub sha256: Digest,
+    /// The keys that are said to have signed it.
+    pub signers: Vec<KeyId>,
 }
 
 /// Publishes `files` to the repository in `repository`.
@@ -100,16 +116,22 @@ impl Checked {
     }
 }
 
-fn check(file: &Path, unsigned: Unsigned) -> Result<Checked, PublishError> {
+/// Checks that a file is what its manifest says.
+///
+/// # Errors
+/// When it is no package, is not what its manifest says, or is not signed.
+pub fn check(file: &Path, unsigned: Unsigned) -> Result<Checked, PublishError> {
     let package = OpenPackage::without_trust(file)?;
     if package.signers().is_empty() && unsigned == Unsigned::Refused {
         return Err(PublishError::Unsigned { file: file.to_owned() });
     }
     let manifest = package.contents().manifest();
-    let (coordinate, platform) = (manifest.coordinate(), manifest.platform().clone());
-    let digest = package.contents().digest();
-    let sha256 = package.check()?.sha256;
-    Ok(Checked { file: file.to_owned(), coordinate, platform, digest, sha256 })
+    let (coordinate, platform, kind) = (manifest.coordinate(), manifest.platform().clone(), manifest.kind());
+    let description = manifest.about().description.clone();
+    let (digest, signers) = (package.contents().digest(), package.signers().to_vec());
+    let FileIdentity { length, sha256 } = package.check()?;
+    let file = file.to_owned();
+    Ok(Checked { file, coordinate, platform, kind, description, digest, length, sha256, signers })
 }
 
 fn place_of(package: &Checked, targets: &Path) -> PathBuf {

@@ -28,7 +28,7 @@ pub struct Speakers {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CeremonyError {
     /// The threshold is out of reach, or none.
-    #[error("a threshold of {threshold} needs 1 to {keys} keys to sign")]
+    #[error("{threshold} of {keys} keys cannot be asked to sign")]
     Threshold {
         /// The threshold.
         threshold: u32,

@@ -201,13 +201,31 @@ impl GroupContent {
     /// # Errors
     /// When there is no further version, or the group cannot be divided.
     pub fn next(&self, before: Option<&Self>, speakers: &Speakers, expires: Time) -> Result<Vec<NextRole>> {
+        self.following(before, speakers, expires, |bin, old| old.is_none_or(|old| old.targets != bin.targets))
+    }
+
+    /// As [`Self::next`], with every bin among them: for other speakers, and for bins that end soon.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn renew(&self, before: Option<&Self>, speakers: &Speakers, expires: Time) -> Result<Vec<NextRole>> {
+        self.following(before, speakers, expires, |_, _| true)
+    }
+
+    fn following(
+        &self,
+        before: Option<&Self>,
+        speakers: &Speakers,
+        expires: Time,
+        is_next: impl Fn(&Targets, Option<&Targets>) -> bool,
+    ) -> Result<Vec<NextRole>> {
         let mut after = self.clone();
         after.divide(speakers)?;
         let mut next = Vec::new();
         let bins_change = before.is_none_or(|before| before.role.delegations != after.role.delegations);
         for (name, bin) in &after.bins {
             let old = before.and_then(|before| before.bins.get(name));
-            if bins_change || old.is_none_or(|old| old.targets != bin.targets) {
+            if bins_change || is_next(bin, old) {
                 next.push(NextRole { name: name.clone(), targets: following(bin, old, expires)? });
             }
         }

@@ -273,6 +273,11 @@ impl HashBins {
         self.bit_length
     }
 
+    /// Returns the keys that all bins share.
+    pub fn role_keys(&self) -> &RoleKeys {
+        &self.role
+    }
+
     /// Returns what the names of the bins begin with.
     pub fn name_prefix(&self) -> &str {
         &self.name_prefix

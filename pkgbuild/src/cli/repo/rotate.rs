@@ -1,0 +1,69 @@
+//! `pkgbuild repo rotate ROLE --key PUB…`: gives a role other keys.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use copkg_spec::command::{Exit, Failure};
+use copkg_spec::keys::PublicKey;
+use copkg_spec::repository::ceremony::Speakers;
+
+use super::finish::Ending;
+use super::place::{Place, find_key, public_keys, seats};
+use crate::cli::Context;
+use crate::repository::{AppointError, Appointments, speakers_of};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Rotate {
+    /// The role: root, targets, registrar, snapshot, timestamp, online (the last two), or a group
+    role: String,
+    /// A public key that the role has from now on, and no other; repeat it for several
+    #[arg(long = "key", value_name = "PUB", required_unless_present_any = ["add", "remove"], conflicts_with_all = ["add", "remove"])]
+    role_keys: Vec<PathBuf>,
+    /// A public key that the role gets beside those it has
+    #[arg(long, value_name = "PUB")]
+    add: Vec<PathBuf>,
+    /// A key that the role loses: a public key, or the beginning of its id
+    #[arg(long, value_name = "PUB|ID")]
+    remove: Vec<String>,
+    /// How many of the keys must sign [default: as many as now]
+    #[arg(long, value_name = "M")]
+    threshold: Option<u32>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    ending: Ending,
+}
+
+pub(super) fn run(args: &Rotate, context: &mut Context) -> Result<Exit, Failure> {
+    let remote = args.place.remote(context)?;
+    let mut view = args.place.view(remote.as_ref(), context)?;
+    let mut appointments = Appointments::default();
+    for seat in seats(&args.role)? {
+        let today = speakers_of(&seat, &mut view)?;
+        let today = today.ok_or_else(|| AppointError::NotDelegated { seat: seat.clone() })?;
+        let speakers = args.speakers(&today, context)?;
+        if speakers != today {
+            appointments.appoint(seat, speakers);
+        }
+    }
+    let change = appointments.draft(&mut view, args.ending.expires(context))?;
+    args.ending.finish(change, view, (&args.place, remote.as_ref()), context)
+}
+
+impl Rotate {
+    fn speakers(&self, today: &Speakers, context: &Context) -> Result<Speakers, Failure> {
+        let mut keys: Vec<PublicKey> = if self.role_keys.is_empty() {
+            today.keys().to_vec()
+        } else {
+            public_keys(&self.role_keys, context)?
+        };
+        for text in &self.remove {
+            let gone = find_key(text, today.keys(), context)?;
+            keys.retain(|key| *key != gone);
+        }
+        let added = public_keys(&self.add, context)?;
+        keys.extend(added.into_iter().filter(|key| !today.keys().contains(key)));
+        let threshold = self.threshold.unwrap_or(today.threshold().get());
+        Ok(Speakers::new(keys, threshold).map_err(AppointError::from)?)
+    }
+}

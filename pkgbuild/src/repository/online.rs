@@ -1,0 +1,163 @@
+//! A repository read from its server: refreshed by the rules of a client, held against what this user saw before.
+
+use copkg_spec::digest::Digest;
+use copkg_spec::repository::Fingerprint;
+use copkg_spec::tuf::{
+    Driver, Fetch, Kept, Limits, ReadRole, Refresh, Role, RoleIs, RoleName, Targets, Time, Trusted, Verified,
+    Version, load_root,
+};
+
+use super::known::{Known, KnownError, RootPin};
+use super::remote::Remote;
+use super::view::{Expired, Source, View, ViewError};
+use crate::surroundings::Ambient;
+
+type Result<T> = std::result::Result<T, ViewError>;
+
+/// The name of a repository's first root.
+const FIRST_ROOT: &str = "1.root.json";
+
+/// A repository on a server, refreshed once.
+#[derive(Debug)]
+pub(super) struct Online<'r> {
+    session: Session<'r>,
+    trusted: Trusted,
+    pinned: Digest,
+}
+
+#[derive(Debug)]
+struct Session<'r> {
+    remote: &'r Remote,
+    known: Known,
+}
+
+/// How a repository on a server is read.
+#[derive(Debug, Clone)]
+pub struct Reading<'r> {
+    /// The server.
+    pub remote: &'r Remote,
+    /// The root that the user gives; without one, that which was pinned before.
+    pub root: Option<RootPin>,
+    /// Whether metadata that has expired counts.
+    pub expired: Expired,
+}
+
+impl<'r> Reading<'r> {
+    /// Refreshes the repository.
+    ///
+    /// # Errors
+    /// When it cannot be reached, no root is pinned, or it breaks a rule.
+    pub fn view(&self, ambient: &Ambient) -> Result<View<'r>> {
+        let known = Known::open(self.remote.address(), ambient)?;
+        let mut session = Session { remote: self.remote, known };
+        let (root, pinned) = session.trusted_root(self.root.as_ref())?;
+        let now = match self.expired {
+            Expired::Refused => ambient.now(),
+            Expired::Shown => Time::EPOCH,
+        };
+        let trusted = session.drive(Refresh::begin(root, now, Limits::default())?)?;
+        let (root, targets) = (trusted.root().clone(), trusted.targets().clone());
+        View::new(Source::Server(Box::new(Online { session, trusted, pinned })), root, targets)
+    }
+}
+
+impl Online<'_> {
+    /// Reads a role; nothing when the snapshot does not name it yet, or nobody delegates to it.
+    pub(super) fn read(&mut self, delegator: &Role, name: &RoleName) -> Result<Option<Verified<Targets>>> {
+        let role = Role::Delegated(name.clone());
+        if self.trusted.snapshot().file(&role).is_none() {
+            return Ok(None);
+        }
+        let step = ReadRole::begin(&mut self.trusted, delegator, name.clone());
+        match self.session.drive(step)? {
+            RoleIs::Read => Ok(self.trusted.role(&role).cloned()),
+            RoleIs::NotDelegated => Ok(None),
+        }
+    }
+
+    /// The root that was pinned is the first one of most repositories: its digest is the fingerprint.
+    pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.pinned.to_string().parse().ok()
+    }
+
+    pub(super) fn version_of(&self, role: &Role) -> Option<Version> {
+        self.trusted.snapshot().file(role).map(|file| file.version)
+    }
+
+    pub(super) fn expiry(&self) -> [(Role, Time); 2] {
+        let (snapshot, timestamp) = (self.trusted.snapshot().expires, self.trusted.timestamp().expires);
+        [(Role::Snapshot, snapshot), (Role::Timestamp, timestamp)]
+    }
+}
+
+impl Session<'_> {
+    /// Returns the newest root that is trusted, and the digest of the pinned one; pins the one that is given.
+    fn trusted_root(&self, given: Option<&RootPin>) -> Result<(Vec<u8>, Digest)> {
+        let url = || self.remote.address().to_string();
+        match (self.known.pinned()?, self.known.root()?, given) {
+            (Some(pinned), Some(root), given) => {
+                let same = given.map_or(Ok(true), |given| given.digest().map(|digest| digest == pinned))?;
+                if same {
+                    Ok((root, pinned))
+                } else {
+                    Err(ViewError::OtherRoot { url: url(), pinned: pinned.to_string() })
+                }
+            }
+            (_, _, None) => Err(ViewError::NotPinned { url: url() }),
+            (_, _, Some(given)) => {
+                let root = self.root_of(given)?;
+                load_root(root.clone())?;
+                self.known.pin(self.remote.address(), &root)?;
+                let pinned = Digest::of(&root);
+                Ok((root, pinned))
+            }
+        }
+    }
+
+    fn root_of(&self, given: &RootPin) -> Result<Vec<u8>> {
+        let fingerprint = match given {
+            RootPin::File(path) => return Ok(RootPin::read(path)?),
+            RootPin::Fingerprint(fingerprint) => *fingerprint,
+        };
+        let first = self.remote.metadata(FIRST_ROOT, Limits::default().root_bytes)?;
+        let first = first.ok_or_else(|| ViewError::NoFirstRoot { url: self.remote.address().to_string() })?;
+        let found = Fingerprint::of_first_root(&first);
+        if found == fingerprint {
+            return Ok(first);
+        }
+        Err(ViewError::WrongFingerprint { url: self.remote.address().to_string(), found })
+    }
+}
+
+impl Driver for Session<'_> {
+    type Error = ViewError;
+
+    fn load(&mut self, role: &Role) -> Result<Option<Vec<u8>>> {
+        Ok(self.known.load(role)?)
+    }
+
+    fn fetch(&mut self, fetch: &Fetch) -> Result<Option<Vec<u8>>> {
+        Ok(self.remote.metadata(&fetch.file, fetch.limit)?)
+    }
+
+    fn keep(&mut self, kept: &Kept) -> Result<()> {
+        Ok(self.known.keep(kept)?)
+    }
+
+    fn forget(&mut self, role: &Role) -> Result<()> {
+        Ok(self.known.forget(role)?)
+    }
+}
+
+impl RootPin {
+    fn read(path: &std::path::Path) -> std::result::Result<Vec<u8>, KnownError> {
+        std::fs::read(path).map_err(|source| KnownError::Read { path: path.to_owned(), source })
+    }
+
+    fn digest(&self) -> std::result::Result<Digest, ViewError> {
+        match self {
+            Self::File(path) => Ok(Digest::of(&Self::read(path)?)),
+            Self::Fingerprint(fingerprint) => Ok(fingerprint.to_string().parse()?),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Publishes package files to a repository server: all files of a command in one commit, whichever groups they are of.
+//!
+//! The group's next metadata goes first, signed by its keys; only then the server takes the files that it names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use copkg_spec::command::{Exit, Explain};
+use copkg_spec::coordinate::{Group, NestingConflict};
+use copkg_spec::repository::{GroupContent, GroupError, PackageCustom, PackageTarget};
+use thiserror::Error;
+
+use super::edit::{EditError, Edited, Editor, Mode};
+use super::publish::{Checked, PublishError};
+use super::send::Blobs;
+
+/// What became of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The file.
+    pub package: Checked,
+    /// Whether it was not there before.
+    pub is_new: bool,
+}
+
+/// Publishes files that were checked.
+///
+/// # Errors
+/// When two of them contradict each other, other bytes are published already, or as [`Editor::edit`].
+pub fn release(
+    packages: &[Checked],
+    editor: &Editor<'_>,
+    mode: Mode,
+) -> Result<(Edited, Vec<Released>), ReleaseError> {
+    check_together(packages)?;
+    let groups: Vec<Group> = packages
+        .iter()
+        .map(|package| package.coordinate.group().clone())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let blobs: Blobs = packages.iter().map(|package| (package.sha256, package.file.clone())).collect();
+    // The last attempt tells what was new.
+    let mut new: BTreeMap<PackageTarget, bool> = BTreeMap::new();
+    let edited = editor.edit(&groups, &blobs, mode, |speakers, content| {
+        let group = content.group().clone();
+        for package in packages.iter().filter(|package| *package.coordinate.group() == group) {
+            if !speakers.keys().iter().any(|key| package.signers.contains(&key.id())) {
+                let (coordinate, file) = (package.coordinate.clone(), package.file.clone());
+                return Err(EditError::NotOurs { coordinate, file });
+            }
+            let is_new = add(package, content)?;
+            new.insert(target_of(package), is_new);
+        }
+        Ok(())
+    });
+    let edited = edited.map_err(|error| named(error, packages))?;
+    let released = packages.iter().map(|package| Released {
+        is_new: new.get(&target_of(package)).copied().unwrap_or_default(),
+        package: package.clone(),
+    });
+    Ok((edited, released.collect()))
+}
+
+fn target_of(package: &Checked) -> PackageTarget {
+    PackageTarget { coordinate: package.coordinate.clone(), platform: package.platform.clone() }
+}
+
+/// Adds a package; tells whether it was not there.
+fn add(package: &Checked, content: &mut GroupContent) -> Result<bool, GroupError> {
+    let target = target_of(package);
+    let is_new = content.target(&target.path()).is_none();
+    // The description of a package is that of the version published last: repeating an older one does not bring its back.
+    let description = if is_new { package.description.as_deref() } else { None };
+    let custom = PackageCustom {
+        digest: package.digest,
+        kind: package.kind,
+        platform: package.platform.clone(),
+        yanked: None,
+    };
+    content.add(&target, (package.length, package.sha256), &custom, description)?;
+    Ok(is_new)
+}
+
+/// Checks that no two files are of one coordinate and platform with other bytes, or nest.
+fn check_together(packages: &[Checked]) -> Result<(), ReleaseError> {
+    for (number, package) in packages.iter().enumerate() {
+        for other in &packages[..number] {
+            package.coordinate.check_beside(&other.coordinate)?;
+            if target_of(package) == target_of(other) && package.sha256 != other.sha256 {
+                return Err(PublishError::Conflict {
+                    coordinate: package.coordinate.clone(),
+                    platform: package.platform.clone(),
+                    new: package.sha256,
+                    there: other.sha256,
+                }
+                .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names the package instead of its path where it is ours.
+fn named(error: EditError, packages: &[Checked]) -> ReleaseError {
+    if let EditError::Group(GroupError::Changed { path }) = &error
+        && let Some(package) = packages.iter().find(|package| target_of(package).path() == *path)
+    {
+        return ReleaseError::Published { package: Box::new(package.clone()) };
+    }
+    ReleaseError::Edit(error)
+}
+
+/// Says why packages were not published.
+#[derive(Debug, Error)]
+pub enum ReleaseError {
+    /// A file cannot be published, or contradicts another one.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// Two files would be installed one inside the other.
+    #[error(transparent)]
+    Nesting(#[from] NestingConflict),
+    /// Other bytes are published already.
+    #[error("{} for {} is published already, with other bytes", package.coordinate, package.platform)]
+    Published {
+        /// The package.
+        package: Box<Checked>,
+    },
+    /// The group cannot be changed.
+    #[error(transparent)]
+    Edit(EditError),
+}
+
+impl Explain for ReleaseError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Publish(error) => error.exit(),
+            Self::Nesting(_) | Self::Published { .. } => Exit::Conflict,
+            Self::Edit(error) => error.exit(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Publish(error) => error.code(),
+            Self::Nesting(_) => "nesting_coordinates",
+            Self::Published { .. } => "published_with_other_bytes",
+            Self::Edit(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Publish(error) => error.hint(),
+            Self::Nesting(_) => Some("choose another group, id or version".into()),
+            Self::Published { .. } => Some("what is published never changes: raise the version".into()),
+            Self::Edit(error) => error.hint(),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What a repository server says when it does not do what was asked.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use copkg_spec::command::{Exit, Explain};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// What a server says of a failure (RFC 9457).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Problem {
+    /// The stable code.
+    pub code: String,
+    /// What it is in general.
+    pub title: String,
+    /// What it is here.
+    pub detail: String,
+}
+
+impl Problem {
+    fn text(&self) -> String {
+        let text = if self.detail.is_empty() { &self.title } else { &self.detail };
+        // What a server says stands in one line of ours, and turns no terminal around.
+        let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect();
+        if plain.is_empty() { String::new() } else { format!(": {plain}") }
+    }
+}
+
+/// Says why a server did not do what was asked.
+#[derive(Debug, Error)]
+pub enum RemoteError {
+    /// It is no address of one.
+    #[error("{url} cannot be a repository: {why}")]
+    Address {
+        /// What was given.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// The HTTP client cannot be set up.
+    #[error("cannot set up the HTTP client")]
+    Client(#[source] reqwest::Error),
+    /// It cannot be reached, or broke off.
+    #[error("cannot reach {url}")]
+    Network {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Its answer broke off.
+    #[error("the answer of {url} broke off")]
+    Interrupted {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It cannot do it now.
+    #[error("the server cannot answer {url} now: {status}{}", problem.text())]
+    Busy {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// For how long it asks to wait.
+        wait: Option<Duration>,
+        /// What it says.
+        problem: Problem,
+    },
+    /// It does not let us.
+    #[error("the server refuses {url}: {status}{}", problem.text())]
+    Unauthorized {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What it says.
+        problem: Problem,
+    },
+    /// Somebody changed the same role meanwhile.
+    #[error("somebody else was faster{}", problem.text())]
+    VersionConflict {
+        /// What it says.
+        problem: Problem,
+    },
+    /// What is published would change.
+    #[error("what is published never changes{}", problem.text())]
+    TargetChanged {
+        /// What it says.
+        problem: Problem,
+    },
+    /// The keys do not speak for the role.
+    #[error("the repository does not accept it{}", problem.text())]
+    NotTrusted {
+        /// What it says.
+        problem: Problem,
+    },
+    /// There is nothing of that name.
+    #[error("the server has no {url}{}", problem.text())]
+    NotFound {
+        /// What was asked for.
+        url: String,
+        /// What it says.
+        problem: Problem,
+    },
+    /// It says no for another reason.
+    #[error("the server answers {url} with {status}{}", problem.text())]
+    Refused {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What it says.
+        problem: Problem,
+    },
+    /// It answers something that a repository does not.
+    #[error("the answer of {url} is not one of a repository")]
+    Answer {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// What is uploaded cannot be read.
+    #[error("cannot read {path}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl RemoteError {
+    pub(super) fn refused(url: &str, status: u16, wait: Option<Duration>, problem: Problem) -> Self {
+        let url = url.to_owned();
+        match (status, problem.code.as_str()) {
+            (409, "version_conflict") => Self::VersionConflict { problem },
+            (409, "target_changed") => Self::TargetChanged { problem },
+            (403, "not_delegated" | "bad_signature") => Self::NotTrusted { problem },
+            (401 | 403, _) => Self::Unauthorized { url, status, problem },
+            (404, _) => Self::NotFound { url, problem },
+            (408 | 425 | 429 | 500..=599, _) if status != 501 => Self::Busy { url, status, wait, problem },
+            _ => Self::Refused { url, status, problem },
+        }
+    }
+
+    /// Returns for how long the server asks to wait.
+    pub(super) fn asked_to_wait(&self) -> Option<Duration> {
+        if let Self::Busy { wait, .. } = self { *wait } else { None }
+    }
+}
+
+impl Explain for RemoteError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Address { .. } => Exit::Usage,
+            Self::Network { .. } | Self::Interrupted { .. } | Self::Busy { .. } => Exit::TryAgain,
+            Self::VersionConflict { .. } | Self::TargetChanged { .. } => Exit::Conflict,
+            Self::NotTrusted { .. } => Exit::Trust,
+            Self::NotFound { .. } => Exit::NotFound,
+            Self::Client(_)
+            | Self::Unauthorized { .. }
+            | Self::Refused { .. }
+            | Self::Answer { .. }
+            | Self::Read { .. } => Exit::Failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Address { .. } => "bad_repository",
+            Self::Client(_) => "http_client",
+            Self::Network { .. } | Self::Interrupted { .. } => "network",
+            Self::Busy { .. } => "server_busy",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::VersionConflict { .. } => "version_conflict",
+            Self::TargetChanged { .. } => "target_changed",
+            Self::NotTrusted { .. } => "not_accepted",
+            Self::NotFound { .. } => "not_found",
+            Self::Refused { .. } => "server_refused",
+            Self::Answer { .. } => "server_answer",
+            Self::Read { .. } => "package_unreadable",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Network { .. } | Self::Interrupted { .. } | Self::Busy { .. } => {
+                "run the same command again: it goes on where it stopped".into()
+            }
+            Self::Unauthorized { .. } => "set COPKG_TOKEN to a token of this repository".into(),
+            Self::VersionConflict { .. } => "run the same command again".into(),
+            Self::TargetChanged { .. } => "raise the version".into(),
+            Self::NotTrusted { .. } => "`pkgbuild repo status` shows whose keys speak for which role".into(),
+            Self::Answer { .. } => "check the address: it is that of a repo-server, without /api".into(),
+            _ => return None,
+        })
+    }
+}
