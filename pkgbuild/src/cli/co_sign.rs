@@ -2,7 +2,7 @@
 
 use copkg_spec::command::{Exit, Explain, Failure};
 use copkg_spec::keys::SecretKey;
-use copkg_spec::repository::ProposalId;
+use copkg_spec::repository::{Proposal, ProposalId};
 use copkg_spec::tuf::KeyId;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -11,7 +11,7 @@ use super::Context;
 use super::keys::SigningKeys;
 use super::publish::Wanted;
 use super::server::{NoKey, missing_text, sent_document, sent_text};
-use crate::repository::remote::{CoSignature, Waiting};
+use crate::repository::remote::{CoSignature, RemoteError, Waiting};
 use crate::repository::{Change, Mode, Reading, RoleChange, Sent, View, describe, wait_until_visible};
 
 pub(super) fn run(
@@ -32,14 +32,21 @@ pub(super) fn run(
 /// Lists what waits: with keys, only what they may still sign.
 fn list(keys: &[SecretKey], reading: &Reading<'_>, context: &mut Context) -> Result<Exit, Failure> {
     let ids: Vec<KeyId> = keys.iter().map(|key| key.public().id().into()).collect();
-    let mut waiting = reading.remote.waiting()?;
+    let mut waiting = Vec::new();
+    for id in reading.remote.waiting()? {
+        match reading.remote.proposal(id) {
+            Ok(found) => waiting.push(found),
+            // Somebody completed it meanwhile.
+            Err(RemoteError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     waiting.retain(|waiting| {
         let mut may = waiting.pending.missing_signatures.iter().flat_map(|missing| &missing.may);
         ids.is_empty() || may.any(|id| ids.contains(id))
     });
     let mut view = reading.view(&context.ambient)?;
-    let shown =
-        waiting.iter().map(|waiting| show(waiting, reading, &mut view)).collect::<Result<Vec<_>, _>>()?;
+    let shown = waiting.into_iter().map(|waiting| show(waiting, &mut view)).collect::<Result<Vec<_>, _>>()?;
     let documents: Vec<Value> = shown.iter().map(Shown::document).collect();
     context.report.data(&json!({ "changed": false, "proposals": documents }), || match &shown[..] {
         [] => "nothing waits for a signature".to_owned(),
@@ -57,7 +64,8 @@ fn sign(
 ) -> Result<Exit, Failure> {
     let waiting = reading.remote.proposal(id)?;
     let mut view = reading.view(&context.ambient)?;
-    let shown = show(&waiting, reading, &mut view)?;
+    let shown = show(waiting, &mut view)?;
+    check_is(id, &shown)?;
     // Before anything is signed, whoever signs can read what.
     context.report.note(shown.text());
     let mut change = shown.change.clone();
@@ -105,16 +113,16 @@ struct Shown {
     roles: Vec<RoleChange>,
 }
 
-fn show(waiting: &Waiting, reading: &Reading<'_>, view: &mut View<'_>) -> Result<Shown, Failure> {
-    let waiting =
-        if waiting.roles.is_empty() { reading.remote.proposal(waiting.pending.id)? } else { waiting.clone() };
-    let change = Change::of(&copkg_spec::repository::Proposal { roles: waiting.roles.clone() })?;
-    // What is shown and signed must be what was asked for, whatever the server calls it.
-    if change.id() != waiting.pending.id {
-        return Err(OtherProposal { asked: waiting.pending.id, found: change.id() }.into());
-    }
+fn show(waiting: Waiting, view: &mut View<'_>) -> Result<Shown, Failure> {
+    let change = Change::of(&Proposal { roles: waiting.roles.clone() })?;
     let roles = describe(&change, view)?;
     Ok(Shown { waiting, change, roles })
+}
+
+/// What is shown and signed must be what was asked for, whatever the server calls it.
+fn check_is(asked: ProposalId, shown: &Shown) -> Result<(), OtherProposal> {
+    let found = shown.change.id();
+    if found == asked { Ok(()) } else { Err(OtherProposal { asked, found }) }
 }
 
 impl Shown {

@@ -81,9 +81,13 @@ fn upload(missing: &[MissingBlob], blobs: &Blobs, remote: &Remote) -> Result<(),
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some((sha256, length, path)) = next else { return Ok(()) };
-            if let Err(error) = remote.upload(sha256, length, path) {
-                queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                return Err(error.into());
+            match remote.upload(sha256, length, path) {
+                // Somebody else brought it meanwhile; what is still missing the server says when it is asked again.
+                Ok(()) | Err(RemoteError::NotFound { .. }) => {}
+                Err(error) => {
+                    queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                    return Err(error.into());
+                }
             }
         }
     };

@@ -95,6 +95,12 @@ pub enum RemoteError {
         /// What it says.
         problem: Problem,
     },
+    /// It would be installed inside another package, or the other way round.
+    #[error("the package cannot be installed beside another one{}", problem.text())]
+    Nesting {
+        /// What it says.
+        problem: Problem,
+    },
     /// The keys do not speak for the role.
     #[error("the repository does not accept it{}", problem.text())]
     NotTrusted {
@@ -145,6 +151,7 @@ impl RemoteError {
         match (status, problem.code.as_str()) {
             (409, "version_conflict") => Self::VersionConflict { problem },
             (409, "target_changed") => Self::TargetChanged { problem },
+            (409, "nesting_conflict") => Self::Nesting { problem },
             (403, "not_delegated" | "bad_signature") => Self::NotTrusted { problem },
             (401 | 403, _) => Self::Unauthorized { url, status, problem },
             (404, _) => Self::NotFound { url, problem },
@@ -164,7 +171,9 @@ impl Explain for RemoteError {
         match self {
             Self::Address { .. } => Exit::Usage,
             Self::Network { .. } | Self::Interrupted { .. } | Self::Busy { .. } => Exit::TryAgain,
-            Self::VersionConflict { .. } | Self::TargetChanged { .. } => Exit::Conflict,
+            Self::VersionConflict { .. } | Self::TargetChanged { .. } | Self::Nesting { .. } => {
+                Exit::Conflict
+            }
             Self::NotTrusted { .. } => Exit::Trust,
             Self::NotFound { .. } => Exit::NotFound,
             Self::Client(_)
@@ -184,6 +193,7 @@ impl Explain for RemoteError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::VersionConflict { .. } => "version_conflict",
             Self::TargetChanged { .. } => "target_changed",
+            Self::Nesting { .. } => "nesting_coordinates",
             Self::NotTrusted { .. } => "not_accepted",
             Self::NotFound { .. } => "not_found",
             Self::Refused { .. } => "server_refused",
@@ -199,6 +209,7 @@ impl Explain for RemoteError {
             }
             Self::Unauthorized { .. } => "set COPKG_TOKEN to a token of this repository".into(),
             Self::VersionConflict { .. } => "run the same command again".into(),
+            Self::Nesting { .. } => "choose another group, id or version".into(),
             Self::TargetChanged { .. } => "raise the version".into(),
             Self::NotTrusted { .. } => "`pkgbuild repo status` shows whose keys speak for which role".into(),
             Self::Answer { .. } => "check the address: it is that of a repo-server, without /api".into(),

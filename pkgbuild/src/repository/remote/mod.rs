@@ -61,14 +61,13 @@ pub struct Waiting {
     /// What is missing.
     #[serde(flatten)]
     pub pending: Pending,
-    /// What is proposed. The list of proposals may leave it out.
-    #[serde(default)]
+    /// What is proposed.
     pub roles: Vec<copkg_spec::repository::ProposedRole>,
 }
 
 #[derive(Deserialize)]
 struct Waitings {
-    items: Vec<Waiting>,
+    proposals: Vec<ProposalId>,
 }
 
 /// One signature for a proposal.
@@ -139,12 +138,12 @@ impl Remote {
         self.post(&format!("api/v1/proposals/{id}/signatures"), &CoSignatures { signatures })
     }
 
-    /// Returns the proposals that wait for something.
+    /// Returns the ids of the proposals that wait for something.
     ///
     /// # Errors
     /// When the server cannot be reached or refuses.
-    pub fn waiting(&self) -> Result<Vec<Waiting>, RemoteError> {
-        self.get_json::<Waitings>("api/v1/proposals").map(|list| list.items)
+    pub fn waiting(&self) -> Result<Vec<ProposalId>, RemoteError> {
+        self.get_json::<Waitings>("api/v1/proposals").map(|list| list.proposals)
     }
 
     /// Returns one proposal.
