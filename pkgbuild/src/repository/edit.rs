@@ -228,7 +228,7 @@ impl Explain for EditError {
             Self::Send(error) => error.code(),
             Self::Group(GroupError::NotPublished(_)) => "not_published",
             Self::Group(GroupError::NoChannel { .. }) => "no_channel",
-            Self::Group(GroupError::Yanked { .. }) => "yanked",
+            Self::Group(GroupError::Yanked { .. }) => "version_yanked",
             Self::Group(GroupError::Changed { .. }) => "target_changed",
             Self::Group(GroupError::Nesting(_)) => "nesting_coordinates",
             Self::Group(_) => "group_inconsistent",
