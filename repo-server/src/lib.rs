@@ -5,15 +5,25 @@
 //! ([`api`]), on connections with limits and deadlines ([`server`]), and told about in the log ([`logs`]).
 //!
 //! A repository with metadata is more: its commits are in a log ([`log`]), of which snapshot and timestamp are signed
-//! ([`signer`]) to make its newest state ([`repository`]).
+//! ([`signer`]) to make its newest state ([`repository`]). Readers get it ([`published`]) as an overview of all groups
+//! ([`overview`]), for searching ([`search`]), and as the details of each file ([`details`]); they see it as [`pages`],
+//! [`feeds`] and [`badges`], and how the server does in its [`metrics`].
 
 pub mod api;
+pub mod badges;
 pub mod catalogue;
 pub mod cli;
+pub mod details;
+pub mod feeds;
 pub mod layout;
 pub mod log;
 pub mod logs;
+pub mod metrics;
+pub mod overview;
+pub mod pages;
+pub mod published;
 pub mod repository;
+pub mod search;
 pub mod server;
 pub mod signer;
 pub mod storage;

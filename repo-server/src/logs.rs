@@ -43,3 +43,9 @@ pub fn start(format: Format, filter: &str) {
         }
     };
 }
+
+/// Writes an error with all its causes on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

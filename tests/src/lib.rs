@@ -2,11 +2,14 @@
 //!
 //! Everything here looks at the three programs from outside, as a user does: command lines, files, sockets.
 
+pub mod browser;
 pub mod example;
 pub mod execution;
 pub mod faults;
 pub mod network;
 pub mod programs;
+pub mod python;
 pub mod quickstart;
 pub mod repository;
 pub mod scene;
+pub mod showcase;

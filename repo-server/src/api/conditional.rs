@@ -9,7 +9,7 @@ use crate::storage::EntityTag;
 
 /// What the conditions of a request make of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It is answered as if there were none.
     Proceed,
     /// 304: the client has it.
@@ -19,7 +19,7 @@ pub(super) enum Verdict {
 }
 
 /// Evaluates `If-Match` and then `If-None-Match` against the tag of what is there.
-pub(super) fn judge(headers: &HeaderMap, tag: Option<&EntityTag>) -> Verdict {
+pub(crate) fn judge(headers: &HeaderMap, tag: Option<&EntityTag>) -> Verdict {
     if headers.contains_key(IF_MATCH) && !any_tag(headers, &IF_MATCH, tag, Comparison::Strong) {
         return Verdict::PreconditionFailed;
     }
@@ -48,7 +48,7 @@ pub(super) fn range_rule(headers: &HeaderMap, tag: Option<&EntityTag>) -> RangeR
 }
 
 /// Puts the tag into an answer.
-pub(super) fn set_tag(headers: &mut HeaderMap, tag: Option<&EntityTag>) {
+pub(crate) fn set_tag(headers: &mut HeaderMap, tag: Option<&EntityTag>) {
     if let Some(value) = tag.and_then(|tag| HeaderValue::from_str(tag.as_str()).ok()) {
         headers.insert(ETAG, value);
     }

@@ -3,14 +3,18 @@
 
 mod conditional;
 mod document;
+mod feeds;
 mod guard;
 mod health;
+mod openapi;
 mod packages;
 mod problem;
 mod range;
+mod reading;
 mod targets;
 mod trace;
 
+pub(crate) use conditional::{Verdict, judge, set_tag};
 pub use health::Readiness;
 pub use problem::Problem;
 
@@ -18,10 +22,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
 
+use crate::metrics::Metrics;
+use crate::pages::{self, Pages, address, wants_html};
+use crate::published::Published;
 use crate::repository::Repository;
 use crate::storage::Storage;
 
@@ -32,8 +42,28 @@ pub struct State {
     pub storage: Storage,
     /// What the store says, unless it is a plain directory.
     pub repository: Option<Repository>,
+    /// The same for readers.
+    pub published: Option<Published>,
+    /// The address that people know the repository by; without one, that of each request.
+    pub public_url: Option<String>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Whether new requests are welcome.
     pub readiness: Readiness,
+}
+
+impl State {
+    /// Serves a store; begins to follow its repository, if it has one. To be called in a runtime.
+    pub fn new(storage: Storage, repository: Option<Repository>, public_url: Option<String>) -> Self {
+        let published = repository.clone().map(Published::new);
+        let (metrics, readiness) = (Metrics::default(), Readiness::default());
+        Self { storage, repository, published, public_url, metrics, readiness }
+    }
+
+    /// Returns the address of the repository, as the client of a request sees it or as it was given.
+    fn url(&self, headers: &HeaderMap) -> String {
+        self.public_url.clone().unwrap_or_else(|| address(headers))
+    }
 }
 
 /// How large and how slow a request may be.
@@ -49,26 +79,46 @@ pub struct Limits {
 
 /// Joins all routes and what is around each of them.
 pub fn router(state: State, limits: Limits) -> Router {
-    let computed = Router::new()
-        .route("/api/v1/packages", get(packages::all))
-        .route("/api/v1/packages/{group}", get(packages::group))
-        .route("/api/v1/packages/{group}/{id}", get(packages::package))
+    let (described, document) = described().split_for_parts();
+    let pages =
+        state.published.clone().map(|published| Pages::new(published, state.public_url.clone(), &document));
+    let description = Router::new()
+        .route("/api/v1/openapi.json", get(openapi::document))
+        .with_state(openapi::Description::of(&document));
+    let computed = described
+        .route("/feeds/{name}", get(feeds::many))
+        .route("/feeds/{group}/{name}", get(feeds::package))
+        .route("/badges/{group}/{name}", get(feeds::newest))
+        .route("/badges/{group}/{id}/{name}", get(feeds::channel))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(state.clone())
+        .merge(description)
+        .merge(pages.clone().map(pages::router).unwrap_or_default())
         .route_layer(from_fn_with_state(limits, guard::deadline));
     Router::new()
         .route("/targets/{*path}", get(targets::get).head(targets::head))
+        .with_state(state.clone())
         .merge(computed)
-        .fallback(no_such_path)
+        .fallback(move |request| no_such_path(pages.clone(), request))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(limits, guard::sizes))
         .layer(from_fn(guard::headers))
-        .layer(from_fn(trace::request))
-        .with_state(state)
+        .layer(from_fn_with_state(state.metrics, trace::request))
 }
 
-async fn no_such_path(request: Request) -> Problem {
-    Problem::not_found("path_not_found", format!("nothing is served at {}", request.uri().path()))
+/// Returns the routes that the `OpenAPI` document has: each handler describes itself.
+fn described() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(openapi::Top::openapi()).merge(packages::routes()).merge(reading::routes())
+}
+
+async fn no_such_path(pages: Option<Pages>, request: Request) -> Response {
+    if let Some(pages) = pages.filter(|_| wants_html(request.headers())) {
+        return pages::missing(pages, request.headers()).await;
+    }
+    let detail = format!("nothing is served at {}", request.uri().path());
+    Problem::not_found("path_not_found", detail).into_response()
 }
 
 async fn method_not_allowed(request: Request) -> Response {

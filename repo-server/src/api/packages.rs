@@ -1,11 +1,16 @@
-//! The listing by group and id: `/api/v1/packages`.
+//! The listing by group and id: `/api/v1/packages`. Of a repository with metadata it lists what is signed, page by page; of a
+//! plain directory it lists the files that are there, all at once.
 
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use copkg_spec::coordinate::{Group, Label};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::reading::{self, Asked, GroupDocument, GroupsDocument, PackageDocument};
 use super::{Problem, State, document};
 use crate::catalogue::{self, GroupListing};
 
@@ -14,32 +19,89 @@ struct AllGroups {
     groups: Vec<GroupListing>,
 }
 
-pub(super) async fn all(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
+/// Which part of a list is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// How many items a page has at most; 100 without it.
+    #[param(minimum = 1, maximum = 1000)]
+    pub(super) limit: Option<u32>,
+    /// Where the page begins: `next` of the page before.
+    #[param(max_length = 63, pattern = "^[a-z0-9]{1,63}$")]
+    pub(super) cursor: Option<String>,
+}
+
+/// Returns the routes, each with its description.
+pub(super) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(all)).routes(routes!(group)).routes(routes!(package))
+}
+
+/// The groups with the ids of their packages
+#[utoipa::path(
+    get, path = "/api/v1/packages", tag = "reading", params(Wanted),
+    responses((status = 200, body = GroupsDocument), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn all(
+    Shared(state): Shared<State>,
+    Asked(wanted): Asked<Wanted>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if let Some(published) = &state.published {
+        return Ok(document::answer(&headers, &reading::groups(published, &wanted).await?));
+    }
     let groups = catalogue::groups(&state.storage).await?;
     Ok(document::answer(&headers, &AllGroups { groups }))
 }
 
-pub(super) async fn group(
+/// The packages of one group
+#[utoipa::path(
+    get, path = "/api/v1/packages/{group}", tag = "reading",
+    params(
+        ("group" = String, Path, description = "The group", max_length = 127, pattern = "^[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3}$"),
+        Wanted
+    ),
+    responses((status = 200, body = GroupDocument), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn group(
     Shared(state): Shared<State>,
     Path(group): Path<String>,
+    Asked(wanted): Asked<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let group: Group = group.parse().map_err(|e| Problem::bad_name(&e))?;
-    let listing = catalogue::group_listing(&state.storage, group.clone()).await?;
+    let group: Group = group.parse()?;
     let missing =
         || Problem::not_found("group_not_found", format!("this repository has no package of {group}"));
+    if let Some(published) = &state.published {
+        let listing = reading::group(published, &group, &wanted).await?;
+        return Ok(document::answer(&headers, &listing.ok_or_else(missing)?));
+    }
+    let listing = catalogue::group_listing(&state.storage, group.clone()).await?;
     Ok(document::answer(&headers, &listing.ok_or_else(missing)?))
 }
 
-pub(super) async fn package(
+/// The versions of one package
+#[utoipa::path(
+    get, path = "/api/v1/packages/{group}/{id}", tag = "reading",
+    params(
+        ("group" = String, Path, description = "The group", max_length = 127, pattern = "^[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3}$"),
+        ("id" = String, Path, description = "The id", max_length = 63, pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"),
+        Wanted
+    ),
+    responses((status = 200, body = PackageDocument), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn package(
     Shared(state): Shared<State>,
     Path((group, id)): Path<(String, String)>,
+    Asked(wanted): Asked<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let group: Group = group.parse().map_err(|e| Problem::bad_name(&e))?;
-    let id: Label = id.parse().map_err(|e| Problem::bad_name(&e))?;
-    let listing = catalogue::package_listing(&state.storage, group.clone(), id.clone()).await?;
+    let (group, id): (Group, Label) = (group.parse()?, id.parse()?);
     let missing =
         || Problem::not_found("package_not_found", format!("this repository has no version of {group}:{id}"));
+    if let Some(published) = &state.published {
+        let listing = reading::package(published, &group, &id, &wanted).await?;
+        return Ok(document::answer(&headers, &listing.ok_or_else(missing)?));
+    }
+    let listing = catalogue::package_listing(&state.storage, group.clone(), id.clone()).await?;
     Ok(document::answer(&headers, &listing.ok_or_else(missing)?))
 }

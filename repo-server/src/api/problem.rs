@@ -3,16 +3,18 @@
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::storage::ReadError;
 
 /// The body and status of an answer that is an error.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
     #[serde(serialize_with = "number")]
+    #[schema(value_type = u16)]
     status: StatusCode,
     /// Scripts depend on it: never change one.
     code: &'static str,
@@ -34,6 +36,11 @@ impl Problem {
     /// 400: a name in the path breaks its grammar.
     pub fn bad_name(why: &impl std::error::Error) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_name", why.to_string())
+    }
+
+    /// 400: the query of the request is not understood.
+    pub fn bad_query(why: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_query", why)
     }
 
     /// 405: the path is there, the method is not. The router adds `Allow`.

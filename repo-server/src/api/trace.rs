@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State as Shared};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
@@ -14,12 +14,15 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tracing::Instrument as _;
 
+use crate::metrics::{Ended, Metrics, Running};
+
 /// The header with the request's id, in both directions.
 const REQUEST_ID: &str = "x-request-id";
 
 /// Names the request, lets it run, and logs it at its end.
-pub(super) async fn request(request: Request, next: Next) -> Response {
-    let started = Instant::now();
+pub(super) async fn request(Shared(metrics): Shared<Metrics>, request: Request, next: Next) -> Response {
+    let (started, running) = (Instant::now(), metrics.begin());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let id = given_id(&request).unwrap_or_else(fresh_id);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::error_span!("request", id);
@@ -29,7 +32,7 @@ pub(super) async fn request(request: Request, next: Next) -> Response {
     }
     let status = response.status().as_u16();
     let length = response.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    let record = Record { id, method, path, status, length, bytes: 0, started };
+    let record = Record { id, method, path, route, status, length, bytes: 0, started, running };
     response.map(|body| Body::new(Counted { body, record, ended: false }))
 }
 
@@ -49,10 +52,12 @@ struct Record {
     id: String,
     method: Method,
     path: String,
+    route: Option<MatchedPath>,
     status: u16,
     length: Option<u64>,
     bytes: u64,
     started: Instant,
+    running: Running,
 }
 
 /// Counts the bytes of a body and logs its request when it is dropped, which happens once and always.
@@ -97,11 +102,14 @@ impl HttpBody for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let Record { id, method, path, status, length, bytes, started } = &self.record;
-        let duration_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        let Record { id, method, path, route, status, length, bytes, started, running } = &self.record;
+        let duration = started.elapsed();
+        let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
         // Nobody takes the body of a HEAD, and nobody asks for more behind the last byte of a known length.
         let whole =
             self.ended || self.body.is_end_stream() || method == Method::HEAD || *length == Some(*bytes);
+        let route = route.as_ref().map(MatchedPath::as_str);
+        running.end(Ended { route, method, status: *status, bytes: *bytes, duration, is_whole: whole });
         let outcome = if whole { "sent" } else { "broken" };
         tracing::info!(id, %method, path, status, bytes, duration_ms, outcome, "request");
     }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::store::{OpenError, StoreOptions};
 use super::units;
-use crate::api::{self, Limits, Readiness, State};
+use crate::api::{self, Limits, State};
 use crate::logs;
 use crate::repository::{self, Repository};
 use crate::server::{self, Drained, Settings};
@@ -40,6 +40,10 @@ pub(super) struct Serve {
         default_value = "127.0.0.1:8080"
     )]
     listen: SocketAddr,
+    /// The address that people know this repository by, as `https://packages.example.com`; without it, what a request says
+    #[arg(long, value_name = "URL", env = "COPKG_PUBLIC_URL", hide_env_values = true)]
+    #[arg(value_parser = units::web_address)]
+    public_url: Option<String>,
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
@@ -170,7 +174,7 @@ impl Serve {
         make_room(settings.max_connections);
         let (listener, address) = self.listen().await?;
         let (storage, repository) = self.open().await?;
-        let state = State { storage, repository, readiness: Readiness::default() };
+        let state = State::new(storage, repository, self.public_url.clone());
         let router = api::router(state.clone(), self.limits());
         let url = format!("http://{address}");
         tracing::info!(%url, store = %self.store.store, "listening");

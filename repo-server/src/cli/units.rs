@@ -17,6 +17,17 @@ pub(super) fn size(text: &str) -> Result<ByteSize, String> {
     text.parse().map_err(|_| "write a number and a unit, e.g. 512, 8KiB or 1MB".to_owned())
 }
 
+/// Parses the address of a web site.
+pub(super) fn web_address(text: &str) -> Result<String, String> {
+    let wrong = || "write it as https://packages.example.com".to_owned();
+    let url: reqwest::Url = text.parse().map_err(|_| wrong())?;
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !is_plain {
+        return Err(wrong());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +39,14 @@ mod tests {
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
         for text in ["30", "", "-5s", "soon"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_web_address_has_a_scheme_and_a_host_and_nothing_behind_its_path() {
+        assert_eq!(web_address("https://a.example/").unwrap(), "https://a.example");
+        for text in ["a.example", "ftp://a", "https://a?b", "https://a#b", "https://me@a", ""] {
+            assert!(web_address(text).is_err(), "{text}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use copkg_spec::tuf::Time;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::{
@@ -72,6 +73,11 @@ impl Object {
     /// Returns the strong entity tag, where the store has one.
     pub fn tag(&self) -> Option<EntityTag> {
         self.meta.e_tag.as_deref().and_then(EntityTag::of_store)
+    }
+
+    /// Returns when the store got these bytes.
+    pub fn stored(&self) -> Option<Time> {
+        Time::from_unix_seconds(self.meta.last_modified.timestamp())
     }
 
     /// Reads a small part at once. It ends with the file when the range goes beyond.

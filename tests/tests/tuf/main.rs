@@ -6,12 +6,11 @@
 
 mod publish;
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use copkg_tests::programs::{Programs, project};
-use rustix::fs::{FlockOperation, flock};
+use copkg_tests::programs::project;
+use copkg_tests::python::environment;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_tuf-client");
 /// What the scripts beside this file import, in releases that they were written against.
@@ -84,30 +83,13 @@ fn script(
     Command::new(python).arg(script).args(arguments).args(paths).output().expect("python runs")
 }
 
-/// Returns a python that has python-tuf; makes its environment when it is not there yet.
+/// Returns a python that has python-tuf.
 fn python() -> Option<PathBuf> {
-    let build = Programs::directory_of_this_build().expect("this test lies somewhere");
-    let environment = build.join("python-tuf");
-    let python = environment.join("bin/python");
-    // Tests run at once, in one process or in several: one makes the environment, the others wait.
-    let lock = File::create(build.join("python-tuf.lock")).expect("the build directory can be written");
-    flock(&lock, FlockOperation::LockExclusive).expect("it can be locked");
-    let ready = environment.join("ready");
-    if ready.exists() {
-        return Some(python);
-    }
-    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))
-        .and_then(|()| run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES)));
-    match made {
-        Ok(()) => fs::write(&ready, "").ok().map(|()| python),
+    match environment("python-tuf", &PACKAGES) {
+        Ok(programs) => Some(programs.join("python")),
         Err(why) => {
             println!("skipped: python-tuf cannot be had here: {why}");
             None
         }
     }
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
