@@ -69,10 +69,12 @@ fn to_server(args: &Publish, url: &str, context: &mut Context) -> Result<Exit, F
         return Err(NotThere { option: "--allow-unsigned", place: "a repository server" }.into());
     }
     let remote = remote(url, context)?;
-    let reading = args.root.reading(&remote, Expired::Refused, context);
     if let Some(wanted) = args.co_sign {
+        // What has expired may be just what waits to be signed again.
+        let reading = args.root.reading(&remote, Expired::Shown, context);
         return co_sign::run(wanted, &args.change.keys, &reading, mode(args.dry_run), context);
     }
+    let reading = args.root.reading(&remote, Expired::Refused, context);
     let keys = args.change.read_keys(context)?;
     let files = args.files.iter().map(|file| check(&context.path(file), Unsigned::Refused));
     let packages = files.collect::<Result<Vec<_>, _>>()?;

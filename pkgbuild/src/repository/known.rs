@@ -13,7 +13,7 @@ use copkg_spec::coordinate::CoordinateError;
 use copkg_spec::digest::Digest;
 use copkg_spec::durable::{self, Existing};
 use copkg_spec::repository::Fingerprint;
-use copkg_spec::tuf::{Kept, Role};
+use copkg_spec::tuf::{Kept, Role, Version};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -53,8 +53,10 @@ pub struct Known {
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     url: String,
-    /// The digest of the root that was pinned. That of the first root is the repository's fingerprint.
+    /// The digest of the root that was pinned.
     pinned_root: Digest,
+    /// Its version. The digest of the first root is the repository's fingerprint.
+    version: Version,
 }
 
 impl Known {
@@ -77,25 +79,25 @@ impl Known {
         &self.directory
     }
 
-    /// Returns the digest of the root that was pinned, if one was.
+    /// Returns the digest and the version of the root that was pinned, if one was.
     ///
     /// # Errors
     /// When the record cannot be read.
-    pub fn pinned(&self) -> Result<Option<Digest>, KnownError> {
+    pub fn pinned(&self) -> Result<Option<(Digest, Version)>, KnownError> {
         let path = self.directory.join(PIN);
         let Some(bytes) = read(&path)? else { return Ok(None) };
         let record: Record =
             serde_json::from_slice(&bytes).map_err(|source| KnownError::Damaged { path, source })?;
-        Ok(Some(record.pinned_root))
+        Ok(Some((record.pinned_root, record.version)))
     }
 
     /// Trusts a root, which must have been checked, in place of nothing.
     ///
     /// # Errors
     /// When it cannot be written. Until the record is written, nothing is pinned.
-    pub fn pin(&self, address: &Address, root: &[u8]) -> Result<(), KnownError> {
+    pub fn pin(&self, address: &Address, root: &[u8], version: Version) -> Result<(), KnownError> {
         self.write(ROOT, root)?;
-        let record = Record { url: address.to_string(), pinned_root: Digest::of(root) };
+        let record = Record { url: address.to_string(), pinned_root: Digest::of(root), version };
         let path = self.directory.join(PIN);
         let bytes =
             serde_json::to_vec_pretty(&record).map_err(|source| KnownError::Damaged { path, source })?;

@@ -22,7 +22,7 @@ const FIRST_ROOT: &str = "1.root.json";
 pub(super) struct Online<'r> {
     session: Session<'r>,
     trusted: Trusted,
-    pinned: Digest,
+    pinned: (Digest, Version),
 }
 
 #[derive(Debug)]
@@ -75,9 +75,10 @@ impl Online<'_> {
         }
     }
 
-    /// The root that was pinned is the first one of most repositories: its digest is the fingerprint.
+    /// Where the first root was pinned, its digest is the fingerprint. Of a later one it is not known.
     pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
-        self.pinned.to_string().parse().ok()
+        let (digest, version) = self.pinned;
+        if version == Version::FIRST { digest.to_string().parse().ok() } else { None }
     }
 
     pub(super) fn version_of(&self, role: &Role) -> Option<Version> {
@@ -92,24 +93,24 @@ impl Online<'_> {
 
 impl Session<'_> {
     /// Returns the newest root that is trusted, and the digest of the pinned one; pins the one that is given.
-    fn trusted_root(&self, given: Option<&RootPin>) -> Result<(Vec<u8>, Digest)> {
+    fn trusted_root(&self, given: Option<&RootPin>) -> Result<(Vec<u8>, (Digest, Version))> {
         let url = || self.remote.address().to_string();
         match (self.known.pinned()?, self.known.root()?, given) {
             (Some(pinned), Some(root), given) => {
-                let same = given.map_or(Ok(true), |given| given.digest().map(|digest| digest == pinned))?;
+                let same = given.map_or(Ok(true), |given| given.digest().map(|digest| digest == pinned.0))?;
                 if same {
                     Ok((root, pinned))
                 } else {
-                    Err(ViewError::OtherRoot { url: url(), pinned: pinned.to_string() })
+                    Err(ViewError::OtherRoot { url: url(), pinned: pinned.0.to_string() })
                 }
             }
             (_, _, None) => Err(ViewError::NotPinned { url: url() }),
             (_, _, Some(given)) => {
                 let root = self.root_of(given)?;
-                load_root(root.clone())?;
-                self.known.pin(self.remote.address(), &root)?;
+                let version = load_root(root.clone())?.version;
+                self.known.pin(self.remote.address(), &root, version)?;
                 let pinned = Digest::of(&root);
-                Ok((root, pinned))
+                Ok((root, (pinned, version)))
             }
         }
     }

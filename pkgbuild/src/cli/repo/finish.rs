@@ -74,6 +74,7 @@ impl Ending {
             }
             (None, Some(_)) if keys.is_empty() => Err(Failure { hint: Some(NO_KEY.into()), ..NoKey.into() }),
             (None, Some(remote)) => {
+                change.check_begun(&mut view)?;
                 drop(view);
                 deliver(&change.proposal(), &roles, (&place.root, remote), context)
             }

@@ -2,17 +2,19 @@
 //!
 //! Comes after a command has worked out what is to be; after it the files are sent, or carried to the next who signs.
 
+mod error;
+
+pub use error::ChangeError;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use copkg_spec::command::{Exit, Explain};
-use copkg_spec::keys::{PublicKey, SecretKey};
+use copkg_spec::keys::SecretKey;
 use copkg_spec::repository::{
     MissingSignatures, Proposal, ProposalId, ProposedRole, group_of_bin, group_of_role,
 };
 use copkg_spec::tuf::{
     Authority, Document, KeyId, MalformedError, Role, RoleName, Root, Signature, Targets, Version,
 };
-use thiserror::Error;
 
 use super::view::{View, ViewError};
 
@@ -229,6 +231,20 @@ impl Change {
         Ok(missing)
     }
 
+    /// Checks that each file has the signature of one of those who speak for it, a root that of one of the old and of one of
+    /// the new: a server keeps nothing that nobody signed.
+    ///
+    /// # Errors
+    /// Names the first role that nobody signed.
+    pub fn check_begun(&self, view: &mut View<'_>) -> Result<()> {
+        for role in self.0.keys() {
+            if self.demands(role, view)?.iter().any(|demand| demand.have.is_empty()) {
+                return Err(ChangeError::Unsigned { role: role.clone() });
+            }
+        }
+        Ok(())
+    }
+
     /// Returns what the signatures of a file must satisfy: one authority, for a root two.
     fn demands(&self, role: &Role, view: &mut View<'_>) -> Result<Vec<Demand>> {
         let Some(draft) = self.0.get(role) else { return Ok(Vec::new()) };
@@ -301,88 +317,4 @@ fn role_named(name: &str) -> Result<Role> {
 
 fn malformed(role: &Role, source: MalformedError) -> ChangeError {
     ChangeError::Malformed { role: role.clone(), source }
-}
-
-/// Says why a change cannot be signed.
-#[derive(Debug, Error)]
-pub enum ChangeError {
-    /// The repository cannot be read.
-    #[error(transparent)]
-    View(#[from] ViewError),
-    /// A file is no metadata, or cannot be.
-    #[error("the new metadata of {role} is not what metadata is")]
-    Malformed {
-        /// The role.
-        role: Role,
-        /// Why.
-        #[source]
-        source: MalformedError,
-    },
-    /// A key speaks for none of the roles.
-    #[error("the key {} speaks for none of these roles: {roles}", key.id().short())]
-    Stranger {
-        /// The key.
-        key: Box<PublicKey>,
-        /// The roles.
-        roles: String,
-    },
-    /// A file does not follow what is current.
-    #[error("{role} is to be version {found}, and the next one is {next}")]
-    NotNext {
-        /// The role.
-        role: Role,
-        /// The version of the file.
-        found: Version,
-        /// The version that would follow.
-        next: Version,
-    },
-    /// Nobody delegates to a role.
-    #[error("nobody speaks for {role}")]
-    NotDelegated {
-        /// The role.
-        role: RoleName,
-    },
-    /// It is a role that only the server signs.
-    #[error("{role} is signed by the server alone")]
-    Online {
-        /// The role.
-        role: String,
-    },
-}
-
-impl Explain for ChangeError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::View(error) => error.exit(),
-            Self::NotNext { .. } => Exit::Conflict,
-            _ => Exit::Trust,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::View(error) => error.code(),
-            Self::Malformed { .. } => "metadata_malformed",
-            Self::Stranger { .. } => "key_without_role",
-            Self::NotNext { .. } => "version_conflict",
-            Self::NotDelegated { .. } => "not_delegated",
-            Self::Online { .. } => "online_role",
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::View(error) => error.hint(),
-            Self::Stranger { .. } => {
-                Some("`pkgbuild repo status` shows whose keys speak for which role".into())
-            }
-            Self::NotDelegated { role } => {
-                Some(format!("the owner of the registrar's key can: pkgbuild repo delegate {role} --key PUB"))
-            }
-            Self::NotNext { .. } => {
-                Some("it was made from another state of the repository: make it again".into())
-            }
-            _ => None,
-        }
-    }
 }
