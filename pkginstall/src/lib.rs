@@ -22,6 +22,8 @@ pub mod repository;
 pub mod runtime;
 pub mod service;
 pub mod stage;
+pub mod supervise;
 pub mod tree;
 pub mod trust;
+pub mod unit;
 pub mod verify;

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         ambient: Ambient {
             environment: env::vars_os().filter_map(text).collect(),
             working_directory: env::current_dir().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok()),
+            program: env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok()),
             user: rustix::process::geteuid().as_raw(),
             clock: jiff::Timestamp::now,
         },

@@ -6,6 +6,7 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use serde::Serialize;
 
 use super::Context;
+use super::select::{Selector, select};
 use super::start::at_site;
 use crate::health::{self, Condition};
 
@@ -15,9 +16,9 @@ use crate::health::{self, Condition};
     after_help = "Exit codes: 0 all are well, 1 one is not, 3 one is stopped, 5 one was never started here."
 )]
 pub(super) struct Check {
-    /// The services: instance.service.user.cell
-    #[arg(value_name = "SERVICE", required = true)]
-    services: Vec<ServiceCoordinate>,
+    /// The services, or patterns of services such as *.web.prod.*; all of the prefix if none is named
+    #[arg(value_name = "SERVICE")]
+    services: Vec<Selector>,
 }
 
 #[derive(Serialize)]
@@ -29,9 +30,9 @@ struct Row {
 
 pub(super) fn run(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
-    for service in &args.services {
-        let condition = at_site(context, |site| health::condition(site, service))?;
-        rows.push(Row { service: service.clone(), condition });
+    for service in select(&args.services, context)? {
+        let condition = at_site(context, |site| health::condition(site, &service))?;
+        rows.push(Row { service, condition });
     }
     let exit = rows.iter().map(|row| exit_of(&row.condition)).max_by_key(|exit| exit.code());
     let text =

@@ -37,6 +37,8 @@ pub struct Ambient {
     pub environment: BTreeMap<String, String>,
     /// The working directory, where it is UTF-8.
     pub working_directory: Option<Utf8PathBuf>,
+    /// This program.
+    pub program: Option<Utf8PathBuf>,
     /// The effective user.
     pub user: u32,
     /// The time.

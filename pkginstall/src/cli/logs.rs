@@ -10,7 +10,9 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use serde::Serialize;
 
 use super::Context;
-use crate::service::{self, Follow, LogFile, ServiceError};
+use super::select::{Selector, select};
+use super::start::at_site;
+use crate::service::{self, Follow, LogFile, Rotated, ServiceError, When};
 
 /// How often a followed file is looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -21,15 +23,21 @@ const LONGEST_LINE: usize = 64 << 10;
 /// The arguments of `logs`.
 #[derive(Debug, Args)]
 pub(super) struct Logs {
-    /// The services: instance.service.user.cell
-    #[arg(value_name = "SERVICE", required = true)]
-    services: Vec<ServiceCoordinate>,
+    /// The services, or patterns of services such as *.web.prod.*
+    #[arg(value_name = "SERVICE", required_unless_present = "rotate")]
+    services: Vec<Selector>,
     /// Go on with what is written from now on
     #[arg(short, long, conflicts_with = "json")]
     follow: bool,
     /// How many lines to begin with
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
     lines: usize,
+    /// Show nothing; put aside what has grown too large, as the recipe says; of all services if none is named
+    #[arg(long, conflicts_with_all = ["follow", "lines"])]
+    rotate: bool,
+    /// Put it aside whatever its size
+    #[arg(long, requires = "rotate")]
+    force: bool,
 }
 
 #[derive(Serialize)]
@@ -46,8 +54,13 @@ struct Shown {
 
 pub(super) fn run(args: &Logs, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
+    let services = select(&args.services, context)?;
+    if args.rotate {
+        let when = if args.force { When::Now } else { When::TooLarge };
+        return rotate(&services, when, context);
+    }
     let mut files = Vec::new();
-    for name in &args.services {
+    for name in &services {
         files.extend(service::find_logs(&prefix, name)?);
     }
     if context.report.is_json() {
@@ -62,6 +75,16 @@ pub(super) fn run(args: &Logs, context: &mut Context<'_>) -> Result<Exit, Failur
         Err(error) => Err(error.into()),
         Ok(()) => Ok(Exit::Ok),
     }
+}
+
+fn rotate(services: &[ServiceCoordinate], when: When, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let mut all: Vec<Rotated> = Vec::new();
+    for name in services {
+        all.extend(at_site(context, |site| service::rotate(site, name, when))?);
+    }
+    let document = serde_json::json!({ "changed": !all.is_empty(), "rotated": all });
+    context.report.data(&document, || all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    Ok(Exit::Ok)
 }
 
 fn show(

@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod context;
 mod dirs;
+mod exec;
 mod info;
 mod install;
 mod list;
@@ -13,15 +14,19 @@ mod logs;
 mod opened;
 mod progress;
 mod recover;
+mod reload;
 mod remove;
 mod repo;
 mod resolve;
 mod restart;
 mod search;
+mod select;
 mod start;
 mod status;
 mod stop;
+mod supervise;
 mod trust;
+mod unit;
 mod verify;
 mod version;
 mod wanted;
@@ -59,14 +64,22 @@ enum Command {
     Search(search::Search),
     /// Compare installed trees with what was signed
     Verify(verify::Verify),
-    /// Start a service
+    /// Start services
     Start(start::Start),
     /// Stop services
     Stop(stop::Stop),
     /// Stop and start services
     Restart(restart::Restart),
+    /// Make services read their configuration again
+    Reload(reload::Reload),
+    /// Run a command as a service: its user, its environment, its runtime directory
+    Exec(exec::Exec),
     /// Say which services run
     Status(status::Status),
+    /// Look after services in the foreground: start again what ends, restart what is not well
+    Supervise(supervise::Supervise),
+    /// Write units of systemd for services
+    Unit(unit::UnitArgs),
     /// Ask services whether they are well
     Check(check::Check),
     /// Show what a service wrote
@@ -77,7 +90,7 @@ enum Command {
     Repo(repo::Repo),
     /// Put right what a command that was cut short left behind
     Recover(recover::Recover),
-    /// Show the configuration
+    /// Show and change the configuration, of pkginstall itself and of services
     Config(config::Config),
     /// Show where everything lies
     Dirs(dirs::Dirs),
@@ -130,13 +143,17 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Start(args) => start::run(args, context),
         Command::Stop(args) => stop::run(args, context),
         Command::Restart(args) => restart::run(args, context),
+        Command::Reload(args) => reload::run(args, context),
+        Command::Exec(args) => exec::run(args, context),
         Command::Status(args) => status::run(args, context),
+        Command::Supervise(args) => supervise::run(args, context),
+        Command::Unit(args) => unit::run(args, context),
         Command::Check(args) => check::run(args, context),
         Command::Logs(args) => logs::run(args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Repo(args) => repo::run(args, context),
         Command::Recover(args) => recover::run(args, context),
-        Command::Config(args) => Ok(config::run(args, context)),
+        Command::Config(args) => config::run(args, context),
         Command::Dirs(args) => dirs::run(args, context),
         Command::Completions(args) => Ok(completions::run(args, context.report)),
         Command::Version(args) => Ok(version::run(args, context.report)),

@@ -2,9 +2,11 @@
 
 use clap::Args;
 use copkg_spec::command::{Exit, Failure, Report};
-use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::coordinate::{CoordinateError, PackageCoordinate, ServiceCoordinate};
 use serde::Serialize;
 
+use super::select::{Selector, select};
+use super::stop::{each, finish};
 use super::{Context, status};
 use crate::service::{self, Change, Outcome, ServiceError, Site, StartRequest, State, Told, View};
 
@@ -14,14 +16,17 @@ use crate::service::{self, Change, Outcome, ServiceError, Site, StartRequest, St
     after_help = "Parameters of the package follow two dashes:\n  pkginstall start com.example:web:1.2 --as 1.web.prod.osl -- --port=8080"
 )]
 pub(super) struct Start {
-    /// The installed package: group:id:version
-    #[arg(value_name = "PACKAGE")]
-    package: PackageCoordinate,
-    /// What it runs as: instance.service.user.cell
+    /// An installed package, group:id:version, with --as; else services that were started before, or patterns of them
+    #[arg(value_name = "PACKAGE|SERVICE", required_unless_present = "all", conflicts_with = "all")]
+    what: Vec<String>,
+    /// What the package runs as: instance.service.user.cell
     #[arg(long = "as", value_name = "SERVICE")]
-    service: ServiceCoordinate,
+    service: Option<ServiceCoordinate>,
+    /// All services of the prefix that were started before
+    #[arg(long, conflicts_with = "service")]
+    all: bool,
     /// What the start script is given besides: --name=value …
-    #[arg(last = true, value_name = "PARAMETER")]
+    #[arg(last = true, value_name = "PARAMETER", requires = "service")]
     parameters: Vec<String>,
     /// Check everything, and start nothing
     #[arg(long)]
@@ -29,11 +34,12 @@ pub(super) struct Start {
 }
 
 pub(super) fn run(args: &Start, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let request = StartRequest {
-        package: args.package.clone(),
-        service: args.service.clone(),
-        parameters: args.parameters.clone(),
-    };
+    let Some(service) = &args.service else { return start_again(args, context) };
+    let [package] = &args.what[..] else { return Err(ServiceError::OnePackage.into()) };
+    let package: PackageCoordinate = package.parse().map_err(|why: CoordinateError| {
+        ServiceError::PackageName { text: package.clone(), why: why.to_string() }
+    })?;
+    let request = StartRequest { package, service: service.clone(), parameters: args.parameters.clone() };
     let outcome = if args.dry_run {
         at_site(context, |site| service::check_start(site, &request))?
     } else {
@@ -43,6 +49,23 @@ pub(super) fn run(args: &Start, context: &mut Context<'_>) -> Result<Exit, Failu
     let tense = Tense { done, nothing: "runs already" };
     report(context.report, &[outcome], tense, Form::One);
     Ok(Exit::Ok)
+}
+
+/// Starts services with the package and the parameters that they had.
+fn start_again(args: &Start, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let parse =
+        |text: &String| text.parse().map_err(|why| ServiceError::Selector { text: text.clone(), why });
+    let selectors = args.what.iter().map(parse).collect::<Result<Vec<Selector>, _>>()?;
+    let services = select(&selectors, context)?;
+    let (outcomes, failures) = each(&services, |name| {
+        if args.dry_run {
+            at_site(context, |site| service::check_start(site, &service::recorded_request(site, name)?))
+        } else {
+            at_site(context, |site| service::start(site, &service::recorded_request(site, name)?))
+        }
+    });
+    let done = if args.dry_run { "would start" } else { "started" };
+    finish(context, &outcomes, failures, Tense { done, nothing: "runs already" })
 }
 
 /// Does something at the prefix of the command, and passes on what it says meanwhile.

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
-use copkg_spec::coordinate::ServiceCoordinate;
 use serde::Serialize;
 
 use super::Context;
+use super::select::{Selector, select};
 use crate::service::{self, State, View};
 
 /// The arguments of `status`.
@@ -14,9 +14,9 @@ use crate::service::{self, State, View};
     after_help = "Exit codes: 0 all run, 3 one is stopped, 4 the state of one is unknown, 5 one was never started here."
 )]
 pub(super) struct Status {
-    /// The services: instance.service.user.cell; all of the prefix if none is named
+    /// The services, or patterns of services such as *.web.prod.*; all of the prefix if none is named
     #[arg(value_name = "SERVICE")]
-    services: Vec<ServiceCoordinate>,
+    services: Vec<Selector>,
 }
 
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct Document {
 
 pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let names = if args.services.is_empty() { service::known(&prefix)? } else { args.services.clone() };
+    let names = select(&args.services, context)?;
     let views = names.iter().map(|name| service::view(&prefix, name)).collect::<Result<Vec<_>, _>>()?;
     if views.is_empty() {
         context.report.note(format!("no service was ever started below {}", prefix.root()));

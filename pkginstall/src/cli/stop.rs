@@ -5,15 +5,16 @@ use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::Context;
+use super::select::{Selector, select};
 use super::start::{Form, Tense, at_site, report};
 use crate::service;
 
 /// The arguments of `stop`.
 #[derive(Debug, Args)]
 pub(super) struct Stop {
-    /// The services: instance.service.user.cell
+    /// The services, or patterns of services such as *.web.prod.*
     #[arg(value_name = "SERVICE", required_unless_present = "all", conflicts_with = "all")]
-    services: Vec<ServiceCoordinate>,
+    services: Vec<Selector>,
     /// All services of the prefix
     #[arg(long)]
     all: bool,
@@ -23,22 +24,33 @@ pub(super) struct Stop {
 }
 
 pub(super) fn run(args: &Stop, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let services = if args.all { service::known(&context.prefix()?)? } else { args.services.clone() };
-    let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
-    for name in &services {
-        let outcome = if args.dry_run {
+    let mut services = select(&args.services, context)?;
+    // What was started last is stopped first.
+    services.reverse();
+    let (outcomes, failures) = each(&services, |name| {
+        if args.dry_run {
             at_site(context, |site| service::check_stop(site, name))
         } else {
             at_site(context, |site| service::stop(site, name))
-        };
-        match outcome {
+        }
+    });
+    let done = if args.dry_run { "would be stopped" } else { "stopped" };
+    finish(context, &outcomes, failures, Tense { done, nothing: "was not running" })
+}
+
+/// Does the same to several services. One that fails keeps none of the others from it.
+pub(super) fn each(
+    services: &[ServiceCoordinate],
+    mut act: impl FnMut(&ServiceCoordinate) -> Result<service::Outcome, Failure>,
+) -> (Vec<service::Outcome>, Vec<Failure>) {
+    let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
+    for service in services {
+        match act(service) {
             Ok(outcome) => outcomes.push(outcome),
-            // The others are stopped all the same.
             Err(failure) => failures.push(failure),
         }
     }
-    let done = if args.dry_run { "would be stopped" } else { "stopped" };
-    finish(context, &outcomes, failures, Tense { done, nothing: "was not running" })
+    (outcomes, failures)
 }
 
 /// Reports what was done to several services. The last failure is the command's.

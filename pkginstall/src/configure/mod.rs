@@ -12,6 +12,7 @@ mod render;
 mod resolve;
 mod review;
 mod secret;
+mod settings;
 mod values;
 mod values_file;
 
@@ -23,5 +24,6 @@ pub(crate) use render::render_text;
 pub use render::{Rendered, RenderedFile};
 pub use resolve::{Decision, conflicts, resolve};
 pub use review::Pending;
+pub use settings::{assign, take_back};
 pub use values::{Value, ValueOrigin, Values};
-pub use values_file::{Assignment, set, values_file};
+pub use values_file::values_file;

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use super::values_file::{self, Written};
 use super::{ConfigureError, secret};
 use crate::host::Prefix;
+use crate::service::{InstalledService, ServiceError, ServiceRecord};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,20 @@ pub struct Value {
     pub value: Option<SettingValue>,
     /// Where it came from.
     pub origin: ValueOrigin,
+}
+
+/// Opens the package that `service` runs, or `package`.
+pub(super) fn installed(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    package: Option<&PackageCoordinate>,
+) -> Result<InstalledService, ServiceError> {
+    if let Some(package) = package {
+        return InstalledService::open(prefix, package);
+    }
+    let record = ServiceRecord::read(prefix, service)?;
+    let record = record.ok_or_else(|| ServiceError::NeverStarted { service: service.clone() })?;
+    InstalledService::open(prefix, &record.package)
 }
 
 /// The values of a service for one package, checked against its declarations.
@@ -98,6 +113,19 @@ impl Values {
         Ok(Self { service: service.clone(), package: package.clone(), file, all })
     }
 
+    /// Reads the values of a service for the package that it runs, or for `package`.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; and when it was never started here and no package is named.
+    pub fn of_service(
+        prefix: &Prefix,
+        service: &ServiceCoordinate,
+        package: Option<&PackageCoordinate>,
+    ) -> Result<Self, ServiceError> {
+        let installed = installed(prefix, service, package)?;
+        Ok(Self::read(prefix, service, &installed.package, &installed.service)?)
+    }
+
     /// Returns all of them, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&SettingName, &Value)> {
         self.all.iter()
@@ -127,6 +155,11 @@ impl Values {
             }
         }
         Ok(resolved)
+    }
+
+    /// Returns the package that declares them.
+    pub fn package(&self) -> &PackageCoordinate {
+        &self.package
     }
 
     /// Checks that nothing is missing.

@@ -60,7 +60,7 @@ fn text_of(path: &Utf8PathBuf) -> Result<String, ConfigureError> {
 
 /// A change to one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Assignment {
+pub(super) enum Assignment {
     /// It is set.
     Set(String, SettingValue),
     /// It is not set any more.
@@ -71,7 +71,7 @@ pub enum Assignment {
 ///
 /// # Errors
 /// When the file cannot be read or written; it is then as it was.
-pub fn set(
+pub(super) fn set(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     assignments: &[Assignment],

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::probe::{Ailing, look};
+use crate::process::is_interrupted;
 use crate::service::{InstalledService, ServiceError, Site, State, view};
 
 /// Which service to wait for.
@@ -76,7 +77,7 @@ pub fn await_health(site: &mut Site<'_>, request: &HealthRequest<'_>) -> Result<
             }
             Err(Ailing(why)) => {
                 well_since = None;
-                if Instant::now() >= deadline {
+                if Instant::now() >= deadline || is_interrupted() {
                     return Ok(Verdict::Unhealthy { why, looks });
                 }
             }

@@ -14,7 +14,7 @@ use rustix::fs::Mode;
 use rustix::process::{Signal, umask};
 
 use super::{HookError, script};
-use crate::process::{self, Children, Ended, Family, ProcessHandle};
+use crate::process::{self, Children, Ended, Family, ProcessHandle, is_interrupted};
 use crate::runtime::Output;
 use crate::service::RunAs;
 
@@ -92,7 +92,7 @@ impl Launch<'_> {
 }
 
 impl Launched {
-    /// Waits for the script; `None` when it had not ended in time.
+    /// Waits for the script; `None` when it had not ended in time, or someone interrupted us.
     pub(crate) fn wait(&self, children: &mut Children, limit: Duration) -> Result<Option<Ended>, HookError> {
         let deadline = self.at + limit;
         loop {
@@ -101,7 +101,7 @@ impl Launched {
             if ended {
                 return Ok(children.end_of(self.pid()));
             }
-            if Instant::now() >= deadline {
+            if Instant::now() >= deadline || is_interrupted() {
                 return Ok(None);
             }
         }

@@ -8,7 +8,9 @@ use rustix::process::Signal;
 
 use super::cgroup::Cgroup;
 use super::{HookError, Launch, Launched, leftovers, output};
-use crate::process::{self, Children, Ended, Family, Orphans, Owner, ProcessIdentity, ProcessTable, StartId};
+use crate::process::{
+    self, Children, Ended, Family, Orphans, Owner, ProcessIdentity, ProcessTable, StartId, is_interrupted,
+};
 use crate::runtime::{Output, RuntimeDirectory};
 use crate::service::RunAs;
 
@@ -190,7 +192,7 @@ impl Run {
             self.children.collect_others(self.script.pid())?;
             // Only the disk is at stake, which will say so itself.
             let _ = output::bound(output);
-            if ended || Instant::now() >= deadline {
+            if ended || Instant::now() >= deadline || is_interrupted() {
                 return Ok(ended);
             }
         }

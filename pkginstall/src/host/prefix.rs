@@ -170,6 +170,11 @@ impl Prefix {
         self.services().join(format!("{service}.lock"))
     }
 
+    /// Returns the directory of the units of systemd.
+    pub fn units(&self) -> Utf8PathBuf {
+        self.state.join("units")
+    }
+
     /// Returns the directory of intents.
     pub fn journal(&self) -> Utf8PathBuf {
         self.state.join("journal")

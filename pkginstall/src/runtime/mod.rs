@@ -7,10 +7,12 @@
 mod directory;
 mod error;
 mod files;
+mod logs;
 mod output;
 mod pids;
 
 pub use directory::{Owner, RuntimeDirectory};
 pub use error::RuntimeError;
+pub use logs::LogDirectory;
 pub use output::{Output, last_lines};
 pub use pids::RecordedPids;

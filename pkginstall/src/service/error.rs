@@ -14,6 +14,7 @@ use crate::host::{HostError, LockError};
 use crate::process::{Ended, ProcessError};
 use crate::receipts::ReceiptError;
 use crate::runtime::RuntimeError;
+use crate::unit::UnitError;
 
 /// Why a step of a service failed.
 #[derive(Debug, Error)]
@@ -99,6 +100,74 @@ pub enum ServiceError {
         #[source]
         output: LastLines,
     },
+    /// A service that must run does not.
+    #[error("{service} does not run")]
+    NotRunning {
+        /// The service.
+        service: ServiceCoordinate,
+    },
+    /// The package has no way to reload.
+    #[error("{service} cannot be reloaded: {package} has neither script.d/reload nor reload_signal")]
+    NotReloadable {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The package.
+        package: PackageCoordinate,
+    },
+    /// The reload script failed.
+    #[error("{service} was not reloaded: its reload script {how}")]
+    ReloadFailed {
+        /// The service.
+        service: ServiceCoordinate,
+        /// What happened.
+        how: String,
+        /// The last lines that it wrote.
+        #[source]
+        output: LastLines,
+    },
+    /// A command cannot be run.
+    #[error("cannot run {program}")]
+    Exec {
+        /// The command.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The signals that end a foreground command cannot be caught.
+    #[error("cannot catch the signals that end this")]
+    Signals(#[source] io::Error),
+    /// The path of this program is not known.
+    #[error("the path of this program is not known")]
+    Program,
+    /// A unit cannot be written.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
+    /// A start names one package.
+    #[error("with --as exactly one package is started")]
+    OnePackage,
+    /// A text names no package.
+    #[error("{text:?} names no package: {why}")]
+    PackageName {
+        /// The text.
+        text: String,
+        /// The rule that it breaks.
+        why: String,
+    },
+    /// A text names no services.
+    #[error("{text:?} names no service: {why}")]
+    Selector {
+        /// The text.
+        text: String,
+        /// The rule that it breaks.
+        why: String,
+    },
+    /// A pattern matches nothing.
+    #[error("no service matches {pattern}")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+    },
     /// Processes that were killed are still there.
     #[error("{service} cannot be stopped: processes {pids} are still there after KILL")]
     Survivors {
@@ -173,6 +242,9 @@ pub enum StartFailure {
     /// A process of the service ended too early.
     #[error("it ended {}", how_it_ended(*.0))]
     Ended(Option<Ended>),
+    /// Someone interrupted it.
+    #[error("it was interrupted")]
+    Interrupted,
     /// The start script left no process.
     #[error("its start script left no process")]
     NoProcess,
@@ -214,6 +286,7 @@ impl ServiceError {
             Self::Receipt(error) => Some(error),
             Self::Process(error) => Some(error),
             Self::Configure(error) => Some(error),
+            Self::Unit(error) => Some(error),
             Self::Hook(error) => Some(error),
             Self::Runtime(error) => Some(error),
             _ => None,
@@ -224,10 +297,16 @@ impl ServiceError {
 impl Explain for ServiceError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NotInstalled { .. } | Self::NeverStarted { .. } | Self::UnknownUser { .. } => {
-                Exit::NotFound
-            }
-            Self::NotAService { .. } | Self::Parameter { .. } => Exit::Usage,
+            Self::NotInstalled { .. }
+            | Self::NeverStarted { .. }
+            | Self::UnknownUser { .. }
+            | Self::NoMatch { .. } => Exit::NotFound,
+            Self::NotRunning { .. } => Exit::Stopped,
+            Self::NotAService { .. }
+            | Self::Parameter { .. }
+            | Self::OnePackage
+            | Self::PackageName { .. }
+            | Self::Selector { .. } => Exit::Usage,
             Self::Damaged { .. } => Exit::Trust,
             Self::RunsOtherwise { .. } => Exit::Conflict,
             Self::Unknown { .. } => Exit::Unknown,
@@ -250,7 +329,19 @@ impl Explain for ServiceError {
                 StartFailure::Hung(_) => "start_script_hung",
                 StartFailure::Ended(_) => "service_ended",
                 StartFailure::NoProcess => "no_process",
+                StartFailure::Interrupted => "interrupted",
             },
+            Self::NotRunning { .. } => "not_running",
+            Self::NotReloadable { .. } => "not_reloadable",
+            Self::ReloadFailed { .. } => "reload_failed",
+            Self::Exec { .. } => "exec_failed",
+            Self::Signals(_) => "signals",
+            Self::Program => "program_unknown",
+            Self::Unit(error) => error.code(),
+            Self::OnePackage => "one_package",
+            Self::PackageName { .. } => "package_invalid",
+            Self::Selector { .. } => "selector_invalid",
+            Self::NoMatch { .. } => "no_match",
             Self::Survivors { .. } => "processes_left",
             Self::Unknown { .. } => "state_unknown",
             Self::Record { .. } => "service_record",
@@ -279,7 +370,13 @@ impl Explain for ServiceError {
             Self::RunsOtherwise { service, .. } => Some(format!(
                 "stop it first: `pkginstall stop {service}`; `restart` keeps package and parameters"
             )),
-            Self::NeverStarted { .. } => Some("`pkginstall status` lists the services of this prefix".into()),
+            Self::Selector { text, .. } if text.contains(':') => {
+                Some(format!("say what it runs as: `pkginstall start {text} --as 1.web.prod.osl`"))
+            }
+            Self::NotReloadable { service, .. } => Some(format!("`pkginstall restart {service}`")),
+            Self::NoMatch { .. } | Self::NeverStarted { .. } => {
+                Some("`pkginstall status` lists the services of this prefix".into())
+            }
             Self::UnknownUser { name, .. } => {
                 Some(format!("make the account first, e.g. `useradd --system {name}`"))
             }

@@ -21,6 +21,8 @@ use crate::runtime::RuntimeDirectory;
 pub enum OptionalScript {
     /// `script.d/check`: tells whether the service is well.
     Check,
+    /// `script.d/reload`: makes the service read its configuration again.
+    Reload,
     /// `script.d/migrate`: brings the data of another version to this one.
     Migrate,
     /// `script.d/pre-stop`: runs before the service is stopped for an upgrade.
@@ -32,6 +34,7 @@ impl OptionalScript {
     pub fn name(self) -> &'static str {
         match self {
             Self::Check => "check",
+            Self::Reload => "reload",
             Self::Migrate => "migrate",
             Self::PreStop => "pre-stop",
         }
@@ -40,6 +43,7 @@ impl OptionalScript {
     fn of(self, service: &Service) -> Option<&EntryPath> {
         match self {
             Self::Check => service.check.as_ref(),
+            Self::Reload => service.reload.as_ref(),
             Self::Migrate => service.migrate.as_ref(),
             Self::PreStop => service.pre_stop.as_ref(),
         }

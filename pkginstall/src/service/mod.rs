@@ -6,14 +6,18 @@
 mod account;
 mod environment;
 mod error;
+mod exec;
 mod hooks;
 mod logs;
 mod look;
+mod order;
 mod outcome;
 mod package;
 mod parameters;
 mod record;
+mod reload;
 mod restart;
+mod rotate;
 mod settle;
 mod start;
 mod stop;
@@ -21,13 +25,17 @@ mod survivors;
 
 pub use account::{Account, RunAs};
 pub use error::{ServiceError, StartFailure};
+pub use exec::exec;
 pub use hooks::{HookRequest, OptionalScript, run_hook};
 pub use logs::{Follow, LogFile, find_logs, follow, tail};
 pub use look::{State, View, known, running_from, view};
+pub use order::in_order;
 pub use outcome::{Change, Outcome};
 pub(crate) use package::InstalledService;
 pub use record::{Desired, Phase, Run, ServiceRecord};
-pub use restart::{check_restart, restart};
+pub use reload::{check_reload, reload};
+pub use restart::{check_restart, recorded_request, restart};
+pub use rotate::{Rotated, When, rotate};
 pub use start::{StartRequest, check_start, start};
 pub use stop::{check_stop, stop};
 

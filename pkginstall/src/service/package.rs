@@ -44,7 +44,7 @@ impl InstalledService {
     }
 
     /// Returns where a script lies.
-    pub(super) fn path(&self, script: &EntryPath) -> Utf8PathBuf {
+    pub(crate) fn path(&self, script: &EntryPath) -> Utf8PathBuf {
         self.directory.join(script.as_str())
     }
 

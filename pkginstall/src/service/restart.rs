@@ -32,7 +32,11 @@ pub fn check_restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result
     Ok(Outcome { change: Change::Changed, view: super::view(site.prefix, service)? })
 }
 
-fn recorded_request(site: &Site<'_>, service: &ServiceCoordinate) -> Result<StartRequest, ServiceError> {
+/// Returns the package and the parameters that `service` was started with last.
+///
+/// # Errors
+/// When it was never started here.
+pub fn recorded_request(site: &Site<'_>, service: &ServiceCoordinate) -> Result<StartRequest, ServiceError> {
     let record = ServiceRecord::read(site.prefix, service)?;
     let record = record.ok_or_else(|| ServiceError::NeverStarted { service: service.clone() })?;
     Ok(StartRequest { package: record.package, service: record.service, parameters: record.parameters })

@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 use crate::hook::Launched;
 use crate::process::{
     Children, Family, ProcessError, ProcessHandle, ProcessIdentity, ProcessTable, Whereabouts,
-    wait_until_one_ends,
+    is_interrupted, wait_until_one_ends,
 };
 
 use super::StartFailure;
 
 /// The unit of start times in `/proc`: `USER_HZ` is 100 on every platform that we know.
 const TICKS_PER_SECOND: u64 = 100;
+
+/// How often it is asked whether someone interrupted us.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How a service came through.
 pub(super) type Settled = Result<Vec<ProcessIdentity>, StartFailure>;
@@ -36,6 +39,9 @@ impl Watch<'_> {
         let mut processes = hold(self.accept(recorded)?)?;
         loop {
             children.collect()?;
+            if is_interrupted() {
+                return Ok(Err(StartFailure::Interrupted));
+            }
             for end in ended.iter().filter_map(|&pid| children.end_of(pid)) {
                 last_end = Some(end);
                 if !end.is_success() {
@@ -56,7 +62,8 @@ impl Watch<'_> {
                 return Ok(Ok(processes.iter().map(|handle| handle.identity().clone()).collect()));
             }
             let handles: Vec<&ProcessHandle> = processes.iter().collect();
-            wait_until_one_ends(&handles, Some(settled_at.min(self.deadline)))?;
+            let soon = Instant::now() + LOOK;
+            wait_until_one_ends(&handles, Some(settled_at.min(self.deadline).min(soon)))?;
             (processes, ended) = split(processes)?;
         }
     }

@@ -17,7 +17,9 @@ use super::survivors::{pids_of, refuse_survivors};
 use super::{Change, Outcome, RunAs, ServiceError, Site, StartFailure, parameters};
 use crate::hook::{Launch, Launched};
 use crate::host::{Catalogue, Notice};
-use crate::process::{self, Children, Family, Orphans, ProcessIdentity, StartId};
+use crate::process::{
+    self, Children, Family, Interruptible, Orphans, ProcessError, ProcessIdentity, StartId, is_interrupted,
+};
 use crate::receipts;
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
 
@@ -214,6 +216,8 @@ impl<'r> Start<'r> {
     ) -> Result<Tried, ServiceError> {
         let Some(run) = &record.run else { return Ok(Err(StartFailure::NoProcess)) };
         let mut children = Children::adopt()?;
+        // Ctrl-C ends what was begun, and is no way to leave it behind.
+        let _interruptible = Interruptible::begin().map_err(ProcessError::Wait)?;
         let script = self.launch(site, &run.start_id, runtime, output, &children)?;
         let family = Family { sessions: script.session(), orphans: Orphans::Ours, ..run.family() };
         let settled = self.watch(&script, &family, runtime, &mut children);
@@ -260,6 +264,7 @@ impl<'r> Start<'r> {
         let contract = &self.installed.service;
         let limit = Duration::from_secs(contract.start_timeout_seconds.into());
         match script.wait(children, limit)? {
+            None if is_interrupted() => return Ok(Err(StartFailure::Interrupted)),
             None => return Ok(Err(StartFailure::Hung(contract.start_timeout_seconds))),
             Some(ended) if !ended.is_success() => return Ok(Err(StartFailure::Script(ended))),
             Some(_) => {}

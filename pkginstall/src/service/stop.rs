@@ -197,7 +197,12 @@ fn run_script(
 }
 
 fn signal_of(service: &Service) -> Signal {
-    match service.stop_signal {
+    signal_named(service.stop_signal)
+}
+
+/// Returns the signal that a recipe names.
+pub(super) fn signal_named(signal: StopSignal) -> Signal {
+    match signal {
         StopSignal::Term => Signal::TERM,
         StopSignal::Int => Signal::INT,
         StopSignal::Quit => Signal::QUIT,

@@ -7,5 +7,6 @@ mod identity;
 mod logs;
 mod misbehaving;
 mod ordinary;
+mod running;
 mod scene;
 mod users;

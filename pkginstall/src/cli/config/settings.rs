@@ -1,50 +1,39 @@
-//! `pkginstall config`.
+//! `pkginstall config show`: the settings of pkginstall itself.
 
-use clap::{Args, Subcommand};
 use copkg_spec::command::Exit;
 use serde_json::{Value as Json, json};
 
-use super::Context;
+use super::super::Context;
 use crate::config::{Origin, Settings, Value};
 use crate::repository::{Auth, Repository};
 
-/// The arguments of `config`.
-#[derive(Debug, Args)]
-pub(super) struct Config {
-    #[command(subcommand)]
-    command: ConfigCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum ConfigCommand {
-    /// Show the value of every setting
-    Show {
-        /// Say where each value came from
-        #[arg(long)]
-        origin: bool,
-    },
-}
-
-pub(super) fn run(args: &Config, context: &mut Context) -> Exit {
-    let ConfigCommand::Show { origin } = args.command;
+pub(super) fn run(origin: Origins, context: &mut Context<'_>) -> Exit {
     let rows = rows(&context.settings);
     let settings: Vec<Json> = rows
         .iter()
         .map(|(name, value, from)| {
             let mut row = json!({ "name": name, "value": value });
-            if origin {
+            if origin == Origins::Shown {
                 row["origin"] = json!(from);
             }
             row
         })
         .collect();
     context.report.data(&json!({ "settings": settings }), || {
-        let line = |(name, value, from): &(String, Json, Origin)| {
-            if origin { format!("{name} = {value}  # {from}") } else { format!("{name} = {value}") }
+        let line = |(name, value, from): &(String, Json, Origin)| match origin {
+            Origins::Shown => format!("{name} = {value}  # {from}"),
+            Origins::Hidden => format!("{name} = {value}"),
         };
         rows.iter().map(line).collect::<Vec<_>>().join("\n")
     });
     Exit::Ok
+}
+
+/// Whether it is shown where each value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origins {
+    Shown,
+    Hidden,
 }
 
 fn rows(settings: &Settings) -> Vec<(String, Json, Origin)> {

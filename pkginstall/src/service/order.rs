@@ -1,0 +1,76 @@
+//! The order of services: those that a service is declared to come `after` go first.
+
+use std::collections::BTreeMap;
+
+use copkg_spec::coordinate::{ServiceCoordinate, ServiceLabel};
+
+use super::{InstalledService, ServiceError, ServiceRecord};
+use crate::host::Prefix;
+
+/// Sorts `services` so that each comes behind those that it is declared to come after; otherwise they stay as they were.
+/// Where declarations go in a circle, the circle stays as it was, too.
+///
+/// # Errors
+/// When the record of a service cannot be read. One whose package is gone has no say.
+pub fn in_order(
+    prefix: &Prefix,
+    services: Vec<ServiceCoordinate>,
+) -> Result<Vec<ServiceCoordinate>, ServiceError> {
+    let mut after: BTreeMap<ServiceCoordinate, Vec<ServiceLabel>> = BTreeMap::new();
+    for service in &services {
+        let Some(record) = ServiceRecord::read(prefix, service)? else { continue };
+        if let Ok(installed) = InstalledService::open(prefix, &record.package) {
+            after.insert(service.clone(), installed.service.after);
+        }
+    }
+    Ok(sorted(services, &after))
+}
+
+fn sorted(
+    mut left: Vec<ServiceCoordinate>,
+    after: &BTreeMap<ServiceCoordinate, Vec<ServiceLabel>>,
+) -> Vec<ServiceCoordinate> {
+    let mut sorted = Vec::new();
+    while !left.is_empty() {
+        let is_free = |service: &ServiceCoordinate| {
+            let waits_for = after.get(service).map_or(&[][..], Vec::as_slice);
+            let beside = |other: &ServiceCoordinate| {
+                other != service && (other.user(), other.cell()) == (service.user(), service.cell())
+            };
+            !left.iter().any(|other| beside(other) && waits_for.contains(other.service()))
+        };
+        let next = left.iter().position(is_free).unwrap_or(0);
+        sorted.push(left.remove(next));
+    }
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(services: &[&str], after: &[(&str, &[&str])]) -> Vec<String> {
+        let services = services.iter().map(|service| service.parse().unwrap()).collect();
+        let labels = |labels: &[&str]| labels.iter().map(|label| label.parse().unwrap()).collect();
+        let after = after.iter().map(|(service, after)| (service.parse().unwrap(), labels(after))).collect();
+        sorted(services, &after).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_comes_after_comes_after() {
+        let services = ["1.web.prod.osl", "2.web.prod.osl", "1.db.prod.osl", "1.db.prod.trd"];
+        let after: [(&str, &[&str]); 2] =
+            [("1.web.prod.osl", &["db"]), ("2.web.prod.osl", &["db", "nothing"])];
+        assert_eq!(
+            order(&services, &after),
+            ["1.db.prod.osl", "1.web.prod.osl", "2.web.prod.osl", "1.db.prod.trd"]
+        );
+    }
+
+    #[test]
+    fn without_declarations_and_in_a_circle_the_order_stays() {
+        assert_eq!(order(&["2.b.x.y", "1.a.x.y"], &[]), ["2.b.x.y", "1.a.x.y"]);
+        let circle: [(&str, &[&str]); 2] = [("2.b.x.y", &["a"]), ("1.a.x.y", &["b"])];
+        assert_eq!(order(&["2.b.x.y", "1.a.x.y"], &circle), ["2.b.x.y", "1.a.x.y"]);
+    }
+}

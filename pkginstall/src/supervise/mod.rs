@@ -1,0 +1,11 @@
+//! Looks after services where no systemd does: in containers and on laptops.
+//!
+//! Starts again what should run and does not, with growing pauses and a limit; asks services whether they are well; puts
+//! logs aside. It runs nothing itself: each act is a `pkginstall` of its own, so a service is never its child, and it may end
+//! and begin again at any time without any service noticing. What runs when it begins is taken as it is.
+
+mod limit;
+mod watch;
+
+pub use limit::{Limit, Next};
+pub use watch::{Supervision, supervise};

@@ -1,0 +1,43 @@
+//! What units are called, and which systemd they are for.
+
+use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::digest::Digest;
+use serde::Serialize;
+
+use crate::host::Prefix;
+
+/// Which systemd manages the units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Manager {
+    /// That of the host.
+    System,
+    /// That of the user.
+    User,
+}
+
+impl Manager {
+    /// Returns `systemctl` with its option.
+    pub(super) fn systemctl(self) -> Vec<String> {
+        let user = (self == Self::User).then(|| "--user".to_owned());
+        std::iter::once("systemctl".to_owned()).chain(user).collect()
+    }
+}
+
+/// Returns the name of the unit of `service`.
+pub fn unit_name(prefix: &Prefix, service: &ServiceCoordinate) -> String {
+    format!("{}-{service}.service", base(prefix))
+}
+
+/// Returns the name of the target of all services of a prefix.
+pub fn target_name(prefix: &Prefix) -> String {
+    format!("{}.target", base(prefix))
+}
+
+/// Two prefixes of one host have different names.
+fn base(prefix: &Prefix) -> String {
+    if prefix.root() == "/" {
+        return "copkg".into();
+    }
+    format!("copkg-{}", &Digest::of(prefix.root().as_str().as_bytes()).to_string()[..8])
+}
