@@ -155,3 +155,56 @@ fn links_that_the_service_planted_are_not_followed() {
     assert_eq!(fs::read_dir(&treasure).unwrap().count(), 0);
     host.assert_nothing_left();
 }
+
+/// In a PID namespace of its own: a service dies, the next process gets its number, and then the service is stopped or
+/// started. Prints the number of innocent processes that were harmed.
+const REUSE: &str = r#"
+n=0 wrong=0
+while [ $n -lt "$ROUNDS" ]; do
+    n=$((n + 1))
+    "$@" --quiet start "$PACKAGE" --as "$SERVICE" >/dev/null || exit 1
+    read -r pid <"$RUNTIME/run/start.pid"
+    kill -KILL "$pid"
+    while [ -e "/proc/$pid" ]; do sleep 0.01; done
+    # Others take numbers, too: until it is the one that we want.
+    while :; do
+        echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid || exit 77
+        sleep 600 &
+        [ $! -ne "$pid" ] || break
+        kill -KILL $!
+    done
+    if [ $((n % 2)) -eq 0 ]; then
+        "$@" --quiet stop "$SERVICE" >/dev/null || exit 1
+    else
+        "$@" --quiet start "$PACKAGE" --as "$SERVICE" >/dev/null || exit 1
+        "$@" --quiet stop "$SERVICE" >/dev/null || exit 1
+    fi
+    kill -0 "$pid" || wrong=$((wrong + 1))
+    kill -KILL "$pid"
+    wait 2>/dev/null
+done
+echo "$n reused, $wrong harmed"
+"#;
+
+/// `COPKG_PID_REUSES=1000 cargo test -p pkginstall --test services forced` is the long run.
+#[test]
+fn of_forced_reuses_of_a_pid_none_harms_a_stranger() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root may choose the next number; the tests above forge the records instead.
+        return;
+    }
+    let rounds = std::env::var("COPKG_PID_REUSES").unwrap_or_else(|_| "10".into());
+    let host = Host::with(Package::serving(SLEEPER).that(|service| service.settle_milliseconds = 20));
+    let pkginstall = host.command(&[]);
+    let mut namespace = Command::new("unshare");
+    namespace
+        .args(["--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", REUSE, "sh"])
+        .arg(pkginstall.get_program())
+        .args(pkginstall.get_args())
+        .env("ROUNDS", &rounds)
+        .env("PACKAGE", PACKAGE)
+        .env("SERVICE", SERVICE)
+        .env("RUNTIME", host.runtime());
+    let ran = super::scene::ran(namespace.output().unwrap());
+    assert_eq!((ran.exit, ran.out.trim()), (0, format!("{rounds} reused, 0 harmed").as_str()), "{ran:?}");
+}

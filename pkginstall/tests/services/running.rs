@@ -8,7 +8,7 @@ use copkg_spec::manifest::{Health, Rotation, Signal};
 use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER, eventually};
 
 /// Writes down each start, and which signals it got.
-const NOTING: &str = "#!/bin/sh\necho start >>data/notes\ntrap 'echo hup >>data/notes' HUP\n\
+const NOTING: &str = "#!/bin/sh\ntrap 'echo hup >>data/notes' HUP\necho start >>data/notes\n\
                       while :; do sleep 0.1; done\n";
 
 fn started(host: &Host, package: &str, services: &[&str]) {
@@ -180,7 +180,7 @@ fn what_a_service_wrote_is_put_aside_and_nothing_of_it_is_lost() {
         .read_dir_utf8()
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_owned())
-        .filter(|name| name.ends_with(".zst"))
+        .filter(|name| name.starts_with("console.log."))
         .collect();
     names.sort();
     assert!(rotated > 0 && !names.is_empty());
@@ -189,7 +189,7 @@ fn what_a_service_wrote_is_put_aside_and_nothing_of_it_is_lost() {
         all.push_str(&String::from_utf8(unpacked.stdout).unwrap());
     }
     all.push_str(&host.read("console/console.log"));
-    let expected: String = (1..=20000).map(|n| format!("line {n}\n")).collect();
+    let expected = (1..=20000).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n") + "\n";
     // Where the file system cannot cut, an instant may be missing; nothing is there twice.
     if Command::new("fallocate")
         .args(["-c", "-o", "0", "-l", "4096"])
