@@ -248,6 +248,8 @@ fn text(entry: &config::Value<Repository>, kept: Option<&Kept>) -> String {
         }
         _ => "  refreshed  never".to_owned(),
     }));
+    let log = kept.and_then(|kept| kept.log);
+    lines.extend(log.map(|log| format!("  log        {} entries, root {}", log.size, log.root)));
     lines.join("\n") + "\n"
 }
 

@@ -8,6 +8,7 @@ use copkg_spec::tuf::{Driver, Fetch, Kept, Role, Time, TufError};
 use super::cache::{Cache, role_file};
 use super::clock;
 use super::error::{CacheError, MetadataError};
+use super::log;
 use crate::fetch::{FetchError, Span};
 use crate::repository::{Base, Source, SourceError};
 
@@ -147,6 +148,9 @@ impl Driver for Copy<'_> {
     }
 
     fn forget(&mut self, role: &Role) -> Result<(), Stopped> {
+        if *role == Role::Timestamp {
+            self.cache.write(log::ROTATED, b"")?;
+        }
         Ok(self.cache.remove(&role_file(&role.file_name()))?)
     }
 }

@@ -8,6 +8,7 @@ use copkg_spec::command::{Exit, Explain, Failure};
 use copkg_spec::coordinate::Group;
 use copkg_spec::digest::Digest;
 use copkg_spec::repository::GroupError;
+use copkg_spec::tlog::TlogError;
 use copkg_spec::tuf::{Role, Rule, TufError};
 use jiff::Timestamp;
 use thiserror::Error;
@@ -46,6 +47,19 @@ pub enum MetadataError {
         expected: RootPin,
         /// What is there.
         found: Digest,
+    },
+    /// Its log is not the one that this host has seen.
+    #[error("the log of the repository {name} is refused as {place} serves it{}", kept_in(evidence.as_deref()))]
+    Log {
+        /// The repository.
+        name: String,
+        /// The copy that was asked.
+        place: String,
+        /// Where both states are kept, if they contradict one another.
+        evidence: Option<String>,
+        /// Why.
+        #[source]
+        source: TlogError,
     },
     /// It cannot be asked, or does not answer.
     #[error("the repository {name} cannot be asked")]
@@ -116,6 +130,10 @@ pub struct CacheError {
     pub source: io::Error,
 }
 
+fn kept_in(evidence: Option<&str>) -> String {
+    evidence.map_or_else(String::new, |path| format!("; both states are kept in {path}"))
+}
+
 impl MetadataError {
     /// Says what happened in one line, for a note.
     pub(super) fn in_one_line(&self) -> String {
@@ -132,7 +150,11 @@ impl MetadataError {
     pub(super) fn is_of_this_copy(&self) -> bool {
         matches!(
             self,
-            Self::Refused { .. } | Self::WrongRoot { .. } | Self::Source { .. } | Self::Slow { .. }
+            Self::Refused { .. }
+                | Self::WrongRoot { .. }
+                | Self::Source { .. }
+                | Self::Slow { .. }
+                | Self::Log { .. }
         )
     }
 }
@@ -141,6 +163,7 @@ impl Explain for MetadataError {
     fn exit(&self) -> Exit {
         match self {
             Self::Refused { .. } | Self::WrongRoot { .. } | Self::Group { .. } => Exit::Trust,
+            Self::Log { source, .. } => source.exit(),
             Self::Source { source, .. } => source.exit(),
             Self::Slow { .. } | Self::Offline { .. } => Exit::TryAgain,
             Self::Ground(error) => error.exit(),
@@ -153,6 +176,7 @@ impl Explain for MetadataError {
         match self {
             Self::Refused { source, .. } => source.code(),
             Self::WrongRoot { .. } => "wrong_root",
+            Self::Log { source, .. } => source.code(),
             Self::Source { source, .. } => source.code(),
             Self::Slow { .. } => "too_slow",
             Self::Offline { .. } => "offline",
@@ -176,6 +200,7 @@ impl Explain for MetadataError {
                  only then run `pkginstall repo add` with it and --replace-root"
                     .into(),
             ),
+            Self::Log { source, .. } => source.hint(),
             Self::Source { source, .. } => source.hint(),
             Self::Slow { .. } => Some("try again later, or add a mirror with `pkginstall repo add … --mirror URL`".into()),
             Self::Offline { .. } => Some("run it once without --offline".into()),

@@ -1,9 +1,11 @@
 //! What is kept of a repository, for a person to look at. Nothing is decided by it.
 
+use copkg_spec::tlog::Head;
 use copkg_spec::tuf::{Content, Document, Root, Time, Timestamp as TimestampRole, Version};
 use serde::Serialize;
 
 use super::cache::{peek, role_file};
+use super::log::SEEN;
 use crate::host::Prefix;
 
 /// The state of a cache.
@@ -17,6 +19,8 @@ pub struct Kept {
     pub head: Option<Version>,
     /// When the timestamp ends.
     pub expires: Option<Time>,
+    /// The head of the repository's log that was believed last.
+    pub log: Option<Head>,
 }
 
 /// Returns what is kept of the repository `name`.
@@ -30,6 +34,10 @@ pub fn kept(prefix: &Prefix, name: &str) -> Kept {
         refreshed,
         root: root.map(|root| root.unverified().version()),
         head: timestamp.as_ref().map(|timestamp| timestamp.unverified().version()),
+        log: peek(prefix, name, SEEN).and_then(|(bytes, _)| {
+            let seen = Document::<TimestampRole>::parse(bytes).ok()?;
+            Head::of_timestamp(seen.unverified()).ok()?
+        }),
         expires: timestamp.map(|timestamp| timestamp.unverified().expires()),
     }
 }

@@ -12,6 +12,7 @@ mod clock;
 mod driver;
 mod error;
 mod kept;
+mod log;
 mod root;
 mod session;
 

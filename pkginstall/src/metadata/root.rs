@@ -7,6 +7,7 @@ use super::Asking;
 use super::cache::{Cache, role_file};
 use super::driver::{Copy, Stopped};
 use super::error::{CacheError, MetadataError};
+use super::log;
 use crate::trust::RootPin;
 
 /// The root that was pinned, as it was fetched or given: whose cache this is.
@@ -20,7 +21,7 @@ const NEWEST: &str = "root.json";
 pub(super) fn kept(cache: &mut Cache, pin: &RootPin) -> Result<Option<Vec<u8>>, CacheError> {
     let pinned = cache.read(PINNED)?;
     let Some(pinned) = pinned.filter(|bytes| Digest::of(bytes) == pin.digest) else {
-        cache.clear(&[PINNED])?;
+        cache.clear(&[PINNED, log::SEEN, log::ROTATED])?;
         return Ok(None);
     };
     let newest = cache.read(&role_file(NEWEST))?;

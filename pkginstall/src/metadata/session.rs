@@ -12,6 +12,7 @@ use copkg_spec::tuf::{
 use super::cache::Cache;
 use super::driver::{Copy, Stopped};
 use super::error::MetadataError;
+use super::log::{self, Log, Unbelieved};
 use super::{Asking, Keeping, clock, root};
 use crate::repository::Source;
 use crate::trust::RootPin;
@@ -53,10 +54,18 @@ impl<'s> Session<'s> {
             tell(format!("waiting for {holder} …"));
         })?;
         let mut copies: Vec<usize> = source.places(asking.network).map(|(at, _)| at).collect();
+        let mut began_anew = Log::GoesOn;
         let (at, trusted) = first_good(&copies, tell, |at| {
             let mut copy = Copy { cache: &mut cache, source, at, server_clock: None };
-            Ok((at, refresh(&mut copy, (pin, given), now)?))
+            let trusted = refresh(&mut copy, (pin, given), now)?;
+            began_anew = check_log(&mut copy, &trusted, now)?;
+            Ok((at, trusted))
         })?;
+        if let Log::BeganAnew { evidence } = began_anew {
+            tell(format!(
+                "the log of {name} begins anew, after its keys were rotated; both states are kept in {evidence}"
+            ));
+        }
         cache.note_refresh(asking.now);
         if let Some(at) = at {
             copies.retain(|other| *other != at);
@@ -214,6 +223,16 @@ fn first_good<T>(
         (Err(error), Some(refusal)) if error.is_of_this_copy() => Err(refusal),
         (result, _) => result,
     }
+}
+
+fn check_log(copy: &mut Copy<'_>, trusted: &Trusted, now: Time) -> Result<Log> {
+    log::check(copy, trusted).map_err(|unbelieved| match unbelieved {
+        Unbelieved::Stopped(stopped) => copy.explain(stopped, now),
+        Unbelieved::Log { evidence, source } => {
+            let name = copy.source.repository().name.clone();
+            MetadataError::Log { name, place: copy.place(), evidence, source }
+        }
+    })
 }
 
 fn refresh(copy: &mut Copy<'_>, (pin, given): (&RootPin, Option<&[u8]>), now: Time) -> Result<Trusted> {

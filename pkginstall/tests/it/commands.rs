@@ -5,7 +5,7 @@ use crate::support::{Host, key, package};
 #[test]
 fn every_command_says_how_it_is_used() {
     let host = Host::bare();
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 21] = [
         &[],
         &["install"],
         &["remove"],
@@ -20,7 +20,9 @@ fn every_command_says_how_it_is_used() {
         &["repo"],
         &["repo", "add"],
         &["repo", "list"],
+        &["repo", "refresh"],
         &["repo", "remove"],
+        &["search"],
         &["recover"],
         &["config", "show"],
         &["dirs"],

@@ -18,4 +18,8 @@ mod remove;
 #[cfg(test)]
 mod repositories;
 #[cfg(test)]
+mod served;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
 mod signed;

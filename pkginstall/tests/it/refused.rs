@@ -144,15 +144,46 @@ fn a_failure_in_json_has_the_code_of_the_rule() {
 #[test]
 fn after_the_online_keys_were_rotated_what_a_thief_made_up_is_forgotten() {
     let (host, mut repository) = scene();
-    let honest = repository.commit_number();
-    repository.skip_to(1_000_000);
-    repository.commit();
+    let mut thief = repository.clone();
+    thief.skip_to(600);
+    thief.commit();
     host.ok(&["resolve", "com.example:web"]);
-    repository.skip_to(honest);
     repository.commit();
     host.fails(6, &["resolve", "com.example:web"]);
     repository.rotate_online();
+    let output = host.run(&["resolve", "com.example:web"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!(host.text(&output.stderr));
     host.ok(&["resolve", "com.example:web"]);
+}
+
+#[test]
+fn a_log_that_takes_back_what_it_said_is_refused_and_both_states_are_kept() {
+    let (host, mut repository) = scene();
+    let mut thief = repository.clone();
+    repository.publish(&[&package("com.example:web:3")]);
+    host.ok(&["resolve", "com.example:web"]);
+    repository.commit();
+    host.ok(&["resolve", "com.example:web"]);
+    // Whoever has the online keys can sign newer versions of everything, and cannot make the log begin with what was seen.
+    thief.skip_to(repository.commit_number() + 1);
+    thief.files_of(&repository);
+    thief.commit();
+    insta::assert_snapshot!(steady(&host.fails(6, &["resolve", "com.example:web"])));
+    // Again and again: what was seen stays.
+    host.fails(6, &["install", "com.example:web"]);
+    let evidence: Vec<_> = fs::read_dir(host.prefix(".copkg/repositories/main/evidence")).unwrap().collect();
+    assert_eq!(evidence.len(), 2);
+    let said = steady(&host.ok(&["repo", "list"]));
+    assert!(said.contains("log        4 entries"), "{said}");
+}
+
+#[test]
+fn a_copy_without_the_files_of_the_log_is_not_enough() {
+    let (host, mut repository) = scene();
+    repository.commit();
+    fs::remove_dir_all(host.path("repository/tlog")).unwrap();
+    insta::assert_snapshot!(steady(&host.fails(6, &["resolve", "com.example:web"])));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use copkg_spec::keys::SecretKey;
 use copkg_spec::manifest::Kind;
 use copkg_spec::repository::ceremony::{Endings, Founders, Speakers, TopLevel, delegate, next_root};
 use copkg_spec::repository::{GroupContent, NextRole, PackageCustom, PackageTarget, Registrar, group_role};
+use copkg_spec::tlog::{self, Edge, Grown, leaf_hash};
 use copkg_spec::tuf::{Content, Document, MetaFile, Role, Root, Snapshot, Targets, Time, Timestamp, Version};
 
 use crate::support::{Package, key, write};
@@ -23,7 +24,8 @@ const REGISTRAR: u8 = 13;
 const ONLINE: u8 = 14;
 const GROUP: u8 = 15;
 
-/// A repository whose owner holds every key.
+/// A repository whose owner holds every key. A clone is another state of it in the same directory.
+#[derive(Clone)]
 pub(crate) struct Signed {
     directory: PathBuf,
     root: Root,
@@ -32,6 +34,7 @@ pub(crate) struct Signed {
     before: Option<GroupContent>,
     files: BTreeMap<String, MetaFile>,
     commit: u64,
+    log: Edge,
     /// How long what is signed from now on is good, in seconds.
     pub(crate) lifetime: i64,
 }
@@ -74,6 +77,7 @@ impl Signed {
             before: None,
             files: BTreeMap::new(),
             commit: 0,
+            log: Edge::new(),
             lifetime: 30 * DAY,
         };
         repository.put_root(&[ROOT]);
@@ -169,9 +173,16 @@ impl Signed {
         self.commit();
     }
 
-    /// Goes on after the commit of this number.
+    /// Takes the metadata files of another state.
+    pub(crate) fn files_of(&mut self, other: &Self) {
+        self.files = other.files.clone();
+    }
+
+    /// Makes commits that nobody sees, up to this number.
     pub(crate) fn skip_to(&mut self, commit: u64) {
-        self.commit = commit;
+        while self.commit < commit {
+            self.append();
+        }
     }
 
     /// Lets other keys sign snapshot and timestamp from now on.
@@ -213,14 +224,26 @@ impl Signed {
 
     /// Signs snapshot and timestamp anew.
     pub(crate) fn commit(&mut self) {
-        self.commit += 1;
+        self.append();
         let (version, ends) = (Version::new(self.commit).unwrap(), time(now() + self.lifetime));
         let mut snapshot = Snapshot::new(version, ends);
         snapshot.meta = self.files.clone();
         let bytes = signed(snapshot, &[self.online]);
         write(&self.metadata(&Role::Snapshot.versioned_file_name(version)), &bytes);
-        let timestamp = Timestamp::new(version, ends, MetaFile::exact(version, &bytes));
+        let mut timestamp = Timestamp::new(version, ends, MetaFile::exact(version, &bytes));
+        tlog::Head { size: self.log.size(), root: self.log.root() }.write_to(&mut timestamp);
         write(&self.metadata("timestamp.json"), &signed(timestamp, &[self.online]));
+    }
+
+    /// Adds the next commit to the log.
+    fn append(&mut self) {
+        self.commit += 1;
+        let meta: Vec<String> =
+            self.files.iter().map(|(role, file)| format!("{role} {}", file.version)).collect();
+        let entry = format!("{} {}", self.commit, meta.join(", "));
+        for Grown { tile, bytes } in self.log.append(leaf_hash(entry.as_bytes())) {
+            write(&self.directory.join("tlog").join(tile.path()), &bytes);
+        }
     }
 
     /// Copies the repository as it is now.
