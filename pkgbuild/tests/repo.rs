@@ -295,8 +295,6 @@ fn what_is_no_repository_or_no_change_is_refused() {
         ])
     );
     insta::assert_snapshot!("no_role", workshop.fails(&change(&["threshold", "Root", "1"], "x.json")));
-    let reserved = ["delegate", "registrar", "--key", "team.pub"];
-    insta::assert_snapshot!("reserved_group", workshop.fails(&change(&reserved, "x.json")));
     insta::assert_snapshot!("no_group", workshop.fails(&change(&["threshold", "com.nobody", "1"], "x.json")));
     insta::assert_snapshot!("no_key_id", workshop.fails(&change(&["revoke", "0123456789"], "x.json")));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use copkg_spec::repository::{PackageCustom, Packages, TargetFile};
+use copkg_spec::repository::{PackageCustom, Packages, TargetFile, group_of_bin, group_of_role};
 use copkg_spec::tuf::{
     Authority, Delegated, DelegatedPaths, Delegations, KeyId, Keys, Role, RoleKeys, Root, Target, TargetPath,
     Targets, Time,
@@ -53,7 +53,14 @@ fn describe_role(role: &Role, draft: &Draft, view: &mut View<'_>) -> Result<Role
 }
 
 fn current(role: &Role, view: &mut View<'_>) -> Result<Option<Targets>, ChangeError> {
-    Ok(view.locate(role)?.map(|read| Targets::clone(read)))
+    if let Role::Delegated(name) = role {
+        if let Some(group) = group_of_bin(name).or_else(|| group_of_role(name)) {
+            view.group(&group)?;
+        } else {
+            view.registrar(name)?;
+        }
+    }
+    Ok(view.read(role).map(|read| Targets::clone(read)))
 }
 
 fn root_changes(before: &Root, after: &Root) -> Vec<String> {

@@ -74,6 +74,11 @@ impl Known {
         Ok(Self { directory, _lock: lock })
     }
 
+    /// Returns the directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Returns the digest and the version of the root that was pinned, if one was.
     ///
     /// # Errors

@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{CoordinateError, Group};
 use copkg_spec::repository::ceremony::{CeremonyError, Speakers, speakers_for};
-use copkg_spec::repository::{
-    Fingerprint, GroupContent, GroupError, Registrar, group_of_bin, group_of_role, group_role,
-};
+use copkg_spec::repository::{Fingerprint, GroupContent, GroupError, Registrar, group_of_role, group_role};
 use copkg_spec::tuf::{Delegated, Role, RoleName, Root, Targets, Time, TufError, Verified, Version};
 use thiserror::Error;
 
@@ -166,25 +164,6 @@ impl<'r> View<'r> {
             (Source::Server(online), role) => online.version_of(role),
             (Source::Copy(copy), role) => copy.version_of(role),
         }
-    }
-
-    /// Reads targets or a role below it, by whoever delegates to it today; nothing when it has no metadata yet.
-    ///
-    /// # Errors
-    /// When it cannot be had or verified.
-    pub fn locate(&mut self, role: &Role) -> Result<Option<&Verified<Targets>>> {
-        let Role::Delegated(name) = role else { return Ok(self.roles.get(role)) };
-        let delegator = if let Some(group) = group_of_bin(name) {
-            Role::Delegated(group_role(&group)?)
-        } else if let Some(group) = group_of_role(name) {
-            Role::Delegated(self.division.role_for(&group)?)
-        } else {
-            Role::Targets
-        };
-        if self.locate(&delegator)?.is_none() {
-            return Ok(None);
-        }
-        self.role(&delegator, name)
     }
 
     /// Returns every role that was read.

@@ -4,6 +4,7 @@
 mod attacks;
 mod delegations;
 mod histories;
+mod made;
 mod mutations;
 mod rules;
 mod scene;

@@ -1,5 +1,6 @@
 //! Every single change of a field of any metadata file, made by someone without keys, is refused or harmless.
 
+use crate::made;
 use crate::scene::*;
 use copkg_spec::tuf::VerifiedTarget;
 use serde_json::{Value, json};
@@ -108,15 +109,52 @@ fn repository() -> Repository {
 
 #[test]
 fn every_change_of_one_field_is_refused_or_harmless() {
-    let honest = repository();
-    let expected = outcome(&honest, &mut Client::of(&honest)).expect("the honest repository is accepted");
+    let files = ["2.root.json", "timestamp.json", "2.snapshot.json", "2.targets.json", "1.group.json"];
+    let believe = |repository: &Repository| {
+        let mut client = Client::of(repository);
+        outcome(repository, &mut client, "group/file", &["group"])
+    };
+    let (refused, harmless) = change_each(&repository(), &files, believe);
+    assert!(refused > 1000 && harmless > 20, "{refused} changes refused, {harmless} harmless");
+}
+
+/// The same of a repository as the tools make it: a registrar, lists of packages, the head of the log, bins.
+#[test]
+fn every_change_of_one_field_of_what_the_tools_write_is_refused_or_harmless() {
+    let honest = made::repository();
+    let bin = made::bin();
+    let bin_file = format!("1.{bin}.json");
+    // The first root is the one that is pinned: nobody asks for it again.
+    let files = [
+        "timestamp.json",
+        "1.snapshot.json",
+        "1.targets.json",
+        "1.registrar.json",
+        "1.com.example.json",
+        &bin_file,
+    ];
+    let believe = |repository: &Repository| {
+        let mut client = Client::of(repository);
+        outcome(repository, &mut client, made::TARGET, &["registrar", "com.example", &bin])
+    };
+    let (refused, harmless) = change_each(&honest, &files, believe);
+    assert!(refused > 3000 && harmless > 0, "{refused} changes refused, {harmless} harmless");
+}
+
+/// Changes each field of each file in turn, and returns how many changes were refused and how many made no difference.
+fn change_each(
+    honest: &Repository,
+    files: &[&str],
+    believe: impl Fn(&Repository) -> Option<Outcome>,
+) -> (usize, usize) {
+    let expected = believe(honest).expect("the honest repository is accepted");
     let (mut refused, mut harmless) = (0, 0);
-    for file in ["2.root.json", "timestamp.json", "2.snapshot.json", "2.targets.json", "1.group.json"] {
-        let original: Value = serde_json::from_slice(&honest.files[file]).expect("it is JSON");
+    for file in files {
+        let original: Value = serde_json::from_slice(&honest.files[*file]).expect("it is JSON");
+        let mut attacked = honest.clone();
         for (what, changed) in mutations(&original) {
-            let mut attacked = honest.clone();
-            attacked.files.insert(file.to_owned(), serde_json::to_vec(&changed).expect("it is JSON"));
-            match outcome(&attacked, &mut Client::of(&attacked)) {
+            attacked.files.insert((*file).to_owned(), serde_json::to_vec(&changed).expect("it is JSON"));
+            match believe(&attacked) {
                 None => refused += 1,
                 Some(found) => {
                     // Only what is not signed may change, and nothing that the client believes.
@@ -128,28 +166,32 @@ fn every_change_of_one_field_is_refused_or_harmless() {
         }
     }
     println!("{refused} changes refused, {harmless} harmless");
-    assert!(refused > 1000 && harmless > 20, "{refused} changes refused, {harmless} harmless");
+    (refused, harmless)
 }
 
 type Outcome = (Vec<Value>, VerifiedTarget);
 
-/// Returns what the client believes in the end, if it believes anything.
-fn outcome(repository: &Repository, client: &mut Client) -> Option<Outcome> {
+/// Returns what the client believes in the end, of these roles too, if it believes anything.
+fn outcome(repository: &Repository, client: &mut Client, target: &str, roles: &[&str]) -> Option<Outcome> {
     let mut trusted = client.refresh(repository).ok()?;
-    let believed = vec![
+    let mut believed = vec![
         serde_json::to_value(&**trusted.root()).ok()?,
         serde_json::to_value(&**trusted.timestamp()).ok()?,
         serde_json::to_value(&**trusted.snapshot()).ok()?,
         serde_json::to_value(&**trusted.targets()).ok()?,
     ];
-    let found = client.search(repository, &mut trusted, "group/file").ok()??;
+    let found = client.search(repository, &mut trusted, target).ok()??;
+    for name in roles {
+        believed.push(serde_json::to_value(&**trusted.role(&role(name))?).ok()?);
+    }
     Some((believed, found))
 }
 
 #[test]
 fn every_cut_and_every_changed_byte_is_refused_or_harmless() {
     let honest = repository();
-    let expected = outcome(&honest, &mut Client::of(&honest)).expect("the honest repository is accepted");
+    let expected = outcome(&honest, &mut Client::of(&honest), "group/file", &["group"])
+        .expect("the honest repository is accepted");
     let (mut refused, mut harmless) = (0, 0);
     for file in ["2.root.json", "timestamp.json", "2.snapshot.json", "2.targets.json", "1.group.json"] {
         let original = &honest.files[file];
@@ -159,7 +201,7 @@ fn every_cut_and_every_changed_byte_is_refused_or_harmless() {
             for changed in [flipped, original[..at].to_vec()] {
                 let mut attacked = honest.clone();
                 attacked.files.insert(file.to_owned(), changed);
-                match outcome(&attacked, &mut Client::of(&attacked)) {
+                match outcome(&attacked, &mut Client::of(&attacked), "group/file", &["group"]) {
                     None => refused += 1,
                     Some(found) => {
                         assert_eq!(found, expected, "{file}: byte {at}");

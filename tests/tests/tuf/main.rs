@@ -4,6 +4,7 @@
 //! it is skipped and why.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
 
+mod killed;
 mod publish;
 
 use std::path::{Path, PathBuf};
@@ -23,13 +24,13 @@ fn python_tuf_downloads_from_our_repository_and_asks_what_our_client_asks() {
     let states = publish::history(work.path());
     let output = script(&python, "agree.py", [CLIENT, publish::TARGET], &states);
     insta::assert_snapshot!(accepted(&output), @r"
-    1: 6 requests, 1 bytes
+    1: 7 requests, 1 bytes
     1 again: 2 requests, 1 bytes
-    2: 6 requests, 1 bytes
+    2: 7 requests, 1 bytes
     2 again: 2 requests, 1 bytes
-    3: 7 requests, 100000 bytes
+    3: 8 requests, 100000 bytes
     3 again: 2 requests, 100000 bytes
-    4: 7 requests, 2 bytes
+    4: 8 requests, 2 bytes
     4 again: 2 requests, 2 bytes
     ");
 }

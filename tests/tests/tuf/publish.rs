@@ -1,18 +1,28 @@
-//! A repository of ours on disk, in several states: what a publisher with `copkg_spec::tuf` would write.
+//! A repository of ours on disk, in several states: what the publishing tools write, with a registrar, lists of packages, a log
+//! and bins.
 
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use copkg_spec::coordinate::{Group, PackageCoordinate};
+use copkg_spec::digest::Digest;
 use copkg_spec::keys::SecretKey;
+use copkg_spec::manifest::Kind;
+use copkg_spec::platform::Platform;
+use copkg_spec::repository::ceremony::{Speakers, delegate};
+use copkg_spec::repository::{BINS_ABOVE, GroupContent, PackageCustom, PackageTarget, Registrar};
+use copkg_spec::tlog::{Edge, Head, leaf_hash};
 use copkg_spec::tuf::{
-    Content, DelegatedPaths, DelegatedRole, Delegations, Document, HashBins, MetaFile, Role, RoleKeys, Root,
-    Snapshot, Target, TargetPath, Targets, Terminating, Time, Timestamp, TopLevelRoles, Version, list_keys,
+    Content, Delegations, Document, Keys, MetaFile, Role, RoleKeys, Root, Snapshot, Target, TargetPath,
+    Targets, Time, Timestamp, TopLevelRoles, Version, list_keys,
 };
 
 /// The target that every state has.
-pub(crate) const TARGET: &str = "9f/com.example/web/1.0.0/web-1.0.0-any.copkg";
+pub(crate) const TARGET: &str = "95/com.example/web/1.0.0/web-1.0.0-any.copkg";
+/// The seed of the registrar's key.
+const REGISTRAR: u8 = 6;
 
 const DAYS: u64 = 86_400;
 
@@ -70,37 +80,54 @@ fn write(directory: &Path, plan: &Plan<'_>, content: &[u8], roots: &[&Vec<u8>]) 
         snapshot.meta.insert(role.meta_name(), MetaFile::exact(this, &bytes));
         put(&metadata.join(role.versioned_file_name(this)), &bytes);
     };
+    let speakers = |seed| Speakers::new(vec![key(seed).public()], 1).expect("it can speak");
     let mut targets = Targets::new(this, expires());
-    let group = DelegatedRole {
-        name: "com.example".parse().expect("it is a name"),
-        terminating: Terminating(true),
-        paths: DelegatedPaths::Patterns(vec!["9f/com.example/*/*/*".parse().expect("it is a pattern")]),
-        role: role_keys(&[plan.group], 1),
-    };
-    let group_role = Role::Delegated(group.name.clone());
-    targets.delegations = Some(Delegations::to_roles(list_keys(&[key(plan.group).public()]), vec![group]));
+    let registrar = Registrar::One.delegations(&speakers(REGISTRAR)).expect("it can be delegated to");
+    targets.delegations = Some(registrar);
     publish(&Role::Targets, targets, 4);
-    let mut group = Targets::new(this, expires());
-    if plan.bins {
-        let bins =
-            HashBins::new(2, "com.example".to_owned(), role_keys(&[plan.group], 1)).expect("they are bins");
-        let chosen = bins.bin_for(&path);
-        for name in bins.names() {
-            let mut bin = Targets::new(this, expires());
-            if Some(&name) == chosen.as_ref() {
-                bin.targets.insert(path.clone(), target.clone());
-            }
-            publish(&Role::Delegated(name), bin, plan.group);
-        }
-        group.delegations = Some(Delegations::to_bins(list_keys(&[key(plan.group).public()]), bins));
-    } else {
-        group.targets.insert(path, target);
+    let group: Group = "com.example".parse().expect("it is a group");
+    let mut registrar = Targets::new(this, expires());
+    registrar.delegations = Some(Delegations::to_roles(Keys::new(), Vec::new()));
+    let registrar =
+        delegate(&registrar, &group, &speakers(plan.group), expires()).expect("it can be delegated");
+    let role = |name: &str| Role::Delegated(name.parse().expect("it is a name"));
+    publish(&role("registrar"), Targets { version: this, ..registrar }, REGISTRAR);
+    for next in contents(plan, group, content)
+        .next(None, &speakers(plan.group), expires())
+        .expect("it can be published")
+    {
+        publish(&Role::Delegated(next.name), Targets { version: this, ..next.targets }, plan.group);
     }
-    publish(&group_role, group, plan.group);
     let bytes = signed(snapshot, &[plan.snapshot]);
     put(&metadata.join(Role::Snapshot.versioned_file_name(this)), &bytes);
-    let timestamp = Timestamp::new(this, expires(), MetaFile::exact(this, &bytes));
+    let mut timestamp = Timestamp::new(this, expires(), MetaFile::exact(this, &bytes));
+    let mut log = Edge::new();
+    for commit in 0..plan.version {
+        for grown in log.append(leaf_hash(&commit.to_be_bytes())) {
+            put(&directory.join("tlog").join(grown.tile.path()), &grown.bytes);
+        }
+    }
+    Head { size: log.size(), root: log.root() }.write_to(&mut timestamp);
     put(&metadata.join(Role::Timestamp.file_name()), &signed(timestamp, &[2]));
+}
+
+/// What the group says: the one version, and in bins so many that there must be some.
+fn contents(plan: &Plan<'_>, group: Group, content: &[u8]) -> GroupContent {
+    let mut contents = GroupContent::new(group, expires());
+    let mut add = |coordinate: PackageCoordinate, bytes: &[u8]| {
+        let package = PackageTarget { coordinate, platform: Platform::Any };
+        let digest = Digest::of(bytes);
+        let custom = PackageCustom { digest, kind: Kind::Content, platform: Platform::Any, yanked: None };
+        let file = (bytes.len() as u64, digest);
+        contents.add(&package, file, &custom, Some("A web service.")).expect("it can be added");
+    };
+    add("com.example:web:1.0.0".parse().expect("it is a coordinate"), content);
+    let others = if plan.bins { BINS_ABOVE } else { 0 };
+    for number in 0..others {
+        let other = format!("com.example:other:{number}");
+        add(other.parse().expect("it is a coordinate"), &number.to_be_bytes());
+    }
+    contents
 }
 
 fn put(path: &Path, bytes: &[u8]) {

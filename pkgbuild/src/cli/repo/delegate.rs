@@ -10,7 +10,7 @@ use copkg_spec::keys::{KeyId, PublicKey};
 use copkg_spec::repository::ceremony::Speakers;
 
 use super::finish::Ending;
-use super::place::{Place, check_group, public_keys};
+use super::place::{Place, public_keys};
 use crate::cli::Context;
 use crate::repository::{AppointError, Appointments, Change, Seat};
 
@@ -31,7 +31,6 @@ pub(in crate::cli) struct Delegate {
 }
 
 pub(super) fn run(args: &Delegate, context: &mut Context) -> Result<Exit, Failure> {
-    check_group(&args.group)?;
     let keys = public_keys(&args.group_keys, context)?;
     let speakers = Speakers::new(keys, args.threshold).map_err(AppointError::from)?;
     let remote = args.place.remote(context)?;

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use copkg_spec::command::{Exit, Explain, Failure};
-use copkg_spec::coordinate::Group;
 use copkg_spec::keys::{PublicKey, SecretKey};
-use copkg_spec::repository::group_role;
 use thiserror::Error;
 
 use crate::cli::Context;
@@ -88,16 +86,7 @@ pub(super) fn seats(text: &str) -> Result<Vec<Seat>, Failure> {
         return Ok(vec![Seat::Snapshot, Seat::Timestamp]);
     }
     let seat = text.parse().map_err(|source| NoSeat { text: text.to_owned(), source })?;
-    if let Seat::Group(group) = &seat {
-        check_group(group)?;
-    }
     Ok(vec![seat])
-}
-
-/// Checks that a group can have a role of its own.
-pub(super) fn check_group(group: &Group) -> Result<(), Failure> {
-    group_role(group).map_err(|source| NoSeat { text: group.to_string(), source })?;
-    Ok(())
 }
 
 /// Finds the key that a user means among `keys`: by its file, itself, or the beginning of its id.

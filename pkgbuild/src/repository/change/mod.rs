@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use copkg_spec::keys::SecretKey;
 use copkg_spec::repository::{
-    MissingSignatures, Proposal, ProposalId, ProposedRole, group_of_bin, group_of_role, group_role,
+    MissingSignatures, Proposal, ProposalId, ProposedRole, group_of_bin, group_of_role,
 };
 use copkg_spec::tuf::{
     Authority, Document, KeyId, MalformedError, Role, RoleName, Root, Signature, Targets, Version,
@@ -267,13 +267,14 @@ impl Change {
     /// Returns what the role says, in this change or else today, that delegates to `name`.
     fn delegator(&self, name: &RoleName, view: &mut View<'_>) -> Result<Targets> {
         let delegator = if let Some(group) = group_of_bin(name) {
-            Role::Delegated(group_role(&group).map_err(ViewError::from)?)
+            view.group(&group)?;
+            Role::Delegated(group.as_str().parse().map_err(ViewError::from)?)
         } else if let Some(group) = group_of_role(name) {
+            view.registrar_for(&group)?;
             Role::Delegated(view.division().role_for(&group).map_err(ViewError::from)?)
         } else {
             Role::Targets
         };
-        view.locate(&delegator)?;
         let found = self.new_targets(&delegator).or_else(|| view.read(&delegator).map(|read| &**read));
         found.cloned().ok_or_else(|| ChangeError::NotDelegated { role: name.clone() })
     }
