@@ -28,6 +28,9 @@ pub(super) struct Start {
     /// What the start script is given besides: --name=value …
     #[arg(last = true, value_name = "PARAMETER", requires = "service")]
     parameters: Vec<String>,
+    /// Only those that should run: what was stopped stays so
+    #[arg(long, conflicts_with = "service")]
+    wanted: bool,
     /// Check everything, and start nothing
     #[arg(long)]
     dry_run: bool,
@@ -60,6 +63,8 @@ fn start_again(args: &Start, context: &mut Context<'_>) -> Result<Exit, Failure>
     let (outcomes, failures) = each(&services, |name| {
         if args.dry_run {
             at_site(context, |site| service::check_start(site, &service::recorded_request(site, name)?))
+        } else if args.wanted {
+            at_site(context, |site| service::start_wanted(site, name))
         } else {
             at_site(context, |site| service::start(site, &service::recorded_request(site, name)?))
         }

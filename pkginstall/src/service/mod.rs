@@ -34,7 +34,7 @@ pub use outcome::{Change, Outcome};
 pub(crate) use package::InstalledService;
 pub use record::{Desired, Phase, Run, ServiceRecord};
 pub use reload::{check_reload, reload};
-pub use restart::{check_restart, recorded_request, restart};
+pub use restart::{check_restart, recorded_request, restart, start_wanted};
 pub use rotate::{Rotated, When, rotate};
 pub use start::{StartRequest, check_start, start};
 pub use stop::{check_stop, stop};

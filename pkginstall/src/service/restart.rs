@@ -2,7 +2,7 @@
 
 use copkg_spec::coordinate::ServiceCoordinate;
 
-use super::record::ServiceRecord;
+use super::record::{Desired, ServiceRecord};
 use super::start::Start;
 use super::stop::stop_locked;
 use super::{Change, Outcome, ServiceError, Site, StartRequest};
@@ -20,6 +20,21 @@ pub fn restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outco
     let start = Start::prepare(site, &request)?;
     stop_locked(site, service)?;
     start.run(site)
+}
+
+/// Starts a service if it should run and does not: asked under its lock, so that a stop that goes on meanwhile is obeyed.
+///
+/// # Errors
+/// As [`super::start`].
+pub fn start_wanted(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    recorded_request(site, service)?;
+    let _lock = site.lock(service)?;
+    let record = ServiceRecord::read(site.prefix, service)?;
+    if record.is_none_or(|record| record.desired != Desired::Running) {
+        return Ok(Outcome { change: Change::Unchanged, view: super::view(site.prefix, service)? });
+    }
+    let request = recorded_request(site, service)?;
+    Start::prepare(site, &request)?.run(site)
 }
 
 /// Checks whether a restart is possible, and says what it would do.

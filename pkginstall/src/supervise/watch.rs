@@ -171,7 +171,7 @@ fn interval(site: &Site<'_>, record: &ServiceRecord) -> Option<Duration> {
 
 fn begin(site: &mut Site<'_>, how: &Supervision, service: &ServiceCoordinate, charge: &mut Charge, act: Act) {
     let words: &[&str] = match act {
-        Act::Start => &["--quiet", "start"],
+        Act::Start => &["--quiet", "start", "--wanted"],
         Act::Check => &["--quiet", "check"],
         Act::Restart => &["--quiet", "restart"],
         Act::Rotate => &["--quiet", "logs", "--rotate"],

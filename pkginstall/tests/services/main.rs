@@ -9,4 +9,6 @@ mod misbehaving;
 mod ordinary;
 mod running;
 mod scene;
+mod supervised;
+mod units;
 mod users;

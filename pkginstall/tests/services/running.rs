@@ -8,7 +8,7 @@ use copkg_spec::manifest::{Health, Rotation, Signal};
 use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER, eventually};
 
 /// Writes down each start, and which signals it got.
-const NOTING: &str = "#!/bin/sh\ntrap 'echo hup >>data/notes' HUP\necho start >>data/notes\n\
+const NOTING: &str = "#!/bin/sh\ntrap 'echo signal >>data/notes' USR1\necho start >>data/notes\n\
                       while :; do sleep 0.1; done\n";
 
 fn started(host: &Host, package: &str, services: &[&str]) {
@@ -46,12 +46,13 @@ fn a_pattern_means_all_that_match_in_the_declared_order() {
 
 #[test]
 fn a_reload_is_a_signal_or_a_script_and_no_restart() {
-    let host = Host::with(Package::serving(NOTING).that(|service| service.reload_signal = Some(Signal::Hup)));
+    let host =
+        Host::with(Package::serving(NOTING).that(|service| service.reload_signal = Some(Signal::Usr1)));
     host.start().ok();
     eventually("it starts", || host.read("data/notes") == "start\n");
     let before = host.living();
     host.run(&["reload", SERVICE]).ok();
-    eventually("it got the signal", || host.read("data/notes") == "start\nhup\n");
+    eventually("it got the signal", || host.read("data/notes") == "start\nsignal\n");
     assert!(before.iter().any(|process| host.living().contains(process)));
     host.stop().ok();
     assert_eq!(host.run(&["reload", SERVICE]).exit, 3);
