@@ -1,6 +1,7 @@
 //! Has systemd's own tool look over what was written: whether it is right, and how much it lets a service do.
 
 use std::io;
+use std::path::Path;
 use std::process::Command;
 
 use camino::Utf8Path;
@@ -30,7 +31,15 @@ pub enum Verdict {
 /// Looks over the file of a unit.
 pub(super) fn look_over(unit: &Utf8Path, manager: Manager) -> io::Result<Verdict> {
     let user = (manager == Manager::User).then_some("--user");
-    let verify = Command::new("systemd-analyze").arg("verify").args(user).arg("--man=no").arg(unit).output();
+    // That of a user wants a runtime directory, which a session would have; where there is none it finds nothing in it.
+    let runtime = tempfile::tempdir()?;
+    let verify = Command::new("systemd-analyze")
+        .arg("verify")
+        .args(user)
+        .arg("--man=no")
+        .arg(unit)
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .output();
     let verify = match verify {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Verdict::Unknown),
         output => output?,
@@ -43,15 +52,16 @@ pub(super) fn look_over(unit: &Utf8Path, manager: Manager) -> io::Result<Verdict
         let all = said.lines().map(str::to_owned).collect();
         return Ok(Verdict::Wrong { messages: if messages.is_empty() { all } else { messages } });
     }
-    let exposure = if name.ends_with(".service") { exposure(unit, user)? } else { None };
+    let exposure = if name.ends_with(".service") { exposure(unit, user, runtime.path())? } else { None };
     Ok(Verdict::Fine { exposure })
 }
 
-fn exposure(unit: &Utf8Path, user: Option<&str>) -> io::Result<Option<String>> {
+fn exposure(unit: &Utf8Path, user: Option<&str>, runtime: &Path) -> io::Result<Option<String>> {
     let output = Command::new("systemd-analyze")
         .args(["security", "--offline=true", "--no-pager"])
         .args(user)
         .arg(unit)
+        .env("XDG_RUNTIME_DIR", runtime)
         .output()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let level =
