@@ -9,7 +9,7 @@ use std::fmt;
 use copkg_spec::coordinate::{CoordinateError, Group, Label, PackageCoordinate, Version};
 use copkg_spec::digest::Digest;
 use copkg_spec::platform::Platform;
-use copkg_spec::repository::CommitNumber;
+use copkg_spec::repository::{CommitNumber, TargetFile};
 use copkg_spec::tuf::{Role, TargetPath, Version as TufVersion};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
@@ -26,7 +26,7 @@ const PRIVATE: &str = "private";
 const EXTENSION: &str = ".copkg";
 
 /// A path relative to the store that holds a repository's file or directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StorePath(String);
 
 impl StorePath {
@@ -61,6 +61,21 @@ impl StorePath {
             Role::Timestamp => Self::timestamp(),
             role => Self(format!("{METADATA}/{}", role.versioned_file_name(version))),
         }
+    }
+
+    /// Parses the name of a metadata file of one version as a request has it: `<version>.<role>.json`.
+    pub fn of_metadata_request(name: &str) -> Option<Self> {
+        let (version, role) = name.strip_suffix(".json")?.split_once('.')?;
+        let version = TufVersion::new(version.parse().ok()?)?;
+        let role = match role {
+            "root" => Role::Root,
+            "snapshot" => Role::Snapshot,
+            "targets" => Role::Targets,
+            name => Role::Delegated(name.parse().ok()?),
+        };
+        let path = Self::metadata(&role, version);
+        // The one name of each file, which needs no percent-encoding for the roles that a repository has.
+        (path.0.strip_prefix(METADATA)?.strip_prefix('/')? == name).then_some(path)
     }
 
     /// Returns the file that says which state is the newest: the only one that ever changes.
@@ -163,6 +178,41 @@ impl Target {
     /// Returns where the file lies in the store; the same below the repository's URL.
     pub fn store_path(&self) -> StorePath {
         StorePath(format!("{TARGETS}/{}", self.coordinate.target_path(&self.platform)))
+    }
+}
+
+/// A file of a repository with metadata, as a request names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedTarget {
+    /// The path that metadata has.
+    pub path: TargetPath,
+    /// The group that it belongs to.
+    pub group: Group,
+    /// The SHA-256 in the name, with which clients ask; people leave it out.
+    pub digest: Option<Digest>,
+}
+
+impl NamedTarget {
+    /// Parses the part of a request's path behind `/targets/`, with percent-encoding.
+    ///
+    /// # Errors
+    /// Says which part is not as `docs/repository.md` wants it.
+    pub fn from_request_path(path: &str) -> Result<Self, TargetError> {
+        let mut parts: Vec<String> = path.split('/').map(decode).collect::<Result<_, _>>()?;
+        let last = parts.last_mut().ok_or(TargetError::Depth { found: 0 })?;
+        let mut digest = None;
+        if let Some((first, rest)) = last.clone().split_once('.')
+            && let Ok(found) = first.parse()
+        {
+            digest = Some(found);
+            rest.clone_into(last);
+        }
+        if parts.iter().any(|part| part.contains('/')) {
+            return Err(TargetError::Depth { found: parts.len() });
+        }
+        let path: TargetPath = parts.join("/").parse()?;
+        let file = TargetFile::parse(&path)?;
+        Ok(Self { path, group: file.package().coordinate.group().clone(), digest })
     }
 }
 

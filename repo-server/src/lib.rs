@@ -5,7 +5,8 @@
 //! ([`api`]), on connections with limits and deadlines ([`server`]), and told about in the log ([`logs`]).
 //!
 //! A repository with metadata is more: its commits are in a log ([`log`]), of which snapshot and timestamp are signed
-//! ([`signer`]) to make its newest state ([`repository`]). Readers get it ([`published`]) as an overview of all groups
+//! ([`signer`]) to make its newest state ([`repository`]); proposals of publishers become
+//! commits in [`publish`]. Readers get it ([`published`]) as an overview of all groups
 //! ([`overview`]), for searching ([`search`]), and as the details of each file ([`details`]); they see it as [`pages`],
 //! [`feeds`] and [`badges`], and how the server does in its [`metrics`].
 
@@ -21,6 +22,7 @@ pub mod logs;
 pub mod metrics;
 pub mod overview;
 pub mod pages;
+pub mod publish;
 pub mod published;
 pub mod repository;
 pub mod search;

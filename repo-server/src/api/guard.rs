@@ -10,7 +10,8 @@ use super::{Limits, Problem};
 
 /// Refuses a request whose address or body is too large, before anything looks at it.
 ///
-/// A body without a length is no matter: no handler reads one yet, and an unread body ends the connection.
+/// A body without a length is no matter: the handlers that read one stop at the limit, and an unread body ends the
+/// connection.
 pub(super) async fn sizes(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let uri = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
     if uri > limits.uri_bytes {
@@ -18,8 +19,9 @@ pub(super) async fn sizes(State(limits): State<Limits>, request: Request, next: 
         return Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail).into_response();
     }
     let length = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > limits.body_bytes) {
-        let detail = format!("the limit is {} bytes", limits.body_bytes);
+    let limit = limits.of_body(request.method(), request.uri().path());
+    if length.is_some_and(|length| length > limit) {
+        let detail = format!("the limit is {limit} bytes");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail).into_response();
     }
     next.run(request).await

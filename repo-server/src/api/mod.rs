@@ -1,4 +1,4 @@
-//! The HTTP interface: package files, the listing, and health. Before it: [`crate::server`] hands requests in;
+//! The HTTP interface: package files, metadata, the listing, publishing, and health. Before it: [`crate::server`] hands requests in;
 //! after it: [`crate::catalogue`] and [`crate::storage`].
 
 mod conditional;
@@ -9,8 +9,10 @@ mod health;
 mod openapi;
 mod packages;
 mod problem;
+mod publishing;
 mod range;
 mod reading;
+mod served;
 mod targets;
 mod trace;
 
@@ -22,15 +24,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::HeaderMap;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::http::{HeaderMap, Method};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post, put};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::metrics::Metrics;
 use crate::pages::{self, Pages, address, wants_html};
+use crate::publish::Publishing;
 use crate::published::Published;
 use crate::repository::Repository;
 use crate::storage::Storage;
@@ -48,16 +51,23 @@ pub struct State {
     pub public_url: Option<String>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Takes proposals, where this server holds the keys to go on.
+    pub publishing: Option<Publishing>,
     /// Whether new requests are welcome.
     pub readiness: Readiness,
 }
 
 impl State {
     /// Serves a store; begins to follow its repository, if it has one. To be called in a runtime.
-    pub fn new(storage: Storage, repository: Option<Repository>, public_url: Option<String>) -> Self {
+    pub fn new(
+        storage: Storage,
+        repository: Option<Repository>,
+        publishing: Option<Publishing>,
+        public_url: Option<String>,
+    ) -> Self {
         let published = repository.clone().map(Published::new);
         let (metrics, readiness) = (Metrics::default(), Readiness::default());
-        Self { storage, repository, published, public_url, metrics, readiness }
+        Self { storage, repository, published, publishing, public_url, metrics, readiness }
     }
 
     /// Returns the address of the repository, as the client of a request sees it or as it was given.
@@ -71,10 +81,25 @@ impl State {
 pub struct Limits {
     /// The longest path and query, in bytes.
     pub uri_bytes: usize,
-    /// The largest body of a request, in bytes.
+    /// The largest body of a request, in bytes, but for those of publishers.
     pub body_bytes: u64,
+    /// The largest proposal, in bytes.
+    pub proposal_bytes: u64,
+    /// The largest file, in bytes.
+    pub blob_bytes: u64,
     /// How long an answer that the server computes may take. Package files have no deadline, but must move.
     pub request_timeout: Duration,
+}
+
+impl Limits {
+    /// Returns the largest body for a request.
+    fn of_body(&self, method: &Method, path: &str) -> u64 {
+        match *method {
+            Method::PUT if path.starts_with("/api/v1/blobs/") => self.blob_bytes,
+            Method::POST if path.starts_with("/api/v1/proposals") => self.proposal_bytes,
+            _ => self.body_bytes,
+        }
+    }
 }
 
 /// Joins all routes and what is around each of them.
@@ -90,6 +115,12 @@ pub fn router(state: State, limits: Limits) -> Router {
         .route("/feeds/{group}/{name}", get(feeds::package))
         .route("/badges/{group}/{name}", get(feeds::newest))
         .route("/badges/{group}/{id}/{name}", get(feeds::channel))
+        .route("/api/v1/proposals", get(publishing::list).post(publishing::propose))
+        .route("/api/v1/proposals/{id}", get(publishing::show))
+        .route("/api/v1/proposals/{id}/signatures", post(publishing::co_sign))
+        .route("/metadata/timestamp.json", get(served::timestamp))
+        .route("/metadata/{file}", get(served::metadata))
+        .route("/tlog/{*path}", get(served::log))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -99,11 +130,13 @@ pub fn router(state: State, limits: Limits) -> Router {
         .route_layer(from_fn_with_state(limits, guard::deadline));
     Router::new()
         .route("/targets/{*path}", get(targets::get).head(targets::head))
+        .route("/api/v1/blobs/{sha256}", put(publishing::put_blob))
         .with_state(state.clone())
         .merge(computed)
         .fallback(move |request| no_such_path(pages.clone(), request))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(limits, guard::sizes))
+        .layer(map_response(publishing::retry_after))
         .layer(from_fn(guard::headers))
         .layer(from_fn_with_state(state.metrics, trace::request))
 }

@@ -1,5 +1,9 @@
 //! The command line: parses it, runs a subcommand, and reports how it ended.
 
+mod clock;
+mod founders;
+mod init;
+mod publishing;
 mod serve;
 mod store;
 mod units;
@@ -7,7 +11,7 @@ mod units;
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
-use copkg_spec::command::{Exit, Explain, Failure, Options, Report, Streams, unparsed};
+use copkg_spec::command::{Exit, Failure, Options, Report, Streams, unparsed};
 
 /// Serves a repository of packages over HTTP
 #[derive(Debug, Parser)]
@@ -21,6 +25,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Init),
     Serve(serve::Serve),
 }
 
@@ -33,10 +38,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: Streams) -> E
     };
     let mut report = Report::new(cli.options.clone(), streams);
     let result = match &cli.command {
-        Command::Serve(command) => command.run(&cli.options, &mut report),
+        Command::Init(command) => command.run(&mut report).map_err(Failure::from),
+        Command::Serve(command) => command.run(&cli.options, &mut report).map_err(Failure::from),
     };
     match result {
         Ok(()) => Exit::Ok,
-        Err(error) => report.fail(&Failure::of(&error as &dyn Explain)),
+        Err(failure) => report.fail(&failure),
     }
 }

@@ -14,14 +14,23 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
+use super::clock;
+use super::publishing::PublishOptions;
 use super::store::{OpenError, StoreOptions};
 use super::units;
 use crate::api::{self, Limits, State};
 use crate::logs;
+use crate::publish::Publishing;
 use crate::repository::{self, Repository};
 use crate::server::{self, Drained, Settings};
 use crate::storage::Storage;
+
+/// How often a repository looks whether there is something to do.
+const SECOND: Duration = Duration::from_secs(1);
+/// How often proposals are looked through for those that waited too long.
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// Serve a repository until SIGTERM or SIGINT
 ///
@@ -46,6 +55,8 @@ pub(super) struct Serve {
     public_url: Option<String>,
     #[command(flatten)]
     limits: LimitOptions,
+    #[command(flatten)]
+    publishing: PublishOptions,
     #[command(flatten)]
     times: TimeOptions,
     /// How a line of the log looks
@@ -174,7 +185,8 @@ impl Serve {
         make_room(settings.max_connections);
         let (listener, address) = self.listen().await?;
         let (storage, repository) = self.open().await?;
-        let state = State::new(storage, repository, self.public_url.clone());
+        let publishing = repository.as_ref().and_then(|repository| self.start_publishing(repository));
+        let state = State::new(storage, repository, publishing, self.public_url.clone());
         let router = api::router(state.clone(), self.limits());
         let url = format!("http://{address}");
         tracing::info!(%url, store = %self.store.store, "listening");
@@ -205,6 +217,18 @@ impl Serve {
         Ok((storage, repository))
     }
 
+    /// Keeps a repository going, and takes proposals where the keys are at hand.
+    fn start_publishing(&self, repository: &Repository) -> Option<Publishing> {
+        tokio::spawn(keep_going(repository.clone()));
+        if !repository.can_sign() {
+            return None;
+        }
+        let limits = self.publishing.limits(self.times.write_timeout);
+        let publishing = Publishing::start(repository.clone(), limits, clock::now);
+        tokio::spawn(expire(publishing.clone()));
+        Some(publishing)
+    }
+
     async fn listen(&self) -> Result<(TcpListener, SocketAddr), ServeError> {
         let failed = |source| ServeError::Listen { address: self.listen, source };
         let listener = TcpListener::bind(self.listen).await.map_err(failed)?;
@@ -227,6 +251,8 @@ impl Serve {
         Limits {
             uri_bytes: bytes(self.limits.uri),
             body_bytes: self.limits.body.as_u64(),
+            proposal_bytes: self.publishing.limits(Duration::ZERO).proposal_bytes,
+            blob_bytes: self.publishing.limits(Duration::ZERO).blob_bytes,
             request_timeout: self.times.request_timeout,
         }
     }
@@ -241,6 +267,25 @@ impl Serve {
             drain_delay: self.times.drain_delay,
             drain_timeout: self.times.drain_timeout,
         }
+    }
+}
+
+/// Signs again when it is time, and follows what other servers commit.
+async fn keep_going(repository: Repository) {
+    loop {
+        sleep(SECOND).await;
+        if let Err(error) = repository.tick(clock::now()).await {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "cannot go on; trying again");
+        }
+    }
+}
+
+/// Forgets proposals that waited too long.
+async fn expire(publishing: Publishing) {
+    loop {
+        publishing.expire().await;
+        sleep(HOUR).await;
     }
 }
 

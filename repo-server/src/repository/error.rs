@@ -78,6 +78,9 @@ pub enum RepositoryError {
     /// Snapshot or timestamp cannot be signed.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// There is a repository already.
+    #[error("there is a repository in the store already")]
+    Founded,
     /// There is no further number.
     #[error("the repository has no further version")]
     Last,
@@ -90,6 +93,7 @@ impl Explain for RepositoryError {
                 Exit::TryAgain
             }
             Self::Last | Self::Log(LogError::TooLong { .. }) => Exit::Failure,
+            Self::Founded => Exit::Conflict,
             _ => Exit::Trust,
         }
     }
@@ -108,6 +112,7 @@ impl Explain for RepositoryError {
             Self::Unsigned { .. } => "metadata_too_few_signatures",
             Self::Sign(_) => "online_key_unknown",
             Self::Last => "no_further_version",
+            Self::Founded => "repository_exists",
         }
     }
 

@@ -11,6 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::error::RepositoryError;
 use super::head::Head;
 use super::load;
+use crate::layout::StorePath;
 use crate::storage::Storage;
 
 /// How many files of one group are read at once.
@@ -83,6 +84,40 @@ impl Groups {
             kept.bytes -= old.bytes;
         }
     }
+}
+
+/// Reads what a group published last, whoever speaks for it now: to hold what comes next against it.
+pub(super) async fn published(
+    storage: &Storage,
+    head: &Head,
+    group: &Group,
+) -> Result<Option<GroupContent>, RepositoryError> {
+    let Ok(name) = group_role(group) else { return Ok(None) };
+    let Some(own) = unverified(storage, head, name).await? else { return Ok(None) };
+    let names: Vec<RoleName> =
+        GroupContent::hash_bins_of(&own).map(|bins| bins.names().collect()).unwrap_or_default();
+    let bins: BTreeMap<RoleName, Targets> = stream::iter(names)
+        .map(|name| async { Ok((name.clone(), unverified(storage, head, name).await?)) })
+        .buffer_unordered(PARALLEL)
+        .try_filter_map(|(name, bin)| async { Ok::<_, RepositoryError>(bin.map(|bin| (name, bin))) })
+        .try_collect()
+        .await?;
+    GroupContent::read(group.clone(), own, bins)
+        .map(Some)
+        .map_err(|source| RepositoryError::Group { group: group.to_string(), source })
+}
+
+async fn unverified(
+    storage: &Storage,
+    head: &Head,
+    name: RoleName,
+) -> Result<Option<Targets>, RepositoryError> {
+    let role = Role::Delegated(name);
+    let Some(version) = head.version(&role) else { return Ok(None) };
+    let path = StorePath::metadata(&role, version);
+    let missing = || RepositoryError::Missing { path: path.to_string() };
+    let bytes = storage.read(&path).await?.ok_or_else(missing)?;
+    Ok(Some(load::parse::<Targets>(&role, &bytes)?.unverified().clone()))
 }
 
 struct Read {

@@ -96,7 +96,7 @@ async fn upper_targets(
 }
 
 /// Returns the names of the roles that a role delegates to by name.
-pub(super) fn delegated_names(targets: &Targets) -> Vec<RoleName> {
+pub(crate) fn delegated_names(targets: &Targets) -> Vec<RoleName> {
     match targets.delegations.as_ref().map(|delegations| &delegations.roles) {
         Some(Delegated::Roles(roles)) => roles.iter().map(|role| role.name.clone()).collect(),
         Some(Delegated::Bins(_)) | None => Vec::new(),

@@ -12,11 +12,13 @@
 //!   cache, so an index reads each group once and keeps what it needs of it.
 
 pub(crate) mod advance;
+mod append;
 mod error;
 mod groups;
 mod head;
 mod load;
 mod materialise;
+mod newest;
 
 use std::sync::Arc;
 
@@ -24,8 +26,10 @@ use copkg_spec::coordinate::Group;
 use copkg_spec::repository::{CommitEntry, CommitNumber, GroupContent};
 use tokio::sync::{Mutex, watch};
 
+pub(crate) use append::{Appended, Moving};
 pub use error::RepositoryError;
 pub use head::Head;
+pub(crate) use load::delegated_names;
 
 use crate::layout::StorePath;
 use crate::log;
@@ -46,6 +50,8 @@ struct Inner {
     signer: Signer,
     /// Held by whoever moves the head.
     moving: Mutex<()>,
+    unfinished: append::Unfinished,
+    looks: newest::Looks,
 }
 
 impl Repository {
@@ -67,8 +73,15 @@ impl Repository {
             },
         };
         let (head, _) = watch::channel(Arc::new(head));
-        let inner =
-            Inner { storage, head, groups: groups::Groups::default(), signer, moving: Mutex::new(()) };
+        let inner = Inner {
+            storage,
+            head,
+            groups: groups::Groups::default(),
+            signer,
+            moving: Mutex::new(()),
+            unfinished: append::Unfinished::default(),
+            looks: newest::Looks::default(),
+        };
         let repository = Self { inner: Arc::new(inner) };
         let head = repository.catch_up().await?;
         // The one file behind the timestamp that no later step writes again.
@@ -91,6 +104,16 @@ impl Repository {
         &self.inner.storage
     }
 
+    /// Tells whether this process holds keys to go on with.
+    pub fn can_sign(&self) -> bool {
+        !self.inner.signer.keys().is_empty()
+    }
+
+    /// Returns the keys of snapshot and timestamp.
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.inner.signer
+    }
+
     /// Returns what a group says at `head`; `None` when nobody speaks for it or it has published nothing.
     ///
     /// # Errors
@@ -102,6 +125,24 @@ impl Repository {
         group: &Group,
     ) -> Result<Option<Arc<GroupContent>>, RepositoryError> {
         self.inner.groups.read(&self.inner.storage, head, group).await
+    }
+
+    /// Returns what a group published last, also when its keys were changed or taken away since.
+    ///
+    /// # Errors
+    /// When the store fails or is damaged.
+    pub(crate) async fn published(
+        &self,
+        head: &Head,
+        group: &Group,
+    ) -> Result<Option<Arc<GroupContent>>, RepositoryError> {
+        match self.group(head, group).await {
+            Ok(Some(content)) => Ok(Some(content)),
+            Ok(None) | Err(RepositoryError::Unsigned { .. }) => {
+                Ok(groups::published(&self.inner.storage, head, group).await?.map(Arc::new))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns an entry of the log; `None` when there is none.

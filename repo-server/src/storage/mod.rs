@@ -4,6 +4,7 @@
 //! Everything goes through `object_store`, so that a directory and an S3 bucket are one thing to the rest.
 
 mod bucket;
+mod hot;
 mod local;
 mod lock;
 mod object;
@@ -13,6 +14,7 @@ mod upload;
 mod url;
 mod write;
 
+pub use hot::HotFile;
 pub use object::{Object, ReadError};
 pub use preconditions::{Preconditions, TagForm};
 pub use tag::EntityTag;
@@ -41,6 +43,7 @@ pub struct Storage {
     objects: Arc<dyn ObjectStore>,
     preconditions: Preconditions,
     sharing: Sharing,
+    hot: hot::Hot,
     /// Held as long as the store is open to write.
     lock: Option<Arc<File>>,
 }
@@ -169,7 +172,7 @@ impl Storage {
                 (bucket::open(bucket, prefix).map_err(failed)?, Preconditions::UNKNOWN, Sharing::Shared)
             }
         };
-        Ok(Self { objects, preconditions, sharing, lock: None })
+        Ok(Self { objects, preconditions, sharing, hot: hot::Hot::default(), lock: None })
     }
 
     /// Returns what the store promises to several writers, as far as it was tested.
@@ -256,6 +259,7 @@ impl Storage {
             objects: Arc::new(store),
             preconditions: Preconditions::UNKNOWN,
             sharing: Sharing::Shared,
+            hot: hot::Hot::default(),
             lock: None,
         }
     }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use copkg_spec::digest::Digest;
+
 /// A strong entity tag with its quotes, e.g. `"2f-18a"`.
 ///
 /// It is the tag of the store. A directory makes it from inode, time of the last change and size: any write, rename
 /// over it or restored time stamp gives another one, and no byte is read for it. An object store makes its own from
 /// the content. A digest of the content would cost a read of the whole file, or trust in a head that may not
-/// match its body.
+/// match its body; where it is known anyway, from signed metadata, it is the tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityTag(String);
 
@@ -17,6 +19,11 @@ impl EntityTag {
         let opaque = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
         let fits = |b: u8| b == b'!' || (b'#'..=b'~').contains(&b);
         (!text.starts_with("W/") && opaque.bytes().all(fits)).then(|| Self(format!("\"{opaque}\"")))
+    }
+
+    /// Makes the tag of a file whose digest is known.
+    pub fn of_digest(digest: &Digest) -> Self {
+        Self(format!("\"{digest}\""))
     }
 
     /// Returns the tag with its quotes.

@@ -61,16 +61,25 @@ impl SecretKey {
         passphrase: Option<&Passphrase>,
         rng: &mut impl CryptoRng,
     ) -> Result<Zeroizing<String>, KeyError> {
-        // Without the public half: PKCS#8 of version 1, the one that every OpenSSL reads.
-        let pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
-        let Some(passphrase) = passphrase else {
-            return pair.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Encode);
-        };
-        let plain = pair.to_pkcs8_der().map_err(|_| KeyError::Encode)?;
+        let Some(passphrase) = passphrase else { return self.to_plain_pem() };
+        let plain = self.pair().to_pkcs8_der().map_err(|_| KeyError::Encode)?;
         PrivateKeyInfoRef::try_from(plain.as_bytes())
             .and_then(|info| info.encrypt_with_rng(rng, passphrase.as_bytes()))
             .and_then(|document| Ok(document.to_pem(ENCRYPTED_LABEL, LineEnding::LF)?))
             .map_err(|_| KeyError::Encode)
+    }
+
+    /// Writes a key file without a passphrase, for a program that signs by itself.
+    ///
+    /// # Errors
+    /// Never for a key that was made or read here.
+    pub fn to_plain_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        self.pair().to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Encode)
+    }
+
+    /// Returns it without the public half: PKCS#8 of version 1, the one that every OpenSSL reads.
+    fn pair(&self) -> KeypairBytes {
+        KeypairBytes { secret_key: self.0.to_bytes(), public_key: None }
     }
 
     /// Returns the public half.

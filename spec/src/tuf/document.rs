@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::authority::{Authority, Signature};
 use super::error::Rule;
 use super::json::{self, NotCanonical};
+use super::key::KeyId;
 use super::limits::FILE_SIGNATURES;
 use super::name::Version;
 use super::time::Time;
@@ -88,6 +89,16 @@ impl<T: Content> Document<T> {
         self.file.signatures.push(signature);
         self.file.signatures.sort_by(|a, b| a.keyid.cmp(&b.keyid));
         self.write()
+    }
+
+    /// Keeps the signatures of these keys alone, e.g. those that were found right.
+    ///
+    /// # Errors
+    /// Never for a file that was parsed or made here.
+    pub fn retain_signatures(&mut self, keys: &[&KeyId]) -> Result<(), MalformedError> {
+        let count = self.file.signatures.len();
+        self.file.signatures.retain(|signature| keys.contains(&&signature.keyid));
+        if self.file.signatures.len() == count { Ok(()) } else { self.write() }
     }
 
     /// Returns what is signed.

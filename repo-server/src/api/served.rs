@@ -1,0 +1,95 @@
+//! The files of a repository as they are: `/metadata/…` and `/tlog/…`. What any web server would serve from an export.
+
+use axum::body::Body;
+use axum::extract::{Path, State as Shared};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use copkg_spec::tlog::Resource;
+
+use super::conditional::{self, Verdict};
+use super::{Problem, State};
+use crate::layout::StorePath;
+use crate::repository::Repository;
+use crate::storage::HotFile;
+use crate::transparency;
+
+/// A file that never changes.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// A file that is asked for again each time.
+const CHANGES: HeaderValue = HeaderValue::from_static("no-cache");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// Answers with the newest `timestamp.json`.
+pub(super) async fn timestamp(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
+    let repository = state.repository.as_ref().ok_or_else(|| absent("metadata/timestamp.json"))?;
+    let bytes = repository.newest_timestamp().await?;
+    Ok(answer(&headers, HotFile::new(bytes), &JSON, &CHANGES))
+}
+
+/// Answers with one version of a role's metadata.
+pub(super) async fn metadata(
+    Shared(state): Shared<State>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let path = StorePath::of_metadata_request(&name).ok_or_else(|| absent(&name))?;
+    if state.repository.as_ref().is_some_and(|repository| is_later_root(repository, &name)) {
+        return Err(absent(&name));
+    }
+    immutable(&state, &headers, &path, &JSON).await
+}
+
+/// Tells whether a root is asked for that does not exist yet, which every client does each time: no store is asked for it.
+fn is_later_root(repository: &Repository, name: &str) -> bool {
+    let version = name.strip_suffix(".root.json").and_then(|version| version.parse::<u64>().ok());
+    version.is_some_and(|version| version > repository.head().root().version.number())
+}
+
+/// Answers with a file of the transparency log.
+pub(super) async fn log(
+    Shared(state): Shared<State>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let resource: Resource = name.parse().map_err(|_| absent(&name))?;
+    let path = transparency::path_of(resource);
+    if resource != Resource::Checkpoint {
+        return immutable(&state, &headers, &path, &BYTES).await;
+    }
+    let bytes = state.storage.read(&path).await?.ok_or_else(|| absent(&name))?;
+    Ok(answer(&headers, HotFile::new(bytes), &TEXT, &CHANGES))
+}
+
+async fn immutable(
+    state: &State,
+    headers: &HeaderMap,
+    path: &StorePath,
+    kind: &HeaderValue,
+) -> Result<Response, Problem> {
+    if let Some(file) = state.storage.small_and_immutable(path).await? {
+        return Ok(answer(headers, file, kind, &IMMUTABLE));
+    }
+    let bytes = state.storage.read(path).await?.ok_or_else(|| absent(path.as_str()))?;
+    Ok(answer(headers, HotFile::new(bytes), kind, &IMMUTABLE))
+}
+
+fn answer(headers: &HeaderMap, file: HotFile, kind: &HeaderValue, caching: &HeaderValue) -> Response {
+    let mut response = match conditional::judge(headers, Some(&file.tag)) {
+        Verdict::Proceed => Body::from(file.bytes).into_response(),
+        Verdict::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+        Verdict::PreconditionFailed => return conditional::failed().into_response(),
+    };
+    let answered = response.headers_mut();
+    answered.insert(CACHE_CONTROL, caching.clone());
+    answered.insert(CONTENT_TYPE, kind.clone());
+    conditional::set_tag(answered, Some(&file.tag));
+    response
+}
+
+fn absent(name: &str) -> Problem {
+    Problem::not_found("file_not_found", format!("{} is not in this repository", name.escape_debug()))
+}

@@ -1,0 +1,250 @@
+//! Files: taken only where a waiting proposal names them, spooled to disk, checked whole, then put into the store.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
+use std::time::Duration;
+
+use bytes::Bytes;
+use copkg_spec::archive::{Head, HeadError, Sink, UnpackError, VerifyError};
+use copkg_spec::coordinate::CoordinateError;
+use copkg_spec::digest::{Digest, Hashed};
+use copkg_spec::index::{EntryPath, LinkTarget, Mode};
+use copkg_spec::keys::{Payload, PublicKey};
+use copkg_spec::repository::{MissingBlob, PackageCustom, PackageTarget, TargetFile};
+use copkg_spec::tuf::Target;
+use futures_util::{Stream, StreamExt as _};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use super::{PublishError, Publishing};
+use crate::layout::StorePath;
+
+/// How long a publisher waits for its turn to send a file.
+const TURN: Duration = Duration::from_secs(20);
+
+/// A file that a waiting proposal names.
+#[derive(Debug, Clone)]
+pub(super) struct Expected {
+    pub(super) blob: MissingBlob,
+    /// What the proposal says of it.
+    pub(super) target: Target,
+    /// The keys that speak for its group.
+    pub(super) keys: Vec<PublicKey>,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// It is in the store now.
+    New,
+    /// It was there.
+    Before,
+}
+
+/// Says why a file is not taken.
+#[derive(Debug, Error)]
+pub enum BlobError {
+    /// No proposal that waits names it.
+    #[error("no proposal that waits names a file {0}")]
+    Unexpected(Digest),
+    /// It is larger than the server takes.
+    #[error("the file has {length} bytes, the limit is {limit}")]
+    TooLarge {
+        /// Its length.
+        length: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// It has another length than the proposal says.
+    #[error("the file has {found} bytes, and should have {expected}")]
+    Length {
+        /// What the proposal says.
+        expected: u64,
+        /// What came, at least.
+        found: u64,
+    },
+    /// It has another digest.
+    #[error("the SHA-256 of the file is {found}")]
+    Digest {
+        /// What came.
+        found: Digest,
+    },
+    /// The publisher sent nothing for too long, or went away.
+    #[error("the file broke off after {0} bytes")]
+    Broken(u64),
+    /// Too many files are on their way.
+    #[error("too many files are on their way; try again")]
+    Busy,
+    /// It cannot be written down.
+    #[error("cannot spool the file")]
+    Spool(#[source] io::Error),
+    /// It is no package.
+    #[error("it is no package: {0}")]
+    Head(#[from] HeadError),
+    /// It is not what its manifest says.
+    #[error("it is refused: {0}")]
+    Verify(#[from] VerifyError),
+    /// Its payload is not what its index says.
+    #[error("its payload is refused: {0}")]
+    Payload(#[from] UnpackError<io::Error>),
+    /// It is another package than its path says.
+    #[error("it is not the package that the proposal says: {0}")]
+    Other(&'static str),
+    /// Its path is none.
+    #[error(transparent)]
+    Path(#[from] CoordinateError),
+}
+
+impl Publishing {
+    /// Takes the file with this SHA-256, which `length` says how long it is, if the publisher said so.
+    ///
+    /// # Errors
+    /// When no waiting proposal names it, or it is not what the proposal says.
+    pub async fn receive(
+        &self,
+        digest: Digest,
+        length: Option<u64>,
+        body: impl Stream<Item = Result<Bytes, axum::Error>> + Send + Unpin,
+    ) -> Result<Received, PublishError> {
+        let expected = self.expected(digest).await?;
+        let first = expected.first().ok_or(BlobError::Unexpected(digest))?;
+        let size = first.blob.length;
+        let limit = self.inner.limits.blob_bytes;
+        if size > limit {
+            return Err(BlobError::TooLarge { length: size, limit }.into());
+        }
+        if let Some(found) = length.filter(|length| *length != size) {
+            return Err(BlobError::Length { expected: size, found }.into());
+        }
+        // The file may come with another publisher while this one waits for its turn.
+        let turn = timeout(TURN, self.inner.uploads.acquire()).await;
+        let _uploading = turn.map_err(|_| BlobError::Busy)?;
+        if self.has_all(&expected).await? {
+            return Ok(Received::Before);
+        }
+        let mut file = self.spool(digest, size, body).await?;
+        for expected in expected {
+            file = checked(file, expected.clone()).await?;
+            let path = StorePath::blob(&expected.blob.path, &digest);
+            let copy = file.try_clone().map_err(BlobError::Spool)?;
+            self.inner.repository.storage().upload(&path, copy).await?;
+        }
+        Ok(Received::New)
+    }
+
+    async fn has_all(&self, expected: &[Expected]) -> Result<bool, PublishError> {
+        for Expected { blob, .. } in expected {
+            let path = StorePath::blob(&blob.path, &blob.sha256);
+            let there = self.inner.repository.storage().object(&path).await?;
+            if there.is_none_or(|object| object.size() != blob.length) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes the body to a file without a name, which is gone with the process.
+    async fn spool(
+        &self,
+        digest: Digest,
+        size: u64,
+        mut body: impl Stream<Item = Result<Bytes, axum::Error>> + Unpin,
+    ) -> Result<File, BlobError> {
+        let file = tempfile::tempfile_in(&self.inner.limits.spool).map_err(BlobError::Spool)?;
+        let mut hashed = Hashed::new(file);
+        let mut received = 0_u64;
+        loop {
+            let next = timeout(self.inner.limits.idle, body.next()).await;
+            let piece = match next {
+                Ok(Some(Ok(piece))) => piece,
+                Ok(None) => break,
+                Ok(Some(Err(_))) | Err(_) => return Err(BlobError::Broken(received)),
+            };
+            received += piece.len() as u64;
+            if received > size {
+                return Err(BlobError::Length { expected: size, found: received });
+            }
+            let write = move || hashed.write_all(&piece).map(|()| hashed);
+            let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
+            hashed = written.and_then(|written| written).map_err(BlobError::Spool)?;
+        }
+        let (file, _, found) = hashed.finish();
+        if received != size {
+            return Err(BlobError::Length { expected: size, found: received });
+        }
+        if found == digest { Ok(file) } else { Err(BlobError::Digest { found }) }
+    }
+}
+
+async fn checked(file: File, expected: Expected) -> Result<File, BlobError> {
+    let check = move || check(file, &expected);
+    tokio::task::spawn_blocking(check).await.map_err(|error| BlobError::Spool(io::Error::other(error)))?
+}
+
+/// Checks that a file is what the proposal says. A patch is data for a host that checks what comes of it; its bytes are
+/// those that the group signed, and there is nothing more to say of them.
+fn check(mut file: File, expected: &Expected) -> Result<File, BlobError> {
+    if let TargetFile::Package(package) = TargetFile::parse(&expected.blob.path)? {
+        file.rewind().map_err(BlobError::Spool)?;
+        check_package(&file, &package, expected)?;
+    }
+    Ok(file)
+}
+
+fn check_package(file: &File, package: &PackageTarget, expected: &Expected) -> Result<(), BlobError> {
+    let mut reader = BufReader::with_capacity(256 << 10, file);
+    let head = Head::read(&mut reader)?;
+    let said = PackageCustom::of(&expected.target).map_err(|_| BlobError::Other("custom"))?;
+    let manifest = head.unverified_manifest();
+    if manifest.coordinate() != package.coordinate || *manifest.platform() != package.platform {
+        return Err(BlobError::Other("it has another coordinate or platform"));
+    }
+    if head.digest() != said.digest {
+        return Err(BlobError::Other("it has another package digest"));
+    }
+    if manifest.kind() != said.kind {
+        return Err(BlobError::Other("it is of another kind"));
+    }
+    let payload = Payload::manifest(head.manifest_bytes());
+    let signed =
+        |key: &PublicKey| head.signatures().iter().any(|signature| signature.verifies(key, &payload));
+    if !expected.keys.iter().any(signed) {
+        return Err(BlobError::Other("none of the keys that speak for its group signed it"));
+    }
+    let contents = head.without_trust().read_contents(&mut reader)?;
+    let unpacker = contents.unpacker().map_err(BlobError::Spool)?;
+    unpacker.unpack(&mut reader, &mut Nowhere)?;
+    // The archive ends where it says.
+    let mut rest = [0];
+    match reader.read(&mut rest).map_err(BlobError::Spool)? {
+        0 => Ok(()),
+        _ => Err(BlobError::Other("something follows the end of the archive")),
+    }
+}
+
+/// Takes the entries of a package that is only checked.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    type Error = io::Error;
+
+    fn directory(&mut self, _: &EntryPath) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn file(&mut self, _: &EntryPath, _: Mode, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn data(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn symlink(&mut self, _: &EntryPath, _: &LinkTarget) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,269 @@
+//! Publishing: from a proposal over HTTP to a commit. Before it: [`crate::api`] reads the request; after it:
+//! [`crate::repository`] appends to the log.
+//!
+//! The signature is the credential. A proposal is held against what its delegators say today (`check`); while
+//! signatures or files are missing it waits (`pending`), files are taken only where a waiting proposal names them and
+//! only when they are what it says (`blob`); then it is committed together with others that are ready
+//! (`committer`).
+
+mod blob;
+mod check;
+mod committer;
+mod error;
+mod found;
+mod nesting;
+mod pending;
+mod proposed;
+mod rate;
+mod rules;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use copkg_spec::digest::Digest;
+use copkg_spec::repository::{Committed, MissingBlob, Pending, Proposal, ProposalId, ProposedRole};
+use copkg_spec::tuf::{Signature, Time};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::Semaphore;
+
+pub use blob::{BlobError, Received};
+pub use error::PublishError;
+pub use found::found;
+
+use crate::layout::StorePath;
+use crate::repository::Repository;
+use crate::storage::Sharing;
+use blob::Expected;
+use check::{Checked, Wanted};
+use committer::Committer;
+use pending::Waiting;
+use proposed::Proposed;
+
+/// How many files are looked for at once.
+const PARALLEL: usize = 16;
+/// How many proposals are checked at once.
+const CHECKS: usize = 8;
+
+/// Tells the time. Only `main` has a clock.
+pub type Clock = fn() -> Time;
+
+/// How much a publisher may send, and how fast.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The longest proposal, in bytes.
+    pub proposal_bytes: u64,
+    /// The largest file, in bytes.
+    pub blob_bytes: u64,
+    /// How many proposals may wait for signatures or files at once.
+    pub pending: usize,
+    /// How many bytes the proposals that wait may have together.
+    pub pending_bytes: u64,
+    /// How long a proposal may wait.
+    pub pending_time: Duration,
+    /// How many files are taken at once. Each needs room in the spool directory.
+    pub uploads: usize,
+    /// How many proposals of one role are checked in a minute.
+    pub proposals_a_minute: u32,
+    /// How long a publisher may send nothing.
+    pub idle: Duration,
+    /// Where files are written down before they are known to be right.
+    pub spool: Utf8PathBuf,
+}
+
+/// Takes proposals and files for one repository. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Publishing {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    repository: Repository,
+    limits: Limits,
+    clock: Clock,
+    waiting: Waiting,
+    committer: Committer,
+    rates: rate::Rates,
+    checks: Semaphore,
+    uploads: Semaphore,
+}
+
+/// What became of a proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is committed now.
+    New(Committed),
+    /// It was committed before.
+    Before(Committed),
+    /// Something is missing.
+    Pending(Pending),
+}
+
+/// A proposal that waits, to be looked at by those who may sign it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Shown {
+    /// What is missing, by today's keys.
+    #[serde(flatten)]
+    pub pending: Pending,
+    /// The metadata, as text.
+    pub roles: Vec<ProposedRole>,
+}
+
+/// One signature that somebody adds to a proposal.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct CoSignature {
+    /// The role whose metadata it signs.
+    pub role: String,
+    /// The signature.
+    #[serde(flatten)]
+    pub signature: Signature,
+}
+
+type Result<T> = std::result::Result<T, PublishError>;
+
+impl Publishing {
+    /// Starts to take proposals. Needs a runtime: commits are made by a task of their own.
+    pub fn start(repository: Repository, limits: Limits, clock: Clock) -> Self {
+        let waiting = Waiting::new(repository.storage().clone(), &limits);
+        let committer = Committer::start(repository.clone(), clock);
+        let rates = rate::Rates::new(limits.proposals_a_minute);
+        let (checks, uploads) = (Semaphore::new(CHECKS), Semaphore::new(limits.uploads));
+        let inner = Inner { repository, limits, clock, waiting, committer, rates, checks, uploads };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Returns the limits.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// Takes a proposal, for the first time or again.
+    ///
+    /// # Errors
+    /// When it breaks a rule, somebody else was faster, or there is no room for it.
+    pub async fn propose(&self, proposal: Proposal) -> Result<Outcome> {
+        let _checking = self.inner.checks.acquire().await;
+        self.go_on(Proposed::read(proposal)?).await
+    }
+
+    /// Adds signatures to a proposal that waits.
+    ///
+    /// # Errors
+    /// As [`Self::propose`], and when no such proposal waits.
+    pub async fn co_sign(&self, id: ProposalId, signatures: Vec<CoSignature>) -> Result<Outcome> {
+        let _checking = self.inner.checks.acquire().await;
+        let mut proposed = self.inner.waiting.get(id).await?.ok_or(PublishError::NotWaiting(id))?;
+        for CoSignature { role, signature } in signatures {
+            proposed.add_signature(&role, signature)?;
+        }
+        self.go_on(proposed).await
+    }
+
+    /// Returns the proposals that wait.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn pending(&self) -> Result<Vec<ProposalId>> {
+        self.inner.waiting.ids().await
+    }
+
+    /// Returns one that waits; `None` when there is none of this name.
+    ///
+    /// # Errors
+    /// When the store fails, or it can no longer become a commit.
+    pub async fn shown(&self, id: ProposalId) -> Result<Option<Shown>> {
+        let Some(proposed) = self.inner.waiting.get(id).await? else { return Ok(None) };
+        let Checked::Next(wanted) = self.check(&proposed).await? else { return Ok(None) };
+        let pending = self.missing(&proposed, &wanted).await?;
+        Ok(Some(Shown { pending, roles: proposed.to_wire().roles }))
+    }
+
+    /// Removes what waited too long.
+    pub async fn expire(&self) {
+        if let Err(error) = self.inner.waiting.expire((self.inner.clock)()).await {
+            tracing::warn!(%error, "cannot look for proposals that waited too long");
+        }
+    }
+
+    async fn go_on(&self, mut proposed: Proposed) -> Result<Outcome> {
+        let mut checked = self.check(&proposed).await?;
+        let id = proposed.id();
+        if let Checked::Next(wanted) = &checked
+            && !wanted.missing_signatures.is_empty()
+            && let Some(earlier) = self.inner.waiting.get(id).await?
+        {
+            proposed.merge(&earlier)?;
+            checked = self.check(&proposed).await?;
+        }
+        let wanted = match checked {
+            Checked::Before(commit) => return Ok(Outcome::Before(Committed { id, commit })),
+            Checked::Next(wanted) => wanted,
+        };
+        self.inner.rates.take(proposed.first_role())?;
+        let pending = self.missing(&proposed, &wanted).await?;
+        if !pending.missing_signatures.is_empty() || !pending.missing_blobs.is_empty() {
+            proposed.retain(&wanted.signers)?;
+            self.inner.waiting.add(&proposed).await?;
+            self.inner.waiting.expect(expected(&pending, &wanted));
+            return Ok(Outcome::Pending(pending));
+        }
+        let outcome = self.inner.committer.commit(proposed, wanted).await?;
+        self.inner.waiting.done(id).await;
+        Ok(outcome)
+    }
+
+    async fn check(&self, proposed: &Proposed) -> Result<Checked> {
+        let repository = &self.inner.repository;
+        let head = repository.head();
+        let checked = check::check(repository, &head, proposed, (self.inner.clock)()).await;
+        if checked.is_ok() || repository.storage().sharing() == Sharing::Alone {
+            return checked;
+        }
+        // Another server may have committed what this proposal builds upon.
+        let newest = repository.catch_up().await?;
+        if newest.commit() == head.commit() {
+            return checked;
+        }
+        check::check(repository, &newest, proposed, (self.inner.clock)()).await
+    }
+
+    /// Looks which of the new files are not in the store.
+    async fn missing(&self, proposed: &Proposed, wanted: &Wanted) -> Result<Pending> {
+        let storage = self.inner.repository.storage();
+        let blobs: Vec<MissingBlob> = wanted.blobs.iter().map(|expected| expected.blob.clone()).collect();
+        let missing_blobs: Vec<MissingBlob> = stream::iter(blobs)
+            .map(|blob| async move {
+                let there = storage.object(&StorePath::blob(&blob.path, &blob.sha256)).await?;
+                let there = there.is_some_and(|object| object.size() == blob.length);
+                Ok::<_, PublishError>((!there).then_some(blob))
+            })
+            .buffered(PARALLEL)
+            .try_filter_map(|blob| async { Ok(blob) })
+            .try_collect()
+            .await?;
+        let missing_signatures = wanted.missing_signatures.clone();
+        Ok(Pending { id: proposed.id(), missing_signatures, missing_blobs })
+    }
+
+    /// Finds what waiting proposals say of a file.
+    async fn expected(&self, digest: Digest) -> Result<Vec<Expected>> {
+        let found = self.inner.waiting.expected(&digest);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        // Another server may have taken the proposal, or this one before it was started again.
+        for id in self.inner.waiting.ids().await? {
+            let Some(proposed) = self.inner.waiting.get(id).await? else { continue };
+            // One that can no longer become a commit names nothing.
+            let Ok(Checked::Next(wanted)) = self.check(&proposed).await else { continue };
+            self.inner.waiting.expect(wanted.blobs);
+        }
+        Ok(self.inner.waiting.expected(&digest))
+    }
+}
+
+fn expected(pending: &Pending, wanted: &Wanted) -> Vec<Expected> {
+    let missing = |expected: &&Expected| pending.missing_blobs.contains(&expected.blob);
+    wanted.blobs.iter().filter(missing).cloned().collect()
+}

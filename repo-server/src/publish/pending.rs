@@ -1,0 +1,147 @@
+//! Proposals that wait for signatures or files, in the store, where every server finds them.
+//!
+//! `private/proposals/<id>/<digest>.json` is one copy of a proposal with the signatures that its sender had. Copies are
+//! only added and read together, so nobody's signature is lost when two people sign at the same time on two servers.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use copkg_spec::digest::Digest;
+use copkg_spec::repository::{Proposal, ProposalId};
+use copkg_spec::tuf::Time;
+
+use super::blob::Expected;
+use super::proposed::Proposed;
+use super::{Limits, PublishError};
+use crate::layout::StorePath;
+use crate::storage::{Storage, Stored};
+
+/// Where they are, below the store.
+const DIRECTORY: &str = "private/proposals";
+/// How many files are remembered as expected.
+const EXPECTED: usize = 100_000;
+
+type Result<T> = std::result::Result<T, PublishError>;
+
+/// The proposals that wait.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    storage: Storage,
+    count: usize,
+    bytes: u64,
+    time: Duration,
+    /// Files that they need, by digest. Only a hint: the proposals are in the store.
+    expected: Mutex<HashMap<Digest, Vec<Expected>>>,
+}
+
+impl Waiting {
+    pub(super) fn new(storage: Storage, limits: &Limits) -> Self {
+        let Limits { pending, pending_bytes, pending_time, .. } = *limits;
+        Self { storage, count: pending, bytes: pending_bytes, time: pending_time, expected: Mutex::default() }
+    }
+
+    /// Returns the names of those that wait.
+    pub(super) async fn ids(&self) -> Result<Vec<ProposalId>> {
+        let mut ids: Vec<ProposalId> = self.copies().await?.iter().filter_map(id_of).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    /// Reads one, with all signatures that anybody gave.
+    pub(super) async fn get(&self, id: ProposalId) -> Result<Option<Proposed>> {
+        let mut whole: Option<Proposed> = None;
+        let mut copies = self.storage.list_all(&format!("{DIRECTORY}/{id}")).await?;
+        copies.sort_by(|a, b| a.path.as_str().cmp(b.path.as_str()));
+        for copy in copies {
+            // One that was removed since, or that a crash left half written elsewhere, is not there.
+            let Some(bytes) = self.storage.read(&copy.path).await? else { continue };
+            let Ok(proposal) = serde_json::from_slice::<Proposal>(&bytes) else { continue };
+            let Ok(read) = Proposed::read(proposal) else { continue };
+            match &mut whole {
+                Some(whole) if whole.id() == read.id() => whole.merge(&read)?,
+                Some(_) => {}
+                None => whole = Some(read),
+            }
+        }
+        Ok(whole.filter(|whole| whole.id() == id))
+    }
+
+    /// Lets a proposal wait.
+    pub(super) async fn add(&self, proposed: &Proposed) -> Result<()> {
+        let bytes = Bytes::from(serde_json::to_vec(&proposed.to_wire()).unwrap_or_default());
+        let id = proposed.id();
+        let path = StorePath::private(format_args!("proposals/{id}/{}.json", Digest::of(&bytes)));
+        if self.storage.object(&path).await?.is_some() {
+            return Ok(());
+        }
+        self.make_room(id, bytes.len() as u64).await?;
+        self.storage.create(&path, bytes).await?;
+        Ok(())
+    }
+
+    async fn make_room(&self, id: ProposalId, length: u64) -> Result<()> {
+        let copies = self.copies().await?;
+        let bytes: u64 = copies.iter().map(|copy| copy.size).sum();
+        if bytes + length > self.bytes {
+            return Err(PublishError::Full("they have too many bytes together"));
+        }
+        let mut ids: Vec<ProposalId> = copies.iter().filter_map(id_of).filter(|other| *other != id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.len() >= self.count {
+            return Err(PublishError::Full("there is a limit to their number"));
+        }
+        Ok(())
+    }
+
+    /// Forgets a proposal that was committed. What stays behind after a crash ends by its age.
+    pub(super) async fn done(&self, id: ProposalId) {
+        let Ok(copies) = self.storage.list_all(&format!("{DIRECTORY}/{id}")).await else { return };
+        for copy in copies {
+            let _ = self.storage.remove(&copy.path).await;
+        }
+    }
+
+    /// Removes what waited too long.
+    pub(super) async fn expire(&self, now: Time) -> Result<()> {
+        let seconds = u64::try_from(now.unix_seconds()).unwrap_or_default();
+        let oldest = (SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).checked_sub(self.time);
+        for copy in
+            self.copies().await?.iter().filter(|copy| oldest.is_some_and(|oldest| copy.modified < oldest))
+        {
+            tracing::info!(path = %copy.path, "a proposal waited too long");
+            self.storage.remove(&copy.path).await?;
+        }
+        Ok(())
+    }
+
+    /// Remembers which files are needed.
+    pub(super) fn expect(&self, files: Vec<Expected>) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        if expected.len() + files.len() > EXPECTED {
+            expected.clear();
+        }
+        for file in files {
+            let there = expected.entry(file.blob.sha256).or_default();
+            there.retain(|other| other.blob.path != file.blob.path);
+            there.push(file);
+        }
+    }
+
+    /// Returns what is remembered of a file.
+    pub(super) fn expected(&self, digest: &Digest) -> Vec<Expected> {
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        expected.get(digest).cloned().unwrap_or_default()
+    }
+
+    async fn copies(&self) -> Result<Vec<Stored>> {
+        Ok(self.storage.list_all(DIRECTORY).await?)
+    }
+}
+
+fn id_of(copy: &Stored) -> Option<ProposalId> {
+    copy.path.as_str().strip_prefix(DIRECTORY)?.strip_prefix('/')?.split('/').next()?.parse().ok()
+}
