@@ -97,9 +97,9 @@ fn write_tree(workshop: &Workshop, changed: usize) {
     workshop.write("source/package.toml", recipe);
     for number in 0..400_usize {
         let version = usize::from(number == changed);
-        let text: String =
+        let lines: Vec<String> =
             (0..300).map(|line| format!("{} {version} {line}\n", number * line * 7919)).collect();
-        workshop.write(&format!("source/files/{:02}/{number}", number % 20), text);
+        workshop.write(&format!("source/files/{:02}/{number}", number % 20), lines.concat());
     }
 }
 
