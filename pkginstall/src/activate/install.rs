@@ -1,6 +1,5 @@
 //! Installing one package: the whole sequence, with its way back.
 
-use std::io::Read;
 use std::time::Duration;
 
 use copkg_spec::archive::VerifiedIndex;
@@ -11,7 +10,7 @@ use rustix::io::Errno;
 use super::{Change, InstallError};
 use crate::host::{self, Catalogue, HostError, OpenIntent, Prefix, Wait};
 use crate::receipts::{self, Receipt};
-use crate::stage::{StagedPackage, stage};
+use crate::stage::{Payload, Reuse, StagedPackage, stage};
 use crate::tree::Directory;
 
 /// The least time to wait for the catalogue once a package is staged: it is held for moments only, and the work is done.
@@ -27,6 +26,8 @@ pub struct Installation {
     pub package: VerifiedIndex,
     /// Where it came from, for the receipt.
     pub source: String,
+    /// What is there already.
+    pub reuse: Reuse,
 }
 
 /// How an installation ended.
@@ -55,16 +56,16 @@ impl Installed {
 pub fn install(
     change: &mut Change<'_>,
     installation: Installation,
-    payload: &mut impl Read,
+    payload: Payload<'_>,
 ) -> Result<Installed, InstallError> {
-    let Installation { package, source } = installation;
+    let Installation { package, source, reuse } = installation;
     let coordinate = package.contents().manifest().coordinate();
     let (intent, staging) = match open(change, &package, &coordinate)? {
         Opened::Here(receipt) => return Ok(Installed::Before(receipt)),
         Opened::Intent(intent, staging) => (intent, staging),
     };
     let identity = staging.identity()?;
-    let staged = stage(package, payload, &staging).map_err(InstallError::from);
+    let staged = stage(package, payload, &reuse, &staging).map_err(InstallError::from);
     let result = staged.and_then(|staged| commit(change, &intent, &staged, &staging, source));
     match result {
         Ok(receipt) => {

@@ -8,7 +8,6 @@ use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::digest::Digest;
-use copkg_spec::manifest::Manifest;
 use copkg_spec::platform::Platform;
 use copkg_spec::trust::Keyring;
 use serde::Serialize;
@@ -25,6 +24,7 @@ use crate::host::{Catalogue, Prefix};
 use crate::metadata::{Asking, Keeping};
 use crate::receipts::{self, Receipt};
 use crate::repository::{LockFile, Locked, Resolved, Resolver, Sources, Vouched, Wanted};
+use crate::stage::{Donors, LinkMode, Parts, Payload, Plan, Reuse, Summary};
 use crate::trust;
 use crate::verify::{Expected, read_head, verify};
 
@@ -42,6 +42,9 @@ pub(super) struct Install {
     pub(super) repo: Option<String>,
     #[command(flatten)]
     offline: Offline,
+    /// How files that another installed version has as well are taken from it
+    #[arg(long, value_name = "MODE", value_enum, default_value_t)]
+    link_mode: LinkMode,
     /// Only say what would be installed
     #[arg(long)]
     dry_run: bool,
@@ -49,8 +52,8 @@ pub(super) struct Install {
 
 /// A package on its way.
 enum Found<'s> {
-    /// Its head is verified, its payload is still to come.
-    New(Opened<'s>),
+    /// Its head is verified, its payload is still to come, but for what is there already.
+    New(Opened<'s>, Reuse),
     /// It is installed already.
     Here(Receipt),
 }
@@ -71,8 +74,47 @@ struct Row {
     path: Utf8PathBuf,
     source: String,
     bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fetch_bytes: Option<u64>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    fetch: Option<Fetch>,
+}
+
+/// What is fetched of a package beside its head, and what is not since it is there already.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Fetch {
+    #[serde(rename = "fetch_bytes")]
+    bytes: u64,
+    payload_bytes: u64,
+    #[serde(rename = "fetch_requests")]
+    requests: usize,
+    reused_files: usize,
+    reused_bytes: u64,
+    /// Whether parts can be fetched.
+    ranges: bool,
+}
+
+impl Fetch {
+    fn new(opened: &Opened<'_>, reuse: &Reuse) -> Self {
+        let plan = Plan::new(opened.package.contents().index(), &reuse.donors);
+        let Summary { fetch_bytes, payload_bytes, requests, reused_files, reused_bytes } = plan.summary();
+        let ranges = opened.payload.origin().parts() != Parts::None;
+        // Without ranges what is wanted comes with all of the rest.
+        let all = !ranges && fetch_bytes > 0;
+        let (bytes, requests) = if all { (payload_bytes, 1) } else { (fetch_bytes, requests) };
+        Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges }
+    }
+
+    fn text(&self) -> String {
+        let Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges } = self;
+        let mut text = format!("{bytes} of {payload_bytes} bytes in {requests} requests");
+        if *reused_bytes > 0 {
+            text +=
+                &format!("; another version has {reused_files} of its files, {reused_bytes} bytes in all");
+        }
+        if !ranges {
+            text += "; the server has no ranges, so all of it or nothing";
+        }
+        text
+    }
 }
 
 pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure> {
@@ -81,8 +123,15 @@ pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure
     let purpose = if args.dry_run { Purpose::DryRun } else { Purpose::Install };
     let (items, locked) = items(args, context, &host)?;
     let asking = context.asking(&prefix, args.offline.network(), purpose.keeping());
-    let search =
-        Search { prefix: &prefix, fetcher: &fetcher, keyring: trust::read(&prefix)?, host, purpose, locked };
+    let search = Search {
+        prefix: &prefix,
+        fetcher: &fetcher,
+        keyring: trust::read(&prefix)?,
+        host,
+        purpose,
+        locked,
+        link_mode: args.link_mode,
+    };
     let known = search.resolve_all(context, &sources, asking, items)?;
     let mut found: Vec<Found<'_>> = Vec::new();
     for known in known {
@@ -122,6 +171,7 @@ struct Search<'s> {
     host: Platform,
     purpose: Purpose,
     locked: Vec<Locked>,
+    link_mode: LinkMode,
 }
 
 /// Why packages are looked for.
@@ -222,40 +272,50 @@ impl<'s> Search<'s> {
         warn_if_yanked(context, resolved);
         let opened = open(context, resolved, &self.keyring)?;
         self.check_locked(package, opened.package.contents().digest())?;
-        Ok(Found::New(opened))
+        Ok(self.new(opened))
+    }
+
+    /// Looks for what other installed versions have of it.
+    fn new(&self, opened: Opened<'s>) -> Found<'s> {
+        let contents = opened.package.contents();
+        let donors = Donors::find(self.prefix, &contents.manifest().coordinate(), contents.index());
+        Found::New(opened, Reuse { donors, link_mode: self.link_mode })
     }
 
     fn open_file(&self, context: &mut Context, path: Utf8PathBuf) -> Result<Found<'s>, Failure> {
-        let mut payload = self.fetcher.open(&Location::File(path.clone()), None, Span::WHOLE)?;
+        let mut payload = self.fetcher.open(&Location::File(path.clone()), None, Span::HEAD)?;
         let source = path.into_string();
-        let head = read_head(&mut payload, &source, &Expected::RunsOn(self.host.clone()))?;
+        let head = read_head(&mut payload.beyond(), &source, &Expected::RunsOn(self.host.clone()))?;
         let (package, digest) = (head.unverified_manifest().coordinate(), head.digest());
         self.settle(context, &package)?;
         if let Some(receipt) = find_installed(self.prefix, &package, digest)? {
             return Ok(Found::Here(receipt));
         }
+        payload.widen(head.payload_offset());
         let package = Box::new(verify(head, &mut payload, &Vouched::Pins, &self.keyring)?);
         payload.rest();
-        Ok(Found::New(Opened { package, payload, source }))
+        Ok(self.new(Opened { package, payload, source }))
     }
 }
 
 fn install_all(context: &mut Context, prefix: &Prefix, found: Vec<Found<'_>>) -> Result<Vec<Row>, Failure> {
-    let total = found.iter().filter_map(Found::fetch_bytes).sum();
+    let total = found.iter().filter_map(Found::fetch).map(|fetch| fetch.bytes).sum();
     let progress = Progress::new(context.report, total);
     let mut rows = Vec::new();
     for found in found {
         let row = found.row(prefix, "installed");
         rows.push(match found {
             Found::Here(_) => row,
-            Found::New(Opened { package, payload, source }) => {
+            Found::New(Opened { package, payload, source }, reuse) => {
                 progress.name(row.package.to_string());
-                let installation = Installation { package: *package, source };
+                let count = |bytes| progress.count(bytes);
+                let payload = Payload::new(payload, package.contents().head_bytes().len() as u64, &count);
+                let installation = Installation { package: *package, source, reuse };
                 let (wait, now) = (context.wait(), context.now());
                 let report = &mut *context.report;
                 let mut tell = |notice| progress.aside(|| report.note(describe(&notice)));
                 let mut change = Change { prefix, wait, now, tell: &mut tell };
-                match install(&mut change, installation, &mut progress.watch(payload))? {
+                match install(&mut change, installation, payload)? {
                     Installed::Now(_) => row,
                     Installed::Before(_) => Row { outcome: "already_installed", ..row },
                 }
@@ -268,14 +328,14 @@ fn install_all(context: &mut Context, prefix: &Prefix, found: Vec<Found<'_>>) ->
 impl Found<'_> {
     fn package(&self) -> PackageCoordinate {
         match self {
-            Self::New(opened) => opened.package.contents().manifest().coordinate(),
+            Self::New(opened, _) => opened.package.contents().manifest().coordinate(),
             Self::Here(receipt) => receipt.package.clone(),
         }
     }
 
-    fn fetch_bytes(&self) -> Option<u64> {
+    fn fetch(&self) -> Option<Fetch> {
         match self {
-            Self::New(opened) => Some(payload_length(opened.package.contents().manifest())),
+            Self::New(opened, reuse) => Some(Fetch::new(opened, reuse)),
             Self::Here(_) => None,
         }
     }
@@ -292,9 +352,9 @@ impl Found<'_> {
                 path,
                 source: receipt.source.clone(),
                 bytes: receipt.bytes,
-                fetch_bytes: None,
+                fetch: None,
             },
-            Self::New(Opened { package, source, .. }) => {
+            Self::New(Opened { package, source, .. }, _) => {
                 let manifest = package.contents().manifest();
                 Row {
                     package: manifest.coordinate(),
@@ -304,7 +364,7 @@ impl Found<'_> {
                     path,
                     source: source.clone(),
                     bytes: manifest.counts().bytes,
-                    fetch_bytes: self.fetch_bytes(),
+                    fetch: self.fetch(),
                 }
             }
         }
@@ -317,13 +377,10 @@ impl Row {
         match self.outcome {
             "installed" => format!("{package}: installed for {platform}, {bytes} bytes"),
             "would_install" => {
-                format!("{package}: would fetch {} bytes from {source}", self.fetch_bytes.unwrap_or_default())
+                let fetch = self.fetch.as_ref().map(Fetch::text).unwrap_or_default();
+                format!("{package}: would fetch from {source} {fetch}")
             }
             _ => format!("{package}: already installed"),
         }
     }
-}
-
-fn payload_length(manifest: &Manifest) -> u64 {
-    manifest.members().payload.length
 }

@@ -46,11 +46,12 @@ fn open_copy<'s>(
     resolved: &Resolved<'s>,
     keyring: &Keyring,
 ) -> Result<Opened<'s>, Failure> {
-    let mut payload = candidate.open(Span::WHOLE)?;
+    let mut payload = candidate.open(Span::HEAD)?;
     let source = candidate.location.to_string();
     let expected =
         Expected::Exactly { package: resolved.coordinate.clone(), platform: resolved.platform.clone() };
-    let head = read_head(&mut payload, &source, &expected)?;
+    let head = read_head(&mut payload.beyond(), &source, &expected)?;
+    payload.widen(head.payload_offset());
     let package = Box::new(verify(head, &mut payload, &resolved.vouched, keyring)?);
     payload.rest();
     Ok(Opened { package, payload, source })

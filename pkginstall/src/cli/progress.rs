@@ -1,7 +1,5 @@
 //! The progress bar: how much of the payloads has come, at which rate, and how long it will take.
 
-use std::io::{self, Read};
-
 use copkg_spec::command::Report;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -27,9 +25,9 @@ impl Progress {
         self.0.set_message(text);
     }
 
-    /// Counts what is read of `inner`.
-    pub(super) fn watch<R: Read>(&self, inner: R) -> Watched<'_, R> {
-        Watched { inner, bar: &self.0 }
+    /// Counts bytes that have come, on any thread.
+    pub(super) fn count(&self, bytes: u64) {
+        self.0.inc(bytes);
     }
 
     /// Says something while the bar is out of the way.
@@ -41,19 +39,5 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
-    }
-}
-
-/// A reader that moves the bar.
-pub(super) struct Watched<'p, R> {
-    inner: R,
-    bar: &'p ProgressBar,
-}
-
-impl<R: Read> Read for Watched<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.bar.inc(n as u64);
-        Ok(n)
     }
 }

@@ -35,8 +35,41 @@ pub struct HttpStream<'f> {
     /// What tells this version of the file from another: its `ETag`, or its date.
     validator: Option<HeaderValue>,
     response: Option<Response>,
+    /// Where the present answer ends.
+    answered: Option<u64>,
+    /// Whether the server answered with a part when it was asked for one.
+    has_ranges: bool,
     failures: u32,
     progress: u64,
+}
+
+/// A file of a server of which a part has been opened.
+#[derive(Debug, Clone)]
+pub struct HttpOrigin<'f> {
+    fetcher: &'f Fetcher,
+    url: Url,
+    credentials: Option<Credentials>,
+    file_length: Option<u64>,
+    validator: Option<HeaderValue>,
+    has_ranges: bool,
+}
+
+impl<'f> HttpOrigin<'f> {
+    pub(super) fn open(&self, span: Span) -> Result<HttpStream<'f>, FetchError> {
+        let mut stream = HttpStream::new(self.fetcher, self.url.clone(), self.credentials.clone(), span);
+        stream.file_length = self.file_length;
+        stream.validator.clone_from(&self.validator);
+        stream.connect()?;
+        Ok(stream)
+    }
+
+    pub(super) fn has_ranges(&self) -> bool {
+        self.has_ranges
+    }
+
+    pub(super) fn file_length(&self) -> Option<u64> {
+        self.file_length
+    }
 }
 
 /// How one request ended.
@@ -54,7 +87,13 @@ impl<'f> HttpStream<'f> {
         credentials: Option<Credentials>,
         span: Span,
     ) -> Result<Self, FetchError> {
-        let mut stream = Self {
+        let mut stream = Self::new(fetcher, url, credentials, span);
+        stream.connect()?;
+        Ok(stream)
+    }
+
+    fn new(fetcher: &'f Fetcher, url: Url, credentials: Option<Credentials>, span: Span) -> Self {
+        Self {
             fetcher,
             url,
             credentials,
@@ -64,11 +103,30 @@ impl<'f> HttpStream<'f> {
             date: None,
             validator: None,
             response: None,
+            answered: None,
+            has_ranges: false,
             failures: 0,
             progress: 0,
-        };
-        stream.connect()?;
-        Ok(stream)
+        }
+    }
+
+    pub(super) fn origin(&self) -> HttpOrigin<'f> {
+        HttpOrigin {
+            fetcher: self.fetcher,
+            url: self.url.clone(),
+            credentials: self.credentials.clone(),
+            file_length: self.file_length,
+            validator: self.validator.clone(),
+            has_ranges: self.has_ranges,
+        }
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub(super) fn widen(&mut self, end: u64) {
+        self.end = self.end.map(|old| old.max(end));
     }
 
     pub(super) fn rest(&mut self) {
@@ -127,6 +185,7 @@ impl<'f> HttpStream<'f> {
     fn begin_whole(&mut self, mut response: Response) -> Result<Response, Failed> {
         self.check_same(&response)?;
         self.file_length = response.content_length();
+        self.answered = None;
         let skipped = io::copy(&mut response.by_ref().take(self.position), &mut io::sink());
         match skipped {
             Ok(n) if n == self.position => Ok(response),
@@ -145,6 +204,8 @@ impl<'f> HttpStream<'f> {
         };
         debug_assert_eq!(start, self.position);
         self.file_length = length.or(self.file_length);
+        self.answered = self.end;
+        self.has_ranges = true;
         Ok(response)
     }
 
@@ -225,6 +286,10 @@ impl Read for HttpStream<'_> {
             return Ok(0);
         }
         loop {
+            if self.answered.is_some_and(|end| self.position >= end) {
+                // The end has moved since this part was asked for.
+                self.response = None;
+            }
             let Some(response) = &mut self.response else {
                 self.connect()?;
                 continue;

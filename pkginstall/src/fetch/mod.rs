@@ -18,7 +18,7 @@ pub use backoff::Limits;
 pub use client::{Credentials, Fetcher};
 pub use error::{Attempt, FetchError};
 pub use proxy::Proxies;
-pub use stream::Stream;
+pub use stream::{Beyond, Origin, Parts, Stream};
 
 use camino::Utf8PathBuf;
 use reqwest::Url;
@@ -53,4 +53,8 @@ pub struct Span {
 impl Span {
     /// The whole file.
     pub const WHOLE: Self = Self { start: 0, end: None };
+
+    /// The beginning of a package file: enough for the manifest, the signatures and most indices. The end is moved by
+    /// [`Stream::widen`] once the manifest has been read.
+    pub const HEAD: Self = Self { start: 0, end: Some(64 << 10) };
 }

@@ -120,6 +120,20 @@ pub fn list(prefix: &Prefix) -> Result<Vec<PackageCoordinate>, ReceiptError> {
     Ok(packages)
 }
 
+/// Lists the installed versions of the package that `package` is a version of.
+///
+/// # Errors
+/// When the directory of their receipts cannot be read.
+pub fn versions(
+    prefix: &Prefix,
+    package: &PackageCoordinate,
+) -> Result<Vec<PackageCoordinate>, ReceiptError> {
+    let directory = prefix.receipts().join(package.group().as_str()).join(package.id().as_str());
+    let version = |file: String| file.strip_suffix(".json").and_then(|text| text.parse::<Version>().ok());
+    let versions = names(&directory)?.into_iter().filter_map(version);
+    Ok(versions.map(|v| PackageCoordinate::new(package.group().clone(), package.id().clone(), v)).collect())
+}
+
 /// Reads the manifest of an installed package.
 ///
 /// # Errors

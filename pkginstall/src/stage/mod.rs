@@ -3,20 +3,37 @@
 //! Comes after verification and before activation. The tree is written through directory handles into a directory that
 //! only this operation knows, on the file system that it will stay on, and made durable as a whole at the end.
 
+mod direct;
+mod donors;
 mod error;
 mod parallel;
+mod payload;
+mod plan;
+mod take;
 mod writer;
 
+pub use donors::Donors;
 pub use error::StageError;
+pub use payload::Payload;
+pub use plan::{Plan, Summary};
+pub use take::LinkMode;
 
-use std::io::Read;
+pub use crate::fetch::Parts;
+
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use copkg_spec::archive::{Contents, VerifiedIndex};
+use copkg_spec::index::Index;
 use copkg_spec::keys::KeyId;
+use rustix::fs::Timestamps;
 
-use crate::tree::Directory;
+use crate::tree::{Directory, TreeError};
+use direct::Job;
+use parallel::Failed;
+use take::{Taken, Taker};
 use writer::FileWriter;
 
 /// A package whose whole tree is on disk, durable, and as its index says.
@@ -39,21 +56,32 @@ impl StagedPackage {
     }
 }
 
-/// Unpacks the payload into the empty directory `into`.
+/// What of a package is there already, and how it is taken.
+#[derive(Debug, Default)]
+pub struct Reuse {
+    /// What other installed versions have.
+    pub donors: Donors,
+    /// How it is taken.
+    pub link_mode: LinkMode,
+}
+
+/// Makes the tree of a package in the empty directory `into`: takes what donors have, and unpacks the rest.
 ///
 /// A package that is not verified cannot be staged:
 ///
 /// ```compile_fail
-/// fn install(unverified: copkg_spec::archive::Contents, into: &pkginstall::tree::Directory) {
-///     let _ = pkginstall::stage::stage(unverified, &mut std::io::empty(), into);
+/// use pkginstall::stage::{Payload, Reuse, stage};
+/// fn install(unverified: copkg_spec::archive::Contents, payload: Payload, into: &pkginstall::tree::Directory) {
+///     let _ = stage(unverified, payload, &Reuse::default(), into);
 /// }
 /// ```
 ///
 /// while a verified one can:
 ///
 /// ```
-/// fn install(verified: copkg_spec::archive::VerifiedIndex, into: &pkginstall::tree::Directory) {
-///     let _ = pkginstall::stage::stage(verified, &mut std::io::empty(), into);
+/// use pkginstall::stage::{Payload, Reuse, stage};
+/// fn install(verified: copkg_spec::archive::VerifiedIndex, payload: Payload, into: &pkginstall::tree::Directory) {
+///     let _ = stage(verified, payload, &Reuse::default(), into);
 /// }
 /// ```
 ///
@@ -61,18 +89,88 @@ impl StagedPackage {
 /// When the payload is not what the index says, or the disk refuses. The directory then holds a part of the tree.
 pub fn stage(
     package: VerifiedIndex,
-    payload: &mut impl Read,
+    payload: Payload<'_>,
+    reuse: &Reuse,
     into: &Directory,
 ) -> Result<StagedPackage, StageError> {
     let contents = package.contents();
     let (index, times) = (contents.index(), writer::times_of(contents.manifest().source_date()));
+    let plan = Plan::new(index, &reuse.donors);
     writer::make_directories(index, into)?;
-    parallel::unpack(index, payload, threads(), || FileWriter::new(into, times.clone()))
+    let site = Site { index, plan: &plan, reuse, no_clones: AtomicBool::new(false), into, times: &times };
+    let not_taken = site.take()?;
+    site.unpack(not_taken, payload)
         .map_err(|failed| StageError::of(contents.manifest().coordinate(), failed))?;
     writer::finish(index, into, &times)?;
     into.sync_file_system()?;
     Ok(StagedPackage { package })
 }
+
+/// Everything that the threads need to know of the tree that they make.
+struct Site<'s> {
+    index: &'s Index,
+    plan: &'s Plan,
+    reuse: &'s Reuse,
+    no_clones: AtomicBool,
+    into: &'s Directory,
+    times: &'s Timestamps,
+}
+
+impl Site<'_> {
+    fn taker(&self) -> Taker<'_> {
+        let Self { reuse, no_clones, into, times, .. } = self;
+        Taker::new(&reuse.donors, reuse.link_mode, no_clones, into, Timestamps::clone(times))
+    }
+
+    fn writer(&self) -> FileWriter<'_> {
+        FileWriter::new(self.into, self.times.clone())
+    }
+
+    /// Takes what the plan says, and returns the runs of which a donor did not have what it should.
+    fn take(&self) -> Result<Vec<usize>, TreeError> {
+        let (next, not_taken) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let work = || {
+            let mut taker = self.taker();
+            while let Some(&run) = self.plan.taken.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if taker.take(&self.index.entries()[self.plan.runs[run].entries()])? == Taken::No {
+                    not_taken.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+                }
+            }
+            Ok::<(), TreeError>(())
+        };
+        thread::scope(|scope| {
+            let count = threads().get().min(self.plan.taken.len());
+            let handles: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+            handles
+                .into_iter()
+                .try_for_each(|handle| handle.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)))
+        })?;
+        Ok(not_taken.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn unpack(&self, not_taken: Vec<usize>, mut payload: Payload<'_>) -> Result<(), Failed> {
+        let mut runs = not_taken;
+        runs.extend(&self.plan.unpacked);
+        runs.sort_unstable();
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let threads = match payload.parts() {
+            Parts::None => {
+                let wanted = (self.plan.runs.as_slice(), runs.as_slice());
+                let mut payload = payload.whole();
+                return parallel::unpack(self.index, wanted, &mut payload, threads(), || self.writer());
+            }
+            Parts::Here => threads(),
+            Parts::Ranges => threads().max(CONNECTIONS),
+        };
+        let job = Job { index: self.index, plan: self.plan, payload: &payload };
+        direct::unpack(&job, &runs, threads, || (self.writer(), self.taker()))
+    }
+}
+
+/// The least number of connections to a server: while one thread writes, others wait for bytes.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
 /// As many as there are processors. Creating files is the cost of most packages, and more than a few get in each other's
 /// way there.

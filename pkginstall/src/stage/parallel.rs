@@ -1,6 +1,6 @@
-//! Unpacks the runs of a payload side by side.
+//! Unpacks the runs of a payload side by side, from a payload that can only be read from front to back.
 //!
-//! One thread reads frames as they come and deals each run to the worker with the least to do; a worker checks,
+//! For a server without ranges. One thread reads frames as they come and deals each run to the worker with the least to do; a worker checks,
 //! decompresses and writes. Memory: a few frames for each worker.
 
 use std::io::{self, Read};
@@ -26,6 +26,12 @@ pub(super) enum Failed {
     Memory(io::Error),
 }
 
+impl From<TreeError> for Failed {
+    fn from(error: TreeError) -> Self {
+        Self::Unpack(UnpackError::Sink(error))
+    }
+}
+
 impl From<UnpackError<TreeError>> for Failed {
     fn from(error: UnpackError<TreeError>) -> Self {
         Self::Unpack(error)
@@ -45,14 +51,15 @@ struct Worker<'r, 'w> {
     waiting: &'w AtomicUsize,
 }
 
-/// Writes every file of `index`, whose frames come out of `payload`, with as many `writers` as there are threads.
+/// Writes the files of those runs of `index` that are `wanted`, whose frames come out of `payload`, with as many writers as
+/// there are threads.
 pub(super) fn unpack<'d>(
     index: &Index,
+    (runs, wanted): (&[Run], &[usize]),
     payload: &mut impl Read,
     threads: NonZeroUsize,
     writer: impl Fn() -> FileWriter<'d>,
 ) -> Result<(), Failed> {
-    let runs = index.runs();
     let waiting: Vec<AtomicUsize> = (0..threads.get().min(runs.len())).map(|_| AtomicUsize::new(0)).collect();
     thread::scope(|scope| {
         let (mut workers, mut handles) = (Vec::new(), Vec::new());
@@ -62,7 +69,7 @@ pub(super) fn unpack<'d>(
             handles.push(scope.spawn(move || work(index, &queue, waiting, writer)));
             workers.push(Worker { tasks, waiting });
         }
-        let fed = feed(index, &runs, payload, &workers);
+        let fed = feed(index, (runs, wanted), payload, &workers);
         drop(workers);
         for handle in handles {
             // A worker that stopped tells why; the reader only noticed that it did.
@@ -75,16 +82,20 @@ pub(super) fn unpack<'d>(
 /// Reads the payload to its end. A worker that stopped ends it early, and has the error.
 fn feed<'r>(
     index: &Index,
-    runs: &'r [Run],
+    (runs, wanted): (&'r [Run], &[usize]),
     payload: &mut impl Read,
     workers: &[Worker<'r, '_>],
 ) -> Result<(), Failed> {
-    for run in runs {
+    for (place, run) in runs.iter().enumerate() {
+        let is_wanted = wanted.binary_search(&place).is_ok();
         let least = workers.iter().min_by_key(|worker| worker.waiting.load(Ordering::Relaxed));
         let Some(worker) = least else { break };
         for number in run.frames() {
             let mut compressed = Vec::new();
             read_frame(payload, &index.frames()[number], &mut compressed).map_err(UnpackError::from)?;
+            if !is_wanted {
+                continue;
+            }
             worker.waiting.fetch_add(1, Ordering::Relaxed);
             if worker.tasks.send(Task { run, number, compressed }).is_err() {
                 return Ok(());

@@ -65,23 +65,23 @@ fn set_time(directory: &Directory, times: &Timestamps) -> Result<(), TreeError> 
     rustix::fs::futimens(directory, times).map_err(|source| TreeError::make(directory.path(), source))
 }
 
-fn parent(path: &EntryPath) -> impl Iterator<Item = &str> {
+pub(super) fn parent(path: &EntryPath) -> impl Iterator<Item = &str> {
     let depth = path.components().count() - 1;
     path.components().take(depth)
 }
 
 /// The open directories from the root of a package to the present one, with their names.
-struct Stack<'d> {
+pub(super) struct Stack<'d> {
     root: &'d Directory,
     open: Vec<(String, Directory)>,
 }
 
 impl<'d> Stack<'d> {
-    fn new(root: &'d Directory) -> Self {
+    pub(super) fn new(root: &'d Directory) -> Self {
         Self { root, open: Vec::new() }
     }
 
-    fn here(&self) -> &Directory {
+    pub(super) fn here(&self) -> &Directory {
         self.open.last().map_or(self.root, |(_, directory)| directory)
     }
 
@@ -90,7 +90,7 @@ impl<'d> Stack<'d> {
     }
 
     /// Makes the directory with these names the present one.
-    fn enter<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Result<(), TreeError> {
+    pub(super) fn enter<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Result<(), TreeError> {
         let mut depth = 0;
         for name in names {
             if self.open.get(depth).is_none_or(|(open, _)| open != name) {
@@ -115,6 +115,11 @@ pub(super) struct FileWriter<'d> {
 impl<'d> FileWriter<'d> {
     pub(super) fn new(root: &'d Directory, times: Timestamps) -> Self {
         Self { stack: Stack::new(root), file: None, times }
+    }
+
+    /// Leaves the file that is being written.
+    pub(super) fn abandon(&mut self) {
+        self.file = None;
     }
 
     fn failed(&self, path: &EntryPath, source: impl Into<io::Error>) -> TreeError {

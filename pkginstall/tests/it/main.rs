@@ -23,3 +23,7 @@ mod served;
 mod server;
 #[cfg(test)]
 mod signed;
+#[cfg(test)]
+mod upgrade;
+#[cfg(test)]
+mod wire;

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::container::{self, ContainerError, names};
 use super::frame::{FrameError, FrameReader};
-use super::tar_header::END_MARKER;
+use super::tar_header::{END_MARKER, padded};
 use super::walk::Walk;
 use crate::command::{Exit, Explain};
 use crate::index::{Entry, EntryPath, Frame, Index, LinkTarget, Mode, Run};
@@ -127,6 +127,21 @@ impl<'a> RunUnpacker<'a> {
         opened.map_err(|source| UnpackError::Frame { number, source })?;
         self.walk.push(&self.bytes, sink)
     }
+
+    /// Unpacks what the next frame of the run holds, where it is known without the frame. The digests of the files that it
+    /// is of still have to be right.
+    ///
+    /// # Errors
+    /// At the first byte that is not what the index says.
+    pub fn push_known<S: Sink>(&mut self, raw: &[u8], sink: &mut S) -> Result<(), UnpackError<S::Error>> {
+        self.walk.push(raw, sink)
+    }
+}
+
+/// Returns how many bytes follow the last frame of `index` up to the end of the file.
+pub fn end_length(index: &Index) -> u64 {
+    let length = index.payload_length();
+    padded(length) - length + END_MARKER.len() as u64
 }
 
 /// Reads the compressed bytes of the next frame.

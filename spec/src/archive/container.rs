@@ -20,6 +20,12 @@ pub(crate) mod names {
     pub(crate) const PAYLOAD: &str = "payload.tar.zst";
 }
 
+/// Returns how many bytes a member takes, with its header and its padding.
+pub(crate) fn member_length(length: u64) -> u64 {
+    const MOST: u64 = u64::MAX - 2 * BLOCK as u64;
+    BLOCK as u64 + padded(length.min(MOST))
+}
+
 /// Reads a member's header and returns the length of its content.
 pub(crate) fn read_header(reader: &mut impl Read, name: &'static str) -> Result<u64, ContainerError> {
     let mut block = [0; BLOCK];

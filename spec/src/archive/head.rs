@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::body::Unpacker;
 use super::container::{self, ContainerError, names};
 use super::frame::{self, FrameError, FrameReader};
+use super::tar_header::BLOCK;
 use crate::command::{Exit, Explain};
 use crate::digest::Digest;
 use crate::index::{Index, IndexError};
@@ -65,6 +66,17 @@ impl Head {
     /// Returns what was read of the archive so far, in bytes.
     pub fn length(&self) -> u64 {
         self.raw.len() as u64
+    }
+
+    /// Returns where the payload begins in the file, as the manifest has it: not to be believed, but for how much to fetch
+    /// before it can be.
+    pub fn payload_offset(&self) -> u64 {
+        let members = self.manifest.members();
+        let attachments = [&members.sbom, &members.provenance].into_iter().flatten();
+        let lengths = attachments.map(|member| member.length).chain([members.index.length]);
+        // No limit on the sum is needed: each length is checked when it is read.
+        let before = lengths.map(container::member_length).fold(self.length(), u64::saturating_add);
+        before.saturating_add(BLOCK as u64)
     }
 
     /// Checks that enough trusted keys signed the manifest.

@@ -22,7 +22,7 @@ mod resign;
 pub(crate) mod tar_header;
 mod walk;
 
-pub use body::{RunUnpacker, Sink, UnpackError, Unpacker, read_end, read_frame};
+pub use body::{RunUnpacker, Sink, UnpackError, Unpacker, end_length, read_end, read_frame};
 pub use container::ContainerError;
 pub use cut::FrameSize;
 pub use earlier::{EarlierFrames, ReadAt};

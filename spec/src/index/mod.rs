@@ -15,7 +15,7 @@ use thiserror::Error;
 pub use entry::{Entry, Mode};
 pub use frame::Frame;
 pub use path::{EntryPath, LinkTarget};
-pub use run::Run;
+pub use run::{Alone, Piece, Run};
 
 use crate::archive::tar_header;
 use crate::command::{Exit, Explain};

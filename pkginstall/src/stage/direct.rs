@@ -1,0 +1,215 @@
+//! Unpacks runs side by side, each thread fetching what it unpacks.
+//!
+//! For a payload of which any part can be had: a file, or a server with ranges. Each thread takes the next batch of runs and
+//! reads, checks, decompresses and writes it, frame by frame. Memory: one frame, compressed and not, for each thread.
+
+use std::io::{self, Read as _};
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::panic;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use copkg_spec::archive::{ContainerError, RunUnpacker, UnpackError, end_length, read_end, read_frame};
+use copkg_spec::index::Index;
+
+use super::parallel::Failed;
+use super::payload::{Payload, Watched};
+use super::plan::{Batch, Known, Plan};
+use super::take::Taker;
+use super::writer::FileWriter;
+use crate::fetch::Stream;
+
+/// What the threads share.
+pub(super) struct Job<'j> {
+    pub(super) index: &'j Index,
+    pub(super) plan: &'j Plan,
+    pub(super) payload: &'j Payload<'j>,
+}
+
+/// Unpacks `runs` with as many threads, each of which has a writer and a taker of its own.
+pub(super) fn unpack<'d>(
+    job: &Job<'_>,
+    runs: &[usize],
+    threads: NonZeroUsize,
+    hands: impl Fn() -> (FileWriter<'d>, Taker<'d>) + Sync,
+) -> Result<(), Failed> {
+    check_length(job)?;
+    let mut batches = job.plan.batches(runs, job.index);
+    // The largest first, so that no thread is left alone with it at the end.
+    batches.sort_by_key(|batch| {
+        std::cmp::Reverse(batch.spans.iter().map(|span| span.end - span.start).sum::<u64>())
+    });
+    let next = AtomicUsize::new(0);
+    let failure = Mutex::new(None);
+    let work = || {
+        let result = work(job, &batches, &next, hands());
+        if let Err(error) = result {
+            // Nobody begins another batch.
+            next.store(usize::MAX / 2, Ordering::Relaxed);
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    };
+    thread::scope(|scope| {
+        let count = threads.get().min(batches.len());
+        let handles: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+        for handle in handles {
+            handle.join().unwrap_or_else(|bug| panic::resume_unwind(bug));
+        }
+    });
+    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// Checks that nothing follows the payload but the end of the file, which is not read where the last frame is not.
+fn check_length(job: &Job<'_>) -> Result<(), Failed> {
+    let expected = job.index.payload_length() + end_length(job.index);
+    let error = match job.payload.length() {
+        Some(found) if found > expected => ContainerError::AfterEnd,
+        Some(found) if found < expected => ContainerError::Truncated { name: "payload.tar.zst" },
+        _ => return Ok(()),
+    };
+    Err(Failed::Unpack(UnpackError::Container(error)))
+}
+
+fn work(
+    job: &Job<'_>,
+    batches: &[Batch],
+    next: &AtomicUsize,
+    (writer, taker): (FileWriter<'_>, Taker<'_>),
+) -> Result<(), Failed> {
+    let unpacker = RunUnpacker::new(job.index).map_err(Failed::Memory)?;
+    let mut worker = Worker { job, unpacker, writer, taker, compressed: Vec::new(), raw: Vec::new() };
+    while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+        worker.batch(batch)?;
+    }
+    Ok(())
+}
+
+struct Worker<'w> {
+    job: &'w Job<'w>,
+    unpacker: RunUnpacker<'w>,
+    writer: FileWriter<'w>,
+    taker: Taker<'w>,
+    compressed: Vec<u8>,
+    raw: Vec<u8>,
+}
+
+/// Whether the donors of a run gave what they should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// One did not: all of the run has to be fetched.
+    NoDonor,
+}
+
+impl Worker<'_> {
+    fn batch(&mut self, batch: &Batch) -> Result<(), Failed> {
+        let mut source = Source { payload: self.job.payload, spans: &batch.spans, open: None };
+        for &run in &batch.runs {
+            match self.run(run, &mut source) {
+                // Only the digest of the whole file tells that a part of it is another one.
+                Ok(Outcome::NoDonor) | Err(Failed::Unpack(UnpackError::Refused(_)))
+                    if self.has_known(run) =>
+                {
+                    source.open = None;
+                    self.again(run)?;
+                }
+                done => _ = done?,
+            }
+        }
+        Ok(())
+    }
+
+    fn has_known(&self, run: usize) -> bool {
+        self.job.plan.runs[run].frames().any(|frame| self.job.plan.known.contains_key(&frame))
+    }
+
+    /// Unpacks a run from its frames and from what donors have.
+    fn run(&mut self, run: usize, source: &mut Source<'_>) -> Result<Outcome, Failed> {
+        let plan = self.job.plan;
+        self.unpacker.begin(&plan.runs[run]);
+        for number in plan.runs[run].frames() {
+            let Some(known) = plan.known.get(&number) else {
+                self.frame(number, source)?;
+                continue;
+            };
+            if self.known(known).is_none() {
+                return Ok(Outcome::NoDonor);
+            }
+            self.unpacker.push_known(&self.raw, &mut self.writer)?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Unpacks a run from its frames alone.
+    fn again(&mut self, run: usize) -> Result<(), Failed> {
+        let Job { index, plan, payload } = self.job;
+        self.writer.abandon();
+        self.taker.undo(&index.entries()[plan.runs[run].entries()])?;
+        self.unpacker.begin(&plan.runs[run]);
+        let spans = [plan.whole(run, index)];
+        let mut source = Source { payload, spans: &spans, open: None };
+        plan.runs[run].frames().try_for_each(|number| self.frame(number, &mut source))
+    }
+
+    fn frame(&mut self, number: usize, source: &mut Source<'_>) -> Result<(), Failed> {
+        let Job { index, plan, .. } = self.job;
+        let frame = &index.frames()[number];
+        let reader = source.at(plan.offsets[number], frame.length).map_err(ContainerError::Read);
+        let reader = reader.map_err(UnpackError::Container)?;
+        read_frame(reader, frame, &mut self.compressed).map_err(UnpackError::Container)?;
+        if number + 1 == plan.offsets.len() {
+            read_end(index, reader).map_err(UnpackError::Container)?;
+        }
+        Ok(self.unpacker.push(number, &self.compressed, &mut self.writer)?)
+    }
+
+    /// Makes what a frame holds, without the frame.
+    fn known(&mut self, Known { piece, part }: &Known) -> Option<()> {
+        self.raw.clear();
+        self.raw.extend_from_slice(&piece.header);
+        let start = self.raw.len();
+        let content = usize::try_from(piece.content.end - piece.content.start).ok()?;
+        self.raw.resize(start + content, 0);
+        if let Some(part) = part {
+            self.taker.part(part, &mut self.raw[start..])?;
+        }
+        self.raw.resize(start + content + usize::try_from(piece.zeros).ok()?, 0);
+        Some(())
+    }
+}
+
+/// The parts of a payload that a batch needs, each opened when its first frame is.
+struct Source<'s> {
+    payload: &'s Payload<'s>,
+    spans: &'s [Range<u64>],
+    open: Option<Open<'s>>,
+}
+
+struct Open<'s> {
+    reader: Watched<'s, Stream<'s>>,
+    at: u64,
+    end: u64,
+}
+
+impl<'s> Source<'s> {
+    /// Returns a reader that stands at `offset`, from which `length` bytes are read next.
+    fn at(&mut self, offset: u64, length: u64) -> io::Result<&mut Watched<'s, Stream<'s>>> {
+        let open = match self.open.take() {
+            Some(mut open) if (open.at..open.end).contains(&offset) => {
+                // What lies between is less than another request would cost.
+                io::copy(&mut open.reader.by_ref().take(offset - open.at), &mut io::sink())?;
+                open
+            }
+            _ => {
+                let end =
+                    self.spans.iter().find(|span| span.contains(&offset)).map_or(u64::MAX, |span| span.end);
+                Open { reader: self.payload.open(offset..end)?, at: offset, end }
+            }
+        };
+        let open = self.open.insert(open);
+        open.at = offset + length;
+        Ok(&mut open.reader)
+    }
+}

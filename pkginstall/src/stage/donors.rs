@@ -1,0 +1,106 @@
+//! Donors: what the host has already of a package that is to be installed, in other installed versions of it.
+//!
+//! Comes before the plan (`plan`). What a donor has is known from its index, which was verified when it was installed; whether
+//! the files still are what it says is found out when they are taken (`take`).
+
+use std::collections::{HashMap, HashSet};
+
+use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::digest::Digest;
+use copkg_spec::index::{Entry, EntryPath, Index};
+
+use crate::host::Prefix;
+use crate::receipts::{self, Receipt};
+use crate::tree::Directory;
+
+/// How many installed versions are looked through: those installed last. Each costs its index in memory for a moment.
+const MOST: usize = 3;
+
+/// A file of a donor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) donor: usize,
+    pub(super) path: EntryPath,
+}
+
+/// A part of a file of a donor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) place: Place,
+    pub(super) offset: u64,
+}
+
+/// What the host has of a package.
+#[derive(Debug, Default)]
+pub struct Donors {
+    pub(super) roots: Vec<Directory>,
+    pub(super) files: HashMap<Digest, Place>,
+    /// What frames hold, by the digest of the frame: parts of large files.
+    pub(super) parts: HashMap<Digest, Part>,
+}
+
+impl Donors {
+    /// Looks through the versions of `package` that are installed, for what `index` needs.
+    ///
+    /// One that cannot be read is no donor.
+    pub fn find(prefix: &Prefix, package: &PackageCoordinate, index: &Index) -> Self {
+        let mut donors = Self::default();
+        let wanted = Wanted::of(index);
+        let mut versions: Vec<Receipt> = receipts::versions(prefix, package)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|other| other != package)
+            .filter_map(|other| receipts::read(prefix, &other).ok().flatten())
+            .collect();
+        versions.sort_by_key(|receipt| std::cmp::Reverse(receipt.installed));
+        for receipt in versions.iter().take(MOST) {
+            let (root, contents) =
+                (Directory::open(&prefix.install_dir(&receipt.package)), receipts::contents(prefix, receipt));
+            if let (Ok(root), Ok(contents)) = (root, contents) {
+                donors.add(root, contents.index(), &wanted);
+            }
+        }
+        donors
+    }
+
+    fn add(&mut self, root: Directory, index: &Index, wanted: &Wanted) {
+        let donor = self.roots.len();
+        self.roots.push(root);
+        for entry in index.entries() {
+            if let Entry::File { path, sha256, .. } = entry
+                && wanted.files.contains(sha256)
+            {
+                self.files.entry(*sha256).or_insert_with(|| Place { donor, path: path.clone() });
+            }
+        }
+        for alone in index.runs().iter().filter_map(|run| index.alone(run)) {
+            let whole = alone.pieces.iter().filter(|piece| piece.header.is_empty());
+            for piece in whole {
+                let digest = index.frames()[piece.frame].sha256;
+                if wanted.frames.contains(&digest) {
+                    let place = Place { donor, path: alone.path.clone() };
+                    self.parts.entry(digest).or_insert(Part { place, offset: piece.content.start });
+                }
+            }
+        }
+    }
+}
+
+/// What a package needs, to keep no more of a donor than that.
+struct Wanted {
+    files: HashSet<Digest>,
+    frames: HashSet<Digest>,
+}
+
+impl Wanted {
+    fn of(index: &Index) -> Self {
+        let file = |entry: &Entry| match entry {
+            Entry::File { sha256, .. } => Some(*sha256),
+            Entry::Directory { .. } | Entry::Symlink { .. } => None,
+        };
+        Self {
+            files: index.entries().iter().filter_map(file).collect(),
+            frames: index.frames().iter().map(|frame| frame.sha256).collect(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The plan: what of a package is taken from donors and what is fetched, and in which requests.
+//!
+//! Comes after the index is verified and the donors are found, before anything is written. A run (entries and the frames that
+//! hold them) is either taken, file by file, or unpacked from its frames; of a large file, frames whose content a donor has
+//! are not fetched.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use copkg_spec::archive::end_length;
+use copkg_spec::index::{Entry, Index, Piece, Run};
+use serde::Serialize;
+
+use super::donors::{Donors, Part};
+
+/// Frames that are less apart than this are fetched in one request: it costs about as much as the bytes between.
+const GAP: u64 = 16 << 10;
+/// How much one request is for, at most, unless one run is larger.
+const BATCH: u64 = 8 << 20;
+
+/// Where a frame comes from that is not fetched.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) piece: Piece,
+    /// The donor of the content, if there is any.
+    pub(super) part: Option<Part>,
+}
+
+/// What is done to install a package.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) runs: Vec<Run>,
+    /// The runs whose files are all taken.
+    pub(super) taken: Vec<usize>,
+    /// The runs that are unpacked, in the order of the payload.
+    pub(super) unpacked: Vec<usize>,
+    /// The frames that are not fetched though their run is unpacked.
+    pub(super) known: HashMap<usize, Known>,
+    /// Where each frame begins in the payload.
+    pub(super) offsets: Vec<u64>,
+    summary: Summary,
+}
+
+/// What a plan comes to, for people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Bytes that are fetched of the payload.
+    pub fetch_bytes: u64,
+    /// Bytes of the whole payload.
+    pub payload_bytes: u64,
+    /// How many requests fetch them.
+    pub requests: usize,
+    /// Files that are taken from another installed version.
+    pub reused_files: usize,
+    /// Their bytes, and those of parts of large files.
+    pub reused_bytes: u64,
+}
+
+impl Plan {
+    /// Decides for each run of `index`.
+    pub fn new(index: &Index, donors: &Donors) -> Self {
+        let offsets = index.frames().iter().scan(0, |next, frame| {
+            let offset = *next;
+            *next += frame.length;
+            Some(offset)
+        });
+        let mut plan = Self {
+            offsets: offsets.collect(),
+            runs: index.runs(),
+            taken: Vec::new(),
+            unpacked: Vec::new(),
+            known: HashMap::new(),
+            summary: Summary { payload_bytes: index.payload_length(), ..Summary::default() },
+        };
+        for number in 0..plan.runs.len() {
+            plan.decide(number, index, donors);
+        }
+        for batch in plan.batches(&plan.unpacked, index) {
+            plan.summary.requests += batch.spans.len();
+            plan.summary.fetch_bytes += batch.spans.iter().map(|span| span.end - span.start).sum::<u64>();
+        }
+        plan
+    }
+
+    /// Returns what it comes to.
+    pub fn summary(&self) -> Summary {
+        self.summary
+    }
+
+    fn decide(&mut self, number: usize, index: &Index, donors: &Donors) {
+        let run = &self.runs[number];
+        let files = index.entries()[run.entries()].iter().filter_map(|entry| match entry {
+            Entry::File { sha256, size, .. } => Some((sha256, *size)),
+            Entry::Directory { .. } | Entry::Symlink { .. } => None,
+        });
+        if files.clone().all(|(sha256, _)| donors.files.contains_key(sha256)) {
+            self.summary.reused_files += files.clone().count();
+            self.summary.reused_bytes += files.map(|(_, size)| size).sum::<u64>();
+            self.taken.push(number);
+            return;
+        }
+        for piece in index.alone(run).map(|alone| alone.pieces).unwrap_or_default() {
+            let part = donors.parts.get(&index.frames()[piece.frame].sha256);
+            if piece.content.is_empty() || (part.is_some() && piece.header.is_empty()) {
+                let part = part.filter(|_| !piece.content.is_empty()).cloned();
+                self.summary.reused_bytes += piece.content.end - piece.content.start;
+                self.known.insert(piece.frame, Known { piece, part });
+            }
+        }
+        self.unpacked.push(number);
+    }
+
+    /// Puts runs together that are fetched one after the other, by one thread.
+    pub(super) fn batches(&self, runs: &[usize], index: &Index) -> Vec<Batch> {
+        let mut batches: Vec<Batch> = Vec::new();
+        for &run in runs {
+            let spans = self.spans(run, index);
+            match batches.last_mut() {
+                Some(batch) if batch.joins(&spans) => batch.add(run, spans),
+                _ => batches.push(Batch { runs: vec![run], spans }),
+            }
+        }
+        batches
+    }
+
+    /// Returns the part of the payload that holds a run; of the last one, up to the end of the file.
+    pub(super) fn whole(&self, run: usize, index: &Index) -> Range<u64> {
+        let frames = self.runs[run].frames();
+        let length: u64 = index.frames()[frames.clone()].iter().map(|frame| frame.length).sum();
+        let is_last = frames.end == self.offsets.len();
+        let start = self.offsets[frames.start];
+        start..start + length + if is_last { end_length(index) } else { 0 }
+    }
+
+    /// Returns the parts of the payload that a run needs; of the last frame, up to the end of the file.
+    fn spans(&self, run: usize, index: &Index) -> Vec<Range<u64>> {
+        let mut spans: Vec<Range<u64>> = Vec::new();
+        for frame in self.runs[run].frames().filter(|frame| !self.known.contains_key(frame)) {
+            let start = self.offsets[frame];
+            let is_last = frame + 1 == self.offsets.len();
+            let end = start + index.frames()[frame].length + if is_last { end_length(index) } else { 0 };
+            match spans.last_mut() {
+                Some(span) if start - span.end <= GAP => span.end = end,
+                _ => spans.push(start..end),
+            }
+        }
+        spans
+    }
+}
+
+/// Runs that one thread fetches, and the parts of the payload that it asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Batch {
+    pub(super) runs: Vec<usize>,
+    pub(super) spans: Vec<Range<u64>>,
+}
+
+impl Batch {
+    fn bytes(&self) -> u64 {
+        self.spans.iter().map(|span| span.end - span.start).sum()
+    }
+
+    /// Tells whether a run with these spans goes on where this batch ends.
+    fn joins(&self, spans: &[Range<u64>]) -> bool {
+        match (self.spans.last(), spans.first()) {
+            (Some(last), Some(first)) => first.start - last.end <= GAP && self.bytes() < BATCH,
+            _ => true,
+        }
+    }
+
+    fn add(&mut self, run: usize, spans: Vec<Range<u64>>) {
+        self.runs.push(run);
+        for span in spans {
+            match self.spans.last_mut() {
+                Some(last) if span.start - last.end <= GAP => last.end = span.end,
+                _ => self.spans.push(span),
+            }
+        }
+    }
+}
