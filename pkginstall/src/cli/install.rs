@@ -105,15 +105,16 @@ impl Fetch {
 
     fn text(&self) -> String {
         let Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges } = self;
-        let mut text = format!("{bytes} of {payload_bytes} bytes in {requests} requests");
+        let mut parts = vec![format!("{bytes} of {payload_bytes} bytes in {requests} requests")];
         if *reused_bytes > 0 {
-            text +=
-                &format!("; another version has {reused_files} of its files, {reused_bytes} bytes in all");
+            parts.push(format!(
+                "another version has {reused_files} of its files, {reused_bytes} bytes in all"
+            ));
         }
         if !ranges {
-            text += "; the server has no ranges, so all of it or nothing";
+            parts.push("the server has no ranges, so all of it or nothing".to_owned());
         }
-        text
+        parts.join("; ")
     }
 }
 
@@ -272,11 +273,11 @@ impl<'s> Search<'s> {
         warn_if_yanked(context, resolved);
         let opened = open(context, resolved, &self.keyring)?;
         self.check_locked(package, opened.package.contents().digest())?;
-        Ok(self.new(opened))
+        Ok(self.with_donors(opened))
     }
 
     /// Looks for what other installed versions have of it.
-    fn new(&self, opened: Opened<'s>) -> Found<'s> {
+    fn with_donors(&self, opened: Opened<'s>) -> Found<'s> {
         let contents = opened.package.contents();
         let donors = Donors::find(self.prefix, &contents.manifest().coordinate(), contents.index());
         Found::New(opened, Reuse { donors, link_mode: self.link_mode })
@@ -294,7 +295,7 @@ impl<'s> Search<'s> {
         payload.widen(head.payload_offset());
         let package = Box::new(verify(head, &mut payload, &Vouched::Pins, &self.keyring)?);
         payload.rest();
-        Ok(self.new(Opened { package, payload, source }))
+        Ok(self.with_donors(Opened { package, payload, source }))
     }
 }
 

@@ -89,11 +89,11 @@ fn answer_all(
                 (first.parse().ok()?, end, "206 Partial Content")
             }
         };
-        let mut text = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", end - start);
+        write!(&*connection, "HTTP/1.1 {status}\r\nContent-Length: {}\r\n", end - start).ok()?;
         if status.starts_with("206") {
-            text += &format!("Content-Range: bytes {start}-{}/{}\r\n", end - 1, bytes.len());
+            write!(&*connection, "Content-Range: bytes {start}-{}/{}\r\n", end - 1, bytes.len()).ok()?;
         }
-        write!(&*connection, "{text}\r\n").ok()?;
+        write!(&*connection, "\r\n").ok()?;
         sent.fetch_add((end - start) as u64, Ordering::SeqCst);
         (&*connection).write_all(&bytes[start..end]).ok()?;
     }
