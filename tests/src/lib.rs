@@ -11,6 +11,7 @@ pub mod programs;
 pub mod publishing;
 pub mod python;
 pub mod quickstart;
+pub mod registry;
 pub mod repository;
 pub mod s3;
 pub mod scene;

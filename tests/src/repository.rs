@@ -1,5 +1,6 @@
 //! A repository server that runs for as long as somebody needs it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -39,8 +40,22 @@ impl Repository {
     /// # Errors
     /// When it does not start, or ends without saying where it listens.
     pub fn serve(program: &Path, store: &Path, log: &Path) -> Result<Self, RepositoryError> {
+        Self::serve_with(program, store, &[], log)
+    }
+
+    /// As [`Self::serve`], with more options.
+    ///
+    /// # Errors
+    /// As [`Self::serve`].
+    pub fn serve_with(
+        program: &Path,
+        store: &Path,
+        options: &[&OsStr],
+        log: &Path,
+    ) -> Result<Self, RepositoryError> {
         let mut command = Command::new(program);
         command.args(["serve", "--store", &format!("file://{}", store.display()), "--listen", "127.0.0.1:0"]);
+        command.args(options);
         let errors = File::create(log).map_err(RepositoryError::Start)?;
         // Ctrl-C goes to the whole group in front of the terminal; this one is ended in order.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).process_group(0);

@@ -10,7 +10,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::example::ExampleError;
-use crate::execution::{Execution, UnexpectedEnd};
+use crate::execution::{Execution, NoDocument, UnexpectedEnd};
 use crate::programs::{Programs, ProgramsError};
 use crate::repository::{Repository, RepositoryError};
 
@@ -46,6 +46,9 @@ pub enum SceneError {
     /// The server does not run.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// A program said something else than a document.
+    #[error(transparent)]
+    Document(#[from] NoDocument),
     /// The example cannot be had.
     #[error(transparent)]
     Example(#[from] ExampleError),
@@ -116,6 +119,7 @@ impl Scene {
         command.current_dir(self.path());
         command.env("PATH", self.programs.search_path());
         command.env("COPKG_PREFIX", &self.prefix).env("XDG_CONFIG_HOME", self.path().join("config"));
+        command.env("XDG_STATE_HOME", self.path().join("state"));
     }
 
     /// Runs `pkgbuild`.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// What happens to the bytes from the server to the client, counted for each connection.
+/// What happens to the bytes of a connection: to those from the server to the client, unless it says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub enum Spoil {
     /// The connection ends after so many bytes.
     CloseAt(usize),
     /// One bit of that byte is another.
     FlipAt(usize),
+    /// The connection ends after so many bytes from the client.
+    CutRequestAt(usize),
 }
 
 /// A running proxy. It ends with the process.
@@ -57,9 +59,11 @@ impl Proxy {
 fn pass(client: &TcpStream, server: u16, spoil: Option<Spoil>) -> io::Result<()> {
     let server = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, server)))?;
     let (mut requests, mut to_server) = (client.try_clone()?, server.try_clone()?);
+    let most = if let Some(Spoil::CutRequestAt(at)) = spoil { at as u64 } else { u64::MAX };
     thread::spawn(move || {
-        let _ = io::copy(&mut requests, &mut to_server);
-        let _ = to_server.shutdown(Shutdown::Write);
+        let passed = io::copy(&mut (&mut requests).take(most), &mut to_server);
+        let is_cut = passed.is_ok_and(|passed| passed == most);
+        let _ = to_server.shutdown(if is_cut { Shutdown::Both } else { Shutdown::Write });
     });
     let result = answer(&server, client, spoil);
     let _ = client.shutdown(Shutdown::Both);
