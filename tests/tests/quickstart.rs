@@ -21,8 +21,10 @@ fn the_tour_shows_its_commands_and_leaves_nothing_behind() -> Outcome {
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let commands = [
         "$ pkgbuild build",
-        "$ pkgbuild publish",
+        "$ repo-server init",
         "$ repo-server serve",
+        "$ pkgbuild publish",
+        "$ pkginstall repo add",
         "$ pkginstall install",
         "$ pkginstall start",
     ];

@@ -33,6 +33,9 @@ pub enum QuickstartError {
         /// The command line.
         line: String,
     },
+    /// The new repository has no fingerprint.
+    #[error("repo-server init printed no fingerprint")]
+    NoFingerprint,
     /// The repository server does not run.
     #[error(transparent)]
     Repository(#[from] RepositoryError),

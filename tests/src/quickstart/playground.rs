@@ -119,6 +119,7 @@ impl<W: Write> Playground<W> {
         command.env("PATH", self.programs.search_path()).env("COPKG_PREFIX", self.prefix());
         // What this user has configured for other work has no part in this.
         command.env("XDG_CONFIG_HOME", self.path().join("config"));
+        command.env("XDG_STATE_HOME", self.path().join("state"));
         command
     }
 }

@@ -81,10 +81,11 @@ impl<W: Write> Tour<W> {
         self.source(plan.example)?;
         self.key()?;
         let file = self.build()?;
-        self.publish(&file)?;
+        let fingerprint = self.found()?;
         let repository = self.serve()?;
-        self.trust()?;
-        self.install(&repository)?;
+        self.publish(&file, &repository, &fingerprint)?;
+        self.host(&repository, &fingerprint)?;
+        self.install()?;
         self.start()?;
         self.talk()?;
         self.status()?;
@@ -149,9 +150,29 @@ impl<W: Write> Tour<W> {
         Ok(file)
     }
 
-    fn publish(&mut self, file: &str) -> Result<(), QuickstartError> {
+    /// Makes a repository in which the key speaks for the group; returns the fingerprint of its root.
+    fn found(&mut self) -> Result<String, QuickstartError> {
+        self.place.narrator.step("A repository, and who publishes in it");
+        let store = self.store();
+        let init = ["repo-server", "init", "--store", &store, "--group", GROUP, "--key", "publisher.pub"];
+        let said = self.place.ask(&init)?;
+        let fingerprint = said.split_whitespace().find(|word| is_fingerprint(word));
+        fingerprint.map(str::to_owned).ok_or(QuickstartError::NoFingerprint)
+    }
+
+    fn store(&self) -> String {
+        format!("file://{}", self.place.path().join("repository").display())
+    }
+
+    fn publish(
+        &mut self,
+        file: &str,
+        repository: &Repository,
+        fingerprint: &str,
+    ) -> Result<(), QuickstartError> {
         self.place.narrator.step("Publish");
-        self.place.run(&["pkgbuild", "publish", file, "--repo", "repository"])
+        let to = ["--repo", repository.url(), "--root", fingerprint];
+        self.place.run(&[&["pkgbuild", "publish", file, "--key", "publisher.key"], &to[..]].concat())
     }
 
     fn serve(&mut self) -> Result<Repository, QuickstartError> {
@@ -163,16 +184,18 @@ impl<W: Write> Tour<W> {
         Ok(repository)
     }
 
-    fn trust(&mut self) -> Result<(), QuickstartError> {
-        self.place.narrator.step("A host: its prefix, and whose packages it trusts");
+    fn host(&mut self, repository: &Repository, fingerprint: &str) -> Result<(), QuickstartError> {
+        self.place.narrator.step("A host: its prefix, and the repository that it trusts");
         let prefix = self.place.prefix();
         self.place.narrator.command(&format!("export COPKG_PREFIX={}", prefix.display()));
-        self.place.run(&["pkginstall", "trust", "add", GROUP, "publisher.pub"])
+        self.place.run(&["pkginstall", "repo", "add", "main", repository.url(), "--root", fingerprint])
     }
 
-    fn install(&mut self, repository: &Repository) -> Result<(), QuickstartError> {
+    /// Installs by name: the repository says which version is the newest.
+    fn install(&mut self) -> Result<(), QuickstartError> {
         self.place.narrator.step("Install");
-        self.place.run(&["pkginstall", "install", &self.coordinate.clone(), "--repo", repository.url()])
+        let name = self.coordinate.rsplit_once(':').map_or("", |(name, _)| name).to_owned();
+        self.place.run(&["pkginstall", "install", &name])
     }
 
     fn start(&mut self) -> Result<(), QuickstartError> {
@@ -269,4 +292,8 @@ impl<W: Write> Tour<W> {
             self.place.quietly(&["pkginstall", "stop", self.example.service()]);
         }
     }
+}
+
+fn is_fingerprint(word: &str) -> bool {
+    word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
