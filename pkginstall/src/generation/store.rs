@@ -5,6 +5,7 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::digest::Digest;
 use copkg_spec::durable::{self, Existing};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -80,6 +81,15 @@ impl Generations {
     pub fn read(&self, number: Number) -> Result<Generation, GenerationError> {
         let unknown = || GenerationError::Unknown { service: self.service.clone(), number };
         read_json(&self.path(number).join("generation.json"))?.ok_or_else(unknown)
+    }
+
+    /// Returns the digest of what is written of generation `number`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn digest(&self, number: Number) -> Result<Digest, GenerationError> {
+        let path = self.path(number).join("generation.json");
+        fs::read(&path).map(|bytes| Digest::of(&bytes)).map_err(GenerationError::file("read", &path))
     }
 
     /// Reads what became of generation `number`.
@@ -260,8 +270,6 @@ pub(super) fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
-    use copkg_spec::digest::Digest;
 
     use super::*;
     use crate::generation::{Actor, Proposal};

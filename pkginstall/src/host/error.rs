@@ -39,6 +39,15 @@ pub enum HostError {
         #[source]
         source: io::Error,
     },
+    /// There is no space for the reserve.
+    #[error("cannot reserve space for the way back, {path}")]
+    Reserve {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The system has no random numbers.
     #[error("the system has no random numbers")]
     Random,
@@ -53,7 +62,7 @@ impl HostError {
 impl Explain for HostError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Unsafe { .. } | Self::Journal { .. } | Self::Random => Exit::Failure,
+            Self::Unsafe { .. } | Self::Journal { .. } | Self::Reserve { .. } | Self::Random => Exit::Failure,
             Self::Lock(error) => error.exit(),
             Self::Tree(error) => error.exit(),
             Self::Receipt(error) => error.exit(),
@@ -64,6 +73,7 @@ impl Explain for HostError {
         match self {
             Self::Unsafe { .. } => "unsafe_prefix",
             Self::Journal { .. } => "journal_failed",
+            Self::Reserve { .. } => "no_reserve",
             Self::Random => "no_random_numbers",
             Self::Lock(error) => error.code(),
             Self::Tree(error) => error.code(),
@@ -76,6 +86,7 @@ impl Explain for HostError {
             Self::Unsafe { .. } => {
                 Some("choose another prefix, or take the write permission of others away".into())
             }
+            Self::Reserve { .. } => Some("make room there, for example with `pkginstall gc`".into()),
             Self::Journal { .. } | Self::Random => None,
             Self::Lock(error) => error.hint(),
             Self::Tree(error) => error.hint(),

@@ -10,6 +10,7 @@ mod journal;
 mod lock;
 mod prefix;
 mod recover;
+pub mod reserve;
 
 pub use catalogue::{Catalogue, Effect, Notice, Pending};
 pub use error::HostError;

@@ -55,6 +55,8 @@ pub struct Prefix {
     root: Utf8PathBuf,
     state: Utf8PathBuf,
     config_file: Utf8PathBuf,
+    /// Whose packages these are, where a rehearsal borrows them.
+    lender: Option<Box<Prefix>>,
 }
 
 impl Prefix {
@@ -71,7 +73,21 @@ impl Prefix {
         let is_host = root == "/";
         let state = if is_host { "/var/lib/copkg".into() } else { root.join(".copkg") };
         let config_file = if is_host { "/etc/copkg/config.toml".into() } else { state.join("config.toml") };
-        Ok(Self { root, state, config_file })
+        Ok(Self { root, state, config_file, lender: None })
+    }
+
+    /// Returns the scratch prefix in which a change of `service` is rehearsed: its services and runtime directories are its
+    /// own, its packages are those of this prefix.
+    #[must_use]
+    pub fn rehearsal(&self, service: &ServiceCoordinate) -> Self {
+        let root = self.runtime().join(".rehearsal").join(service.to_string());
+        let state = root.join(".copkg");
+        Self { config_file: state.join("config.toml"), root, state, lender: Some(Box::new(self.clone())) }
+    }
+
+    /// Returns the prefix that the packages belong to.
+    fn owner(&self) -> &Self {
+        self.lender.as_deref().unwrap_or(self)
     }
 
     /// Returns the prefix itself.
@@ -81,12 +97,12 @@ impl Prefix {
 
     /// Returns the directory of installed packages.
     pub fn software(&self) -> Utf8PathBuf {
-        self.root.join("software")
+        self.owner().root.join("software")
     }
 
     /// Returns where packages are written before they are whole, on the same file system as [`Self::software`].
     pub fn staging(&self) -> Utf8PathBuf {
-        self.root.join("software/.staging")
+        self.owner().root.join("software/.staging")
     }
 
     /// Returns where `package` is installed.
@@ -116,7 +132,7 @@ impl Prefix {
 
     /// Returns the directory of pinned keys.
     pub fn trust(&self) -> Utf8PathBuf {
-        self.state.join("trust")
+        self.owner().state.join("trust")
     }
 
     /// Returns the directory of what is kept of repositories.
@@ -131,7 +147,7 @@ impl Prefix {
 
     /// Returns the directory of receipts.
     pub fn receipts(&self) -> Utf8PathBuf {
-        self.state.join("receipts")
+        self.owner().state.join("receipts")
     }
 
     /// Returns the receipt of `package`, whose presence means that it is installed.
@@ -177,12 +193,12 @@ impl Prefix {
 
     /// Returns the directory of intents.
     pub fn journal(&self) -> Utf8PathBuf {
-        self.state.join("journal")
+        self.owner().state.join("journal")
     }
 
     /// Returns the lock of the catalogue: held while an intent is opened and while it is committed.
     pub fn catalogue_lock(&self) -> Utf8PathBuf {
-        self.state.join("lock")
+        self.owner().state.join("lock")
     }
 
     fn receipt_with(&self, package: &PackageCoordinate, extension: &str) -> Utf8PathBuf {

@@ -9,12 +9,15 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use thiserror::Error;
 
 use crate::configure::ConfigureError;
+use crate::generation::GenerationError;
 use crate::hook::HookError;
 use crate::host::{HostError, LockError};
 use crate::process::{Ended, ProcessError};
 use crate::receipts::ReceiptError;
 use crate::runtime::RuntimeError;
+use crate::tree::TreeError;
 use crate::unit::UnitError;
+use crate::upgrade::UpgradeError;
 
 /// Why a step of a service failed.
 #[derive(Debug, Error)]
@@ -207,6 +210,36 @@ pub enum ServiceError {
     /// The system has no random numbers.
     #[error("the system has no random numbers")]
     Random,
+    /// A script of the package failed.
+    #[error("the script {script} of {package} {how}")]
+    HookFailed {
+        /// The package.
+        package: PackageCoordinate,
+        /// The script.
+        script: &'static str,
+        /// How it ended.
+        how: String,
+        /// The last lines of it.
+        #[source]
+        output: LastLines,
+    },
+    /// The service ran, and was not well.
+    #[error("{service} is not well: {why}")]
+    NotWell {
+        /// The service.
+        service: ServiceCoordinate,
+        /// What the last look at it found.
+        why: String,
+    },
+    /// A start that is a change was refused or led back.
+    #[error(transparent)]
+    Change(Box<UpgradeError>),
+    /// What is remembered of the service refused.
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+    /// A directory of the service refused.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// The lock of the service was not taken.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -288,6 +321,9 @@ impl ServiceError {
             Self::Configure(error) => Some(error),
             Self::Unit(error) => Some(error),
             Self::Hook(error) => Some(error),
+            Self::Change(error) => Some(&**error),
+            Self::Generation(error) => Some(error),
+            Self::Tree(error) => Some(error),
             Self::Runtime(error) => Some(error),
             _ => None,
         }
@@ -353,6 +389,11 @@ impl Explain for ServiceError {
             Self::Process(error) => error.code(),
             Self::Configure(error) => error.code(),
             Self::Hook(error) => error.code(),
+            Self::HookFailed { .. } => "hook_failed",
+            Self::NotWell { .. } => "not_well",
+            Self::Change(error) => error.code(),
+            Self::Generation(error) => error.code(),
+            Self::Tree(error) => error.code(),
             Self::Runtime(error) => error.code(),
         }
     }

@@ -24,7 +24,7 @@ mod stop;
 mod survivors;
 
 pub use account::{Account, RunAs};
-pub use error::{ServiceError, StartFailure};
+pub use error::{LastLines, ServiceError, StartFailure};
 pub use exec::exec;
 pub use hooks::{HookRequest, OptionalScript, run_hook};
 pub use logs::{Follow, LogFile, find_logs, follow, tail};
@@ -32,10 +32,15 @@ pub use look::{State, View, known, running_from, view};
 pub use order::in_order;
 pub use outcome::{Change, Outcome};
 pub(crate) use package::InstalledService;
+pub(crate) use parameters::are_same as are_same_parameters;
 pub use record::{Desired, Phase, Run, ServiceRecord};
 pub use reload::{check_reload, reload};
 pub use restart::{check_restart, recorded_request, restart, start_wanted};
 pub use rotate::{Rotated, When, rotate};
+pub(crate) use start::Start;
+pub(crate) use stop::{signal_of, stop_locked};
+pub(crate) use survivors::refuse_survivors;
+
 pub use start::{StartRequest, check_start, start};
 pub use stop::{check_stop, stop};
 
@@ -74,16 +79,16 @@ pub enum Told {
 }
 
 impl Site<'_> {
-    pub(super) fn note(&mut self, text: impl Into<String>) {
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
         (self.tell)(Told::Note(text.into()));
     }
 
-    pub(super) fn warn(&mut self, text: impl Into<String>) {
+    pub(crate) fn warn(&mut self, text: impl Into<String>) {
         (self.tell)(Told::Warning(text.into()));
     }
 
     /// Takes the lock of `service`.
-    fn lock(&mut self, service: &ServiceCoordinate) -> Result<Lock, ServiceError> {
+    pub(crate) fn lock(&mut self, service: &ServiceCoordinate) -> Result<Lock, ServiceError> {
         let directory = self.prefix.services();
         durable::create_dir_all(directory.as_std_path()).map_err(|source| ServiceError::Record {
             action: "create",

@@ -47,7 +47,7 @@ pub(super) fn check(
 }
 
 /// Tells whether two starts were asked for with the same parameters. The order does not matter.
-pub(super) fn are_same(one: &[String], other: &[String]) -> bool {
+pub(crate) fn are_same(one: &[String], other: &[String]) -> bool {
     let sorted = |parameters: &[String]| {
         let mut parameters = parameters.to_vec();
         parameters.sort();

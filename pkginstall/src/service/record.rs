@@ -37,6 +37,9 @@ pub struct ServiceRecord {
     /// Its last start, until it is stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// The start before it, while the new one runs beside it on trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retiring: Option<Run>,
 }
 
 /// What a service should be.
@@ -102,6 +105,7 @@ impl ServiceRecord {
             parameters,
             desired: Desired::Stopped,
             run: None,
+            retiring: None,
         }
     }
 

@@ -3,9 +3,10 @@
 use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::record::{Desired, ServiceRecord};
-use super::start::Start;
+use super::start::{Start, start_locked};
 use super::stop::stop_locked;
 use super::{Change, Outcome, ServiceError, Site, StartRequest};
+use crate::upgrade;
 
 /// Stops a service and starts it again, with the package and the parameters that it has.
 ///
@@ -14,12 +15,13 @@ use super::{Change, Outcome, ServiceError, Site, StartRequest};
 pub fn restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
     recorded_request(site, service)?;
     let _lock = site.lock(service)?;
+    upgrade::recover(site, service)?;
     // Read again: whoever held the lock may have changed it.
     let request = recorded_request(site, service)?;
     // Everything that can be wrong with the start is found while the service still runs.
-    let start = Start::prepare(site, &request)?;
+    Start::prepare(site, &request)?;
     stop_locked(site, service)?;
-    start.run(site)
+    start_locked(site, &request, "restarted")
 }
 
 /// Starts a service if it should run and does not: asked under its lock, so that a stop that goes on meanwhile is obeyed.
@@ -29,6 +31,7 @@ pub fn restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outco
 pub fn start_wanted(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
     recorded_request(site, service)?;
     let _lock = site.lock(service)?;
+    upgrade::recover(site, service)?;
     let record = ServiceRecord::read(site.prefix, service)?;
     if record.is_none_or(|record| record.desired != Desired::Running) {
         return Ok(Outcome { change: Change::Unchanged, view: super::view(site.prefix, service)? });

@@ -15,6 +15,7 @@ use super::record::{Desired, Phase, Run, ServiceRecord};
 use super::settle::{Settled, Watch};
 use super::survivors::{pids_of, refuse_survivors};
 use super::{Change, Outcome, RunAs, ServiceError, Site, StartFailure, parameters};
+use crate::generation::Generations;
 use crate::hook::{Launch, Launched};
 use crate::host::{Catalogue, Notice};
 use crate::process::{
@@ -22,6 +23,7 @@ use crate::process::{
 };
 use crate::receipts;
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
+use crate::upgrade;
 
 /// How many lines of the output a failure shows.
 const SHOWN_LINES: usize = 20;
@@ -45,9 +47,26 @@ pub struct StartRequest {
 /// # Errors
 /// When it cannot be started. Nothing of the attempt is left running then.
 pub fn start(site: &mut Site<'_>, request: &StartRequest) -> Result<Outcome, ServiceError> {
-    let start = Start::prepare(site, request)?;
+    Start::prepare(site, request)?;
     let _lock = site.lock(&request.service)?;
-    start.run(site)
+    upgrade::recover(site, &request.service)?;
+    start_locked(site, request, "started")
+}
+
+/// Starts a service whose lock is held: as the generation that it is, or as a new one where something is different.
+pub(super) fn start_locked(
+    site: &mut Site<'_>,
+    request: &StartRequest,
+    reason: &str,
+) -> Result<Outcome, ServiceError> {
+    let start = Start::prepare(site, request)?;
+    let record = ServiceRecord::read(site.prefix, &request.service)?;
+    let look = Look::at(site.prefix, &request.service, record.as_ref())?;
+    if look.state == State::Running || start.is_current(site)? {
+        return start.run(site);
+    }
+    let view = upgrade::start_as(site, request, reason)?;
+    Ok(Outcome { change: Change::Changed, view })
 }
 
 /// Checks whether a start is possible, and says what it would do.
@@ -69,14 +88,24 @@ pub fn check_start(site: &mut Site<'_>, request: &StartRequest) -> Result<Outcom
 type Tried = Result<(Vec<ProcessIdentity>, BTreeSet<u32>), StartFailure>;
 
 /// A start that was found possible, before anything is made.
-pub(super) struct Start<'r> {
+pub(crate) struct Start<'r> {
     request: &'r StartRequest,
     installed: InstalledService,
     run_as: RunAs,
 }
 
 impl<'r> Start<'r> {
-    pub(super) fn prepare(site: &mut Site<'_>, request: &'r StartRequest) -> Result<Self, ServiceError> {
+    /// Tells whether this is what the service is: its current generation.
+    fn is_current(&self, site: &Site<'_>) -> Result<bool, ServiceError> {
+        let current = Generations::of(site.prefix, &self.request.service).current()?;
+        Ok(current.is_some_and(|current| {
+            current.package == self.request.package
+                && current.digest == self.installed.digest
+                && parameters::are_same(&current.parameters, &self.request.parameters)
+        }))
+    }
+
+    pub(crate) fn prepare(site: &mut Site<'_>, request: &'r StartRequest) -> Result<Self, ServiceError> {
         let installed = InstalledService::open(site.prefix, &request.package)?;
         parameters::check(&request.package, &installed.service.parameters, &request.parameters)?;
         let user = installed.service.user.as_deref();
@@ -89,7 +118,7 @@ impl<'r> Start<'r> {
     }
 
     /// Starts it. The lock of the service is held.
-    pub(super) fn run(&self, site: &mut Site<'_>) -> Result<Outcome, ServiceError> {
+    pub(crate) fn run(&self, site: &mut Site<'_>) -> Result<Outcome, ServiceError> {
         let service = &self.request.service;
         let before = ServiceRecord::read(site.prefix, service)?;
         let look = Look::at(site.prefix, service, before.as_ref())?;
@@ -155,7 +184,8 @@ impl<'r> Start<'r> {
         runtime: &RuntimeDirectory,
         output: &Output,
     ) -> Result<Outcome, ServiceError> {
-        let mut record = self.open_record(site)?;
+        let retiring = before.as_ref().and_then(|before| before.retiring.clone());
+        let mut record = self.open_record(site, retiring)?;
         let tried = self.try_start(site, &record, runtime, output);
         let failure = match tried {
             Ok(Ok((processes, sessions))) => {
@@ -180,10 +210,11 @@ impl<'r> Start<'r> {
     }
 
     /// Writes down that a start begins, while the catalogue is locked: from here on the package cannot be removed.
-    fn open_record(&self, site: &mut Site<'_>) -> Result<ServiceRecord, ServiceError> {
+    fn open_record(&self, site: &mut Site<'_>, retiring: Option<Run>) -> Result<ServiceRecord, ServiceError> {
         let StartRequest { package, service, parameters } = self.request;
         let mut record =
             ServiceRecord::new(service.clone(), package.clone(), self.installed.digest, parameters.clone());
+        record.retiring = retiring;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| ServiceError::Random)?;
         record.run = Some(Run {

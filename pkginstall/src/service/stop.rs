@@ -15,6 +15,7 @@ use super::{Change, Outcome, RunAs, ServiceError, Site};
 use crate::hook::Launch;
 use crate::process::{self, Children, Family, Orphans, StartId};
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
+use crate::upgrade;
 
 /// How long a service may take where no package says so.
 const DEFAULT_PATIENCE: Duration = Duration::from_secs(30);
@@ -36,6 +37,7 @@ pub fn stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome,
         return Err(ServiceError::NeverStarted { service: service.clone() });
     }
     let _lock = site.lock(service)?;
+    upgrade::recover(site, service)?;
     stop_locked(site, service)
 }
 
@@ -50,7 +52,7 @@ pub fn check_stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Ou
 }
 
 /// Stops a service. Its lock is held.
-pub(super) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+pub(crate) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
     let record = ServiceRecord::read(site.prefix, service)?;
     let runtime = RuntimeDirectory::open(site.prefix, service)?;
     let look = look_past_pid_file(site, service, record.as_ref())?;
@@ -196,7 +198,7 @@ fn run_script(
     Ok(Script::Failed)
 }
 
-fn signal_of(service: &Service) -> Signal {
+pub(crate) fn signal_of(service: &Service) -> Signal {
     signal_named(service.stop_signal)
 }
 

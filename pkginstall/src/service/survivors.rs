@@ -6,7 +6,7 @@ use super::ServiceError;
 use crate::process::ProcessIdentity;
 
 /// Refuses to go on while processes that were killed are there.
-pub(super) fn refuse_survivors(
+pub(crate) fn refuse_survivors(
     service: &ServiceCoordinate,
     survivors: &[ProcessIdentity],
 ) -> Result<(), ServiceError> {

@@ -4,9 +4,11 @@
 //! lies in it is reached by one name at a time, never through a symbolic link. That is what `openat2` with
 //! `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS` promises, on kernels and in sandboxes that do not have it, too.
 
+mod copy;
 mod error;
 mod remove;
 
+pub use copy::Copied;
 pub use error::TreeError;
 pub use remove::Removed;
 
@@ -179,6 +181,29 @@ impl Directory {
         })
     }
 
+    /// Lets `name` here and `other_name` in `other` change places, in one step where the file system can.
+    ///
+    /// # Errors
+    /// When one is missing, or the file system refuses.
+    pub fn exchange(&self, name: &str, other: &Self, other_name: &str) -> Result<(), TreeError> {
+        let (here, there) = (&self.handle, &other.handle);
+        let failed = |source: Errno| TreeError::Rename {
+            from: self.path.join(name),
+            to: other.path.join(other_name),
+            source: source.into(),
+        };
+        match rustix::fs::renameat_with(here, name, there, other_name, RenameFlags::EXCHANGE) {
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                // A crash in between leaves nothing under `name`, and both under names of ours.
+                let aside = format!(".{other_name}.aside");
+                rustix::fs::renameat(here, name, there, &aside).map_err(failed)?;
+                rustix::fs::renameat(there, other_name, here, name).map_err(failed)?;
+                rustix::fs::renameat(there, &aside, there, other_name).map_err(failed)
+            }
+            exchanged => exchanged.map_err(failed),
+        }
+    }
+
     /// Makes the entries of this directory durable.
     ///
     /// # Errors
@@ -241,6 +266,11 @@ impl Identity {
     /// Takes the identity out of what the file system says.
     pub fn of(stat: &Stat) -> Self {
         Self { device: stat.st_dev, inode: stat.st_ino }
+    }
+
+    /// Returns the number of the file system.
+    pub fn device(self) -> u64 {
+        self.device
     }
 }
 

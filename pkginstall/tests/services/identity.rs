@@ -133,7 +133,7 @@ fn what_an_interrupted_start_left_is_ended_by_the_next() {
     let left = host.living();
     fs::write(host.runtime().join("go"), "").unwrap();
     let started = host.start().ok();
-    assert!(started.err.contains("that an earlier start of"), "{started:?}");
+    assert!(started.err.contains("was cut short while the new one was being started"), "{started:?}");
     let now = host.living();
     assert!(left.iter().all(|process| !now.contains(process)), "{left:?} {now:?}");
     host.stop().ok();

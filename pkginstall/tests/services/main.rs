@@ -11,4 +11,5 @@ mod running;
 mod scene;
 mod supervised;
 mod units;
+mod upgrades;
 mod users;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, ValueEnum};
-use copkg_tests::faults::{self, Fault, Plan};
+use copkg_tests::faults::{self, Fault, Plan, Whose};
 
 /// Run a program and act on its n-th system call that changes something below a directory
 ///
@@ -29,6 +29,9 @@ struct Arguments {
     /// Where the points are written, one a line
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Only the program's own calls count, and what it starts is left alone
+    #[arg(long)]
+    alone: bool,
     /// Become the program: for faultrun's own use
     #[arg(long, hide = true)]
     tracee: bool,
@@ -68,14 +71,16 @@ fn main() -> ExitCode {
 
 #[cfg(target_arch = "x86_64")]
 fn run(arguments: &Arguments) -> io::Result<i32> {
+    let whose = if arguments.alone { Whose::ItsOwn } else { Whose::All };
     if arguments.tracee {
         let mut command = Command::new(&arguments.command[0]);
-        return Err(faults::become_tracee(command.args(&arguments.command[1..])));
+        return Err(faults::become_tracee(command.args(&arguments.command[1..]), whose));
     }
     let mut program = Command::new(std::env::current_exe()?);
-    program.args(["list", "--tracee", "--under", "/", "--"]).args(&arguments.command);
+    program.args(["list", "--tracee", "--under", "/"]).args(arguments.alone.then_some("--alone"));
+    program.arg("--").args(&arguments.command);
     let under = arguments.under.canonicalize().unwrap_or_else(|_| arguments.under.clone());
-    let ended = faults::run(&mut program, &Plan { at: arguments.at, fault: fault(arguments), under })?;
+    let ended = faults::run(&mut program, &Plan { at: arguments.at, fault: fault(arguments), under, whose })?;
     if let Some(log) = &arguments.log {
         std::fs::write(
             log,

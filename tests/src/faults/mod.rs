@@ -46,6 +46,17 @@ pub struct Plan {
     pub fault: Fault,
     /// Only calls that name something below this directory count.
     pub under: PathBuf,
+    /// Whose calls count.
+    pub whose: Whose,
+}
+
+/// Whose calls count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of the program and of all that it starts, which are waited for.
+    All,
+    /// Those of the program alone, with its threads: for one that starts what outlives it. Slower, as every call stops.
+    ItsOwn,
 }
 
 /// How the traced program ended.

@@ -15,13 +15,17 @@ use seccompiler::{SeccompAction, SeccompFilter, TargetArch};
 
 use super::calls::{CALLS, Kind};
 use super::tracee::Stop;
-use super::{Fault, Plan, Traced};
+use super::{Fault, Plan, Traced, Whose};
 
 /// Becomes the program to be traced: waits for its parent, then runs `command`. Returns only when that fails.
-pub fn become_tracee(command: &mut Command) -> io::Error {
+pub fn become_tracee(command: &mut Command, whose: Whose) -> io::Error {
     let prepare = || -> io::Result<()> {
         ptrace::traceme()?;
         raise(Signal::SIGSTOP)?;
+        if whose == Whose::ItsOwn {
+            // A filter would stay with what the program starts, which nobody traces.
+            return Ok(());
+        }
         let rules: BTreeMap<i64, Vec<_>> = CALLS.iter().map(|call| (call.number, Vec::new())).collect();
         let filter =
             SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Trace(0), TargetArch::x86_64);
@@ -39,25 +43,17 @@ pub fn run(tracee: &mut Command, plan: &Plan) -> io::Result<Traced> {
     let child = tracee.spawn()?;
     let first = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
     waitpid(first, None)?;
-    ptrace::setoptions(
-        first,
-        Options::PTRACE_O_TRACESYSGOOD
-            | Options::PTRACE_O_TRACEFORK
-            | Options::PTRACE_O_TRACEVFORK
-            | Options::PTRACE_O_TRACECLONE
-            | Options::PTRACE_O_TRACEEXEC
-            | Options::PTRACE_O_TRACESECCOMP
-            | Options::PTRACE_O_EXITKILL,
-    )?;
-    ptrace::cont(first, None)?;
+    ptrace::setoptions(first, options(plan.whose))?;
     let mut runner = Runner {
         plan,
         first,
+        inside: BTreeSet::new(),
         live: BTreeSet::from([first]),
         dying: BTreeSet::new(),
         code: 0,
         points: Vec::new(),
     };
+    runner.go_on(first, None);
     while !runner.live.is_empty() {
         match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::__WALL)) {
             Ok(status) => runner.handle(status),
@@ -68,10 +64,25 @@ pub fn run(tracee: &mut Command, plan: &Plan) -> io::Result<Traced> {
     Ok(Traced { code: runner.code, points: runner.points })
 }
 
+fn options(whose: Whose) -> Options {
+    let own = Options::PTRACE_O_TRACESYSGOOD
+        | Options::PTRACE_O_TRACECLONE
+        | Options::PTRACE_O_TRACEEXEC
+        | Options::PTRACE_O_EXITKILL;
+    match whose {
+        Whose::ItsOwn => own,
+        Whose::All => {
+            own | Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEVFORK | Options::PTRACE_O_TRACESECCOMP
+        }
+    }
+}
+
 struct Runner<'p> {
     plan: &'p Plan,
     first: Pid,
     live: BTreeSet<Pid>,
+    /// Threads that are in a call, where every call stops twice.
+    inside: BTreeSet<Pid>,
     /// Threads that are killed when their call returns.
     dying: BTreeSet<Pid>,
     code: i32,
@@ -86,17 +97,34 @@ impl Runner<'_> {
             WaitStatus::PtraceEvent(pid, _, event) if event == libc::PTRACE_EVENT_SECCOMP => {
                 self.at_call(pid);
             }
+            WaitStatus::PtraceSyscall(pid) if self.enters(pid) => self.at_call(pid),
             WaitStatus::PtraceSyscall(pid) => self.after_call(pid),
             // A new thread or process stops before its first instruction.
-            WaitStatus::Stopped(pid, Signal::SIGSTOP) if self.live.insert(pid) => go_on(pid, None),
-            WaitStatus::PtraceEvent(pid, ..) | WaitStatus::Stopped(pid, Signal::SIGTRAP) => go_on(pid, None),
-            WaitStatus::Stopped(pid, signal) => go_on(pid, Some(signal)),
+            WaitStatus::Stopped(pid, Signal::SIGSTOP) if self.live.insert(pid) => self.go_on(pid, None),
+            WaitStatus::PtraceEvent(pid, ..) | WaitStatus::Stopped(pid, Signal::SIGTRAP) => {
+                self.go_on(pid, None);
+            }
+            WaitStatus::Stopped(pid, signal) => self.go_on(pid, Some(signal)),
             WaitStatus::Continued(_) | WaitStatus::StillAlive => {}
         }
     }
 
+    /// Tells whether the thread stops before a call, and not after it.
+    fn enters(&mut self, pid: Pid) -> bool {
+        self.plan.whose == Whose::ItsOwn && (self.inside.insert(pid) || !self.inside.remove(&pid))
+    }
+
+    /// Lets the thread go on. One that was killed meanwhile does not mind.
+    fn go_on(&self, pid: Pid, signal: Option<Signal>) {
+        let _ = match self.plan.whose {
+            Whose::All => ptrace::cont(pid, signal),
+            Whose::ItsOwn => ptrace::syscall(pid, signal),
+        };
+    }
+
     fn ended(&mut self, pid: Pid, code: i32) {
         self.live.remove(&pid);
+        self.inside.remove(&pid);
         if pid == self.first {
             self.code = code;
         }
@@ -104,8 +132,8 @@ impl Runner<'_> {
 
     /// The thread is about to make one of the calls.
     fn at_call(&mut self, pid: Pid) {
-        let Ok(registers) = ptrace::getregs(pid) else { return go_on(pid, None) };
-        let Some(stop) = Stop::of(pid, &registers, &self.plan.under) else { return go_on(pid, None) };
+        let Ok(registers) = ptrace::getregs(pid) else { return self.go_on(pid, None) };
+        let Some(stop) = Stop::of(pid, &registers, &self.plan.under) else { return self.go_on(pid, None) };
         self.points.push(stop.text.clone());
         let number = self.points.len();
         match self.plan.fault {
@@ -123,14 +151,14 @@ impl Runner<'_> {
             Fault::Short if number == self.plan.at => halve(pid, registers, &stop),
             _ => {}
         }
-        go_on(pid, None);
+        self.go_on(pid, None);
     }
 
     fn after_call(&mut self, pid: Pid) {
         if self.dying.remove(&pid) {
             strike(pid);
         }
-        go_on(pid, None);
+        self.go_on(pid, None);
     }
 }
 
@@ -139,11 +167,6 @@ fn strike(pid: Pid) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let group = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
     let _ = kill(Pid::from_raw(group.unwrap_or(pid.as_raw())), Signal::SIGKILL);
-}
-
-/// Lets the thread go on. One that was killed meanwhile does not mind.
-fn go_on(pid: Pid, signal: Option<Signal>) {
-    let _ = ptrace::cont(pid, signal);
 }
 
 /// Makes the call return `value` without running.

@@ -1,0 +1,77 @@
+//! One package of an installation, as the report shows it, and what is fetched of it.
+
+use camino::Utf8PathBuf;
+use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::digest::Digest;
+use copkg_spec::platform::Platform;
+use serde::Serialize;
+
+use super::opened::Opened;
+use crate::stage::{Parts, Plan, Reuse, Summary};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    pub(super) package: PackageCoordinate,
+    pub(super) platform: Platform,
+    pub(super) digest: Digest,
+    pub(super) outcome: &'static str,
+    pub(super) path: Utf8PathBuf,
+    pub(super) source: String,
+    pub(super) bytes: u64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(super) fetch: Option<Fetch>,
+}
+
+impl Row {
+    pub(super) fn text(&self) -> String {
+        let Self { package, platform, bytes, source, .. } = self;
+        match self.outcome {
+            "installed" => format!("{package}: installed for {platform}, {bytes} bytes"),
+            "would_install" => {
+                let fetch = self.fetch.as_ref().map(Fetch::text).unwrap_or_default();
+                format!("{package}: would fetch from {source} {fetch}")
+            }
+            _ => format!("{package}: already installed"),
+        }
+    }
+}
+
+/// What is fetched of a package beside its head, and what is not since it is there already.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Fetch {
+    #[serde(rename = "fetch_bytes")]
+    pub(super) bytes: u64,
+    payload_bytes: u64,
+    #[serde(rename = "fetch_requests")]
+    requests: usize,
+    reused_files: usize,
+    reused_bytes: u64,
+    /// Whether parts can be fetched.
+    ranges: bool,
+}
+
+impl Fetch {
+    pub(super) fn new(opened: &Opened<'_>, reuse: &Reuse) -> Self {
+        let plan = Plan::new(opened.package.contents().index(), &reuse.donors);
+        let Summary { fetch_bytes, payload_bytes, requests, reused_files, reused_bytes } = plan.summary();
+        let ranges = opened.payload.origin().parts() != Parts::None;
+        // Without ranges what is wanted comes with all of the rest.
+        let all = !ranges && fetch_bytes > 0;
+        let (bytes, requests) = if all { (payload_bytes, 1) } else { (fetch_bytes, requests) };
+        Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges }
+    }
+
+    fn text(&self) -> String {
+        let Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges } = self;
+        let mut parts = vec![format!("{bytes} of {payload_bytes} bytes in {requests} requests")];
+        if *reused_bytes > 0 {
+            parts.push(format!(
+                "another version has {reused_files} of its files, {reused_bytes} bytes in all"
+            ));
+        }
+        if !ranges {
+            parts.push("the server has no ranges, so all of it or nothing".to_owned());
+        }
+        parts.join("; ")
+    }
+}

@@ -1,0 +1,162 @@
+//! `pkginstall upgrade`: fetched and staged while the old one runs, then changed in one go.
+
+use std::convert::Infallible;
+
+use camino::Utf8Path;
+use clap::Args;
+use copkg_spec::command::{Exit, Failure};
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use serde_json::json;
+
+use super::context::Offline;
+use super::start::at_site;
+use super::wanted::Argument;
+use super::{Context, install};
+use crate::configure::Accept;
+use crate::gc::{self, RETAINED};
+use crate::generation::{Cause, GenerationError, Generations};
+use crate::host::Effect;
+use crate::receipts;
+use crate::upgrade::{self, Done, Keep, Request, Restore, Target};
+
+/// The arguments of `upgrade`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A failed upgrade is led back: the old version, its data and its configuration are as they were.\nOther parameters follow two dashes; without them it keeps those that it has."
+)]
+pub(super) struct Upgrade {
+    /// The service: instance.service.user.cell
+    #[arg(value_name = "SERVICE")]
+    service: ServiceCoordinate,
+    /// The version, or the package file, to change to; the newest when left out
+    #[arg(long, value_name = "VERSION|FILE")]
+    to: Option<String>,
+    /// The channel whose version to change to
+    #[arg(long, value_name = "NAME", conflicts_with = "to")]
+    channel: Option<String>,
+    /// The repository to ask: its URL, directory, or name in the configuration [env: `COPKG_REPO`]
+    #[arg(long, value_name = "URL")]
+    pub(super) repo: Option<String>,
+    #[command(flatten)]
+    offline: Offline,
+    /// Only to what `rehearse` tried with success, down to the digest
+    #[arg(long)]
+    rehearsed: bool,
+    /// Whose side to take where a change of the configuration by hand contradicts that of the package
+    #[arg(long, value_name = "SIDE")]
+    accept: Option<Accept>,
+    /// Keep what a failed version stored, beside its logs
+    #[arg(long)]
+    keep_failed: bool,
+    /// How many generations to keep beside the current and the last good one
+    #[arg(long, value_name = "NUMBER", default_value_t = RETAINED)]
+    retain: usize,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", default_value = "upgraded")]
+    reason: String,
+    /// Check everything, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// What the start script is given from now on: --name=value …
+    #[arg(last = true, value_name = "PARAMETER")]
+    parameters: Vec<String>,
+}
+
+pub(super) fn run(args: &Upgrade, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let prefix = context.prefix()?;
+    let wanted = wanted(context, &args.service, args.to.as_deref(), args.channel.as_deref())?;
+    let effect = Effect::of_dry_run(args.dry_run);
+    let package = install::obtain_one(context, &wanted, args.offline.network(), effect)?;
+    let request = request(args, &package);
+    if args.dry_run {
+        return dry_run(context, &request, &package);
+    }
+    if args.rehearsed {
+        upgrade::check_rehearsed(&prefix, &args.service, &package)?;
+    }
+    let done = at_site(context, |site| upgrade::upgrade(site, &request))?;
+    report(context, &done, "runs that already");
+    if done.to.is_some() {
+        // The upgrade is done: that something could not be removed is no failure of it.
+        let swept = at_site(context, |site| gc::retain(site, &args.service, args.retain));
+        if let Err(failure) = swept {
+            context.report.warn(format!("what is not needed any more stays: {}", failure.message));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn request(args: &Upgrade, package: &PackageCoordinate) -> Request {
+    let parameters = Some(args.parameters.clone()).filter(|given| !given.is_empty());
+    Request {
+        service: args.service.clone(),
+        target: Target::Package { package: package.clone(), parameters },
+        cause: Cause::Upgrade,
+        reason: args.reason.clone(),
+        keep: if args.keep_failed { Keep::Everything } else { Keep::Logs },
+        restore: Restore::Nothing,
+        accept: args.accept,
+    }
+}
+
+/// Says what `install` has to find for a version, a channel or a file. Without either: the newest version.
+pub(super) fn wanted(
+    context: &Context<'_>,
+    service: &ServiceCoordinate,
+    to: Option<&str>,
+    channel: Option<&str>,
+) -> Result<Argument, Failure> {
+    let none = || GenerationError::None { service: service.clone() };
+    let current = Generations::of(&context.prefix()?, service).current()?.ok_or_else(none)?.package;
+    let name = format!("{}:{}", current.group(), current.id());
+    let text = match (to, channel) {
+        (Some(file), _) if file.contains('/') || Utf8Path::new(file).extension() == Some("copkg") => {
+            file.to_owned()
+        }
+        (Some(version), _) => format!("{name}:{version}"),
+        (None, Some(channel)) => format!("{name}@{channel}"),
+        (None, None) => name,
+    };
+    Ok(text.parse().unwrap_or_else(|never: Infallible| match never {}))
+}
+
+/// What is not installed cannot be planned with: that it is there and trusted is what can be said.
+fn dry_run(
+    context: &mut Context<'_>,
+    request: &Request,
+    package: &PackageCoordinate,
+) -> Result<Exit, Failure> {
+    let installed = receipts::read(&context.prefix()?, package)?.is_some();
+    let would = if installed {
+        at_site(context, |site| upgrade::check(site, request))?
+    } else {
+        Some(package.clone())
+    };
+    let document = json!({ "changed": false, "service": request.service, "would_change_to": would });
+    context.report.data(&document, || match &would {
+        Some(package) => format!("{} would change to {package}", request.service),
+        None => format!("{} runs that already", request.service),
+    });
+    Ok(Exit::Ok)
+}
+
+/// Reports what came of a change.
+pub(super) fn report(context: &mut Context<'_>, done: &Done, nothing: &str) {
+    let view = &done.view;
+    let downtime = done.downtime.map(|downtime| downtime.as_millis());
+    let number = |generation: &Option<crate::generation::Generation>| generation.as_ref().map(|g| g.number);
+    let document = json!({
+        "changed": done.to.is_some(),
+        "service": view.service,
+        "from": number(&done.from),
+        "to": number(&done.to),
+        "downtime_milliseconds": downtime,
+        "now": view,
+    });
+    context.report.data(&document, || {
+        let Some(to) = &done.to else { return format!("{} {nothing}", view.service) };
+        let from = done.from.as_ref().map(|from| format!(" (before: {})", from.package)).unwrap_or_default();
+        let down = downtime.map(|ms| format!(", down for at most {ms} ms")).unwrap_or_default();
+        format!("{} is {}, generation {}{from}{down}", view.service, to.package, to.number)
+    });
+}

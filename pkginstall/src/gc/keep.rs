@@ -1,0 +1,155 @@
+//! The survey: what is needed, by whom, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use copkg_spec::command::Failure;
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use serde::Serialize;
+
+use super::pins;
+use crate::generation::{Generation, Generations, Number};
+use crate::host::Prefix;
+use crate::service::{self, ServiceRecord};
+
+/// Why something is kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case", tag = "because")]
+pub enum Reason {
+    /// It is what a service is.
+    Current {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The generation.
+        number: Number,
+    },
+    /// It is what a service was when it was last good: where `rollback` leads.
+    LastGood {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The generation.
+        number: Number,
+    },
+    /// It is one of the last generations of a service.
+    Recent {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The generation.
+        number: Number,
+    },
+    /// A service runs from it, or is to.
+    Running {
+        /// The service.
+        service: ServiceCoordinate,
+    },
+    /// Somebody pinned it.
+    Pinned,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Current { service, number } => write!(f, "{service} is it: generation {number}"),
+            Self::LastGood { service, number } => {
+                write!(f, "a rollback of {service} leads to it: generation {number}")
+            }
+            Self::Recent { service, number } => {
+                write!(f, "it is one of the last generations of {service}: {number}")
+            }
+            Self::Running { service } => write!(f, "{service} has it on record"),
+            Self::Pinned => f.write_str("it is pinned"),
+        }
+    }
+}
+
+/// What is kept of one service.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// The generations.
+    pub generations: BTreeSet<Number>,
+    /// The generations whose data is kept.
+    pub data: BTreeSet<Number>,
+}
+
+/// What is needed below a prefix.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    services: BTreeMap<ServiceCoordinate, Kept>,
+    packages: BTreeMap<PackageCoordinate, BTreeSet<Reason>>,
+}
+
+impl Survey {
+    /// Looks at all services and pins; `retain` generations of each service are kept beside the needed ones.
+    ///
+    /// # Errors
+    /// When something cannot be read: then nothing may go.
+    pub fn of(prefix: &Prefix, retain: usize) -> Result<Self, Failure> {
+        let mut survey = Self::default();
+        for package in pins::list(prefix)? {
+            survey.keep(package, Reason::Pinned);
+        }
+        for service in service::known(prefix)? {
+            survey.look_at(prefix, &service, retain)?;
+        }
+        Ok(survey)
+    }
+
+    /// Returns the services.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceCoordinate> {
+        self.services.keys()
+    }
+
+    /// Tells whether a generation is kept.
+    pub fn keeps_generation(&self, service: &ServiceCoordinate, number: Number) -> bool {
+        self.services.get(service).is_none_or(|kept| kept.generations.contains(&number))
+    }
+
+    /// Tells whether the data that a generation left is kept.
+    pub fn keeps_data(&self, service: &ServiceCoordinate, number: Number) -> bool {
+        self.services.get(service).is_none_or(|kept| kept.data.contains(&number))
+    }
+
+    /// Says why a package is kept; nothing when nothing needs it.
+    pub fn reasons(&self, package: &PackageCoordinate) -> Vec<Reason> {
+        self.packages.get(package).into_iter().flatten().cloned().collect()
+    }
+
+    fn look_at(
+        &mut self,
+        prefix: &Prefix,
+        service: &ServiceCoordinate,
+        retain: usize,
+    ) -> Result<(), Failure> {
+        if let Some(record) = ServiceRecord::read(prefix, service)? {
+            self.keep(record.package, Reason::Running { service: service.clone() });
+        }
+        let generations = Generations::of(prefix, service);
+        let all = generations.list()?;
+        let mut kept = Kept::default();
+        if let Some(current) = generations.current()? {
+            let number = current.number;
+            kept.generations.insert(number);
+            self.keep(current.package, Reason::Current { service: service.clone(), number });
+            if let Some(Generation { number, package, .. }) = generations.last_good_ancestor(number)? {
+                kept.generations.insert(number);
+                kept.data.insert(number);
+                self.keep(package, Reason::LastGood { service: service.clone(), number });
+            }
+            // What a failed one stored is there because somebody asked for it: it goes with its generation.
+            let failed = all.iter().filter(|other| **other > number);
+            kept.data.extend(failed);
+        }
+        let rest = all.iter().rev().filter(|number| !kept.generations.contains(number));
+        let recent: Vec<Number> = rest.take(retain).copied().collect();
+        for number in recent {
+            kept.generations.insert(number);
+            let package = generations.read(number)?.package;
+            self.keep(package, Reason::Recent { service: service.clone(), number });
+        }
+        self.services.insert(service.clone(), kept);
+        Ok(())
+    }
+
+    fn keep(&mut self, package: PackageCoordinate, reason: Reason) {
+        self.packages.entry(package).or_default().insert(reason);
+    }
+}

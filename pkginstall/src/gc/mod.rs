@@ -1,0 +1,171 @@
+//! Disk: which generations and packages are still needed, and the removal of the rest.
+//!
+//! Comes after a change that went well, and whenever somebody asks. Kept is what a service is, what it was when it was
+//! last good, what runs, what is pinned, and some more. The rest goes in the order in which a crash leaves the least
+//! behind: kept data, packages, generations.
+
+mod keep;
+mod pins;
+
+pub use keep::{Kept, Reason, Survey};
+pub use pins::{Pinned, list as pins, pin, unpin};
+
+use copkg_spec::command::Failure;
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use serde::Serialize;
+
+use crate::activate::{Change, InUse, RemoveError, remove};
+use crate::generation::{Generations, Number};
+use crate::host::{Effect, Notice, Prefix, reserve};
+use crate::receipts;
+use crate::service::{self, Site, Told};
+use crate::upgrade;
+
+/// How many generations beside the needed ones are kept where nobody says otherwise.
+pub const RETAINED: usize = 3;
+
+/// What is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sweep {
+    /// How many generations of each service are kept beside the needed ones.
+    pub retain: usize,
+    /// Which packages may go.
+    pub packages: Packages,
+}
+
+/// Which packages may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packages {
+    /// Those that a generation had which goes now.
+    OfGenerations,
+    /// All that nothing needs, services or not.
+    Unused,
+}
+
+/// What went, or would go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Generations.
+    pub generations: Vec<Gone>,
+    /// Data that generations left.
+    pub data: Vec<Gone>,
+    /// Packages.
+    pub packages: Vec<PackageCoordinate>,
+    /// Bytes of the files of these packages.
+    pub package_bytes: u64,
+}
+
+/// A generation that went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gone {
+    /// The service.
+    pub service: ServiceCoordinate,
+    /// The number.
+    pub number: Number,
+}
+
+/// Removes what is not needed of all services. Works on a full disk.
+///
+/// # Errors
+/// When something cannot be read or removed; what went is gone, and the rest can go with the next call.
+pub fn sweep(site: &mut Site<'_>, sweep: Sweep, effect: Effect) -> Result<Swept, Failure> {
+    if effect == Effect::Real {
+        // Removing writes intents: on a full disk there must be some blocks for them.
+        reserve::spend(site.prefix);
+    }
+    let survey = Survey::of(site.prefix, sweep.retain)?;
+    let mut swept = Swept::default();
+    for service in survey.services() {
+        sweep_service(site, &survey, service, effect, &mut swept)?;
+    }
+    if sweep.packages == Packages::Unused {
+        for package in receipts::list(site.prefix)? {
+            remove_package(site, &survey, &package, effect, &mut swept)?;
+        }
+    }
+    if effect == Effect::Real && reserve::take(site.prefix).is_err() {
+        site.warn("the disk is still too full for the reserve that a change takes");
+    }
+    Ok(swept)
+}
+
+/// Removes what is not needed of one service, after a change of it went well.
+///
+/// # Errors
+/// As [`sweep`].
+pub fn retain(site: &mut Site<'_>, service: &ServiceCoordinate, retain: usize) -> Result<Swept, Failure> {
+    let survey = Survey::of(site.prefix, retain)?;
+    let mut swept = Swept::default();
+    sweep_service(site, &survey, service, Effect::Real, &mut swept)?;
+    Ok(swept)
+}
+
+fn sweep_service(
+    site: &mut Site<'_>,
+    survey: &Survey,
+    service: &ServiceCoordinate,
+    effect: Effect,
+    swept: &mut Swept,
+) -> Result<(), Failure> {
+    let lock = if effect == Effect::Real { Some(site.lock(service)?) } else { None };
+    if lock.is_some() {
+        upgrade::recover(site, service)?;
+    }
+    let generations = Generations::of(site.prefix, service);
+    for number in generations.list()? {
+        let gone = || Gone { service: service.clone(), number };
+        if !survey.keeps_data(service, number) && upgrade::has_kept_data(site.prefix, service, number) {
+            swept.data.push(gone());
+            if effect == Effect::Real {
+                upgrade::forget_data(site.prefix, service, number)?;
+            }
+        }
+        if survey.keeps_generation(service, number) {
+            continue;
+        }
+        let package = generations.read(number)?.package;
+        remove_package(site, survey, &package, effect, swept)?;
+        swept.generations.push(gone());
+        if effect == Effect::Real {
+            upgrade::forget_all(site.prefix, service, number)?;
+            generations.remove(number)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_package(
+    site: &mut Site<'_>,
+    survey: &Survey,
+    package: &PackageCoordinate,
+    effect: Effect,
+    swept: &mut Swept,
+) -> Result<(), Failure> {
+    let Some(receipt) = receipts::read(site.prefix, package)? else { return Ok(()) };
+    if !survey.reasons(package).is_empty() || swept.packages.contains(package) {
+        return Ok(());
+    }
+    if effect == Effect::Real && !take_away(site, package)? {
+        return Ok(());
+    }
+    swept.packages.push(package.clone());
+    swept.package_bytes += receipt.bytes;
+    Ok(())
+}
+
+/// Removes a package; `false` when a service began to use it meanwhile, which is no failure.
+fn take_away(site: &mut Site<'_>, package: &PackageCoordinate) -> Result<bool, Failure> {
+    let (prefix, wait, now): (&Prefix, _, _) = (site.prefix, site.wait, (site.clock)());
+    let tell = &mut *site.tell;
+    let mut notice = |notice: Notice| match notice {
+        Notice::Waiting { holder } => tell(Told::Note(format!("waiting for {holder}"))),
+        Notice::Recovered(what) => tell(Told::Note(format!("recovered: {what}"))),
+    };
+    let mut change = Change { prefix, wait, now, tell: &mut notice };
+    let running = |package: &PackageCoordinate| service::running_from(prefix, package);
+    match remove(&mut change, package, InUse::Refuse, running) {
+        Ok(_) => Ok(true),
+        Err(RemoveError::InUse { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

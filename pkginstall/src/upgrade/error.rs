@@ -1,0 +1,266 @@
+//! Says why a service was not changed, and what it is now.
+
+use camino::Utf8PathBuf;
+use copkg_spec::command::{Exit, Explain};
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::digest::Digest;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::generation::{GenerationError, Number};
+use crate::host::HostError;
+use crate::service::ServiceError;
+use crate::tree::TreeError;
+
+/// How far a change came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// The new generation is there; nothing is stopped.
+    Prepared,
+    /// The old one is being stopped.
+    Stopping,
+    /// Its data and configuration are being copied.
+    Saving,
+    /// The data is being brought to the new version.
+    Migrating,
+    /// The link is being renamed.
+    Switching,
+    /// The new one is being started.
+    Starting,
+    /// The new one is on trial.
+    Trial,
+    /// The new one is good.
+    Good,
+}
+
+impl Step {
+    /// Returns what was going on.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Prepared => "before anything was stopped",
+            Self::Stopping => "while the old one was being stopped",
+            Self::Saving => "while its data was being copied",
+            Self::Migrating => "while the data was being migrated",
+            Self::Switching => "while it was being switched",
+            Self::Starting => "while the new one was being started",
+            Self::Trial => "while the new one was on trial",
+            Self::Good => "after the new one was good",
+        }
+    }
+}
+
+/// What a service is after a change that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Now {
+    /// It runs as before.
+    Runs(PackageCoordinate),
+    /// It is what it was, and stopped as before.
+    Stopped(Option<PackageCoordinate>),
+    /// It is what it was, but did not start again.
+    NotStarted(PackageCoordinate, String),
+    /// It could not be put back; the next command tries again.
+    Unfinished(String),
+}
+
+impl Now {
+    /// Tells whether nothing is left to do.
+    fn is_as_before(&self) -> bool {
+        matches!(self, Self::Runs(_) | Self::Stopped(_))
+    }
+}
+
+impl std::fmt::Display for Now {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Runs(package) => write!(f, "it runs {package} as before"),
+            Self::Stopped(Some(package)) => write!(f, "it is {package} as before, and stopped"),
+            Self::Stopped(None) => f.write_str("it is stopped as before"),
+            Self::NotStarted(package, why) => {
+                write!(f, "it is {package} as before, which did not start again: {why}")
+            }
+            Self::Unfinished(why) => write!(f, "it could not be put back yet: {why}"),
+        }
+    }
+}
+
+/// A change that was tried, and led back.
+#[derive(Debug, Error)]
+#[error("{service} was not changed to {package}: it failed {}; {now}", .step.words())]
+pub struct Reverted {
+    /// The service.
+    pub service: ServiceCoordinate,
+    /// What it was to run.
+    pub package: PackageCoordinate,
+    /// How far it came.
+    pub step: Step,
+    /// What it is now.
+    pub now: Now,
+    /// Where what the failed one wrote is kept.
+    pub logs: Utf8PathBuf,
+    /// Why it failed.
+    #[source]
+    pub source: ServiceError,
+}
+
+/// Says why a service was not changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum UpgradeError {
+    /// It was tried, and led back.
+    #[error(transparent)]
+    Reverted(Box<Reverted>),
+    /// The version that it runs does not let go of its data.
+    #[error("{from} does not allow a way down to {to}")]
+    DowngradeForbidden {
+        /// The version that runs.
+        from: PackageCoordinate,
+        /// The lower version.
+        to: PackageCoordinate,
+    },
+    /// There is nothing to go back to.
+    #[error("{service} has no earlier generation that was good")]
+    NoWayBack {
+        /// The service.
+        service: ServiceCoordinate,
+    },
+    /// A failed generation was asked for.
+    #[error("generation {number} of {service} was never good")]
+    NotGood {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The number.
+        number: Number,
+    },
+    /// The data that a generation left is not there any more.
+    #[error("the data that generation {number} of {service} left is not kept")]
+    NoKeptData {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The number.
+        number: Number,
+    },
+    /// The copy of the data does not fit.
+    #[error("a copy of {path} needs {needed} bytes, {free} are free")]
+    NoSpace {
+        /// The data.
+        path: Utf8PathBuf,
+        /// What the copy needs.
+        needed: u64,
+        /// What there is.
+        free: u64,
+    },
+    /// The data lies on another file system than the runtime directory.
+    #[error("{path} is a file system of its own and cannot be put back in one step")]
+    DataElsewhere {
+        /// The data.
+        path: Utf8PathBuf,
+    },
+    /// Nobody rehearsed it.
+    #[error("{package} was not rehearsed for {service} with success: its digest is {digest}")]
+    NotRehearsed {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The package.
+        package: PackageCoordinate,
+        /// Its digest.
+        digest: Digest,
+    },
+    /// The rehearsal failed. The service itself was never touched.
+    #[error("the rehearsal of {package} for {service} failed; the service was not touched")]
+    RehearsalFailed {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The package.
+        package: PackageCoordinate,
+        /// Why.
+        #[source]
+        source: Box<ServiceError>,
+    },
+    /// A step of the service refused before anything was changed.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
+impl From<GenerationError> for UpgradeError {
+    fn from(error: GenerationError) -> Self {
+        Self::Service(error.into())
+    }
+}
+
+impl From<HostError> for UpgradeError {
+    fn from(error: HostError) -> Self {
+        Self::Service(error.into())
+    }
+}
+
+impl From<TreeError> for UpgradeError {
+    fn from(error: TreeError) -> Self {
+        Self::Service(error.into())
+    }
+}
+
+/// For a start, which says what failed and needs not say what it is now.
+impl From<UpgradeError> for ServiceError {
+    fn from(error: UpgradeError) -> Self {
+        match error {
+            UpgradeError::Service(error) => error,
+            UpgradeError::Reverted(reverted) if reverted.now.is_as_before() => reverted.source,
+            other => Self::Change(Box::new(other)),
+        }
+    }
+}
+
+impl Explain for UpgradeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Reverted(_) | Self::NoSpace { .. } | Self::RehearsalFailed { .. } => Exit::Failure,
+            Self::DowngradeForbidden { .. } | Self::NotGood { .. } | Self::DataElsewhere { .. } => {
+                Exit::Conflict
+            }
+            Self::NoWayBack { .. } | Self::NoKeptData { .. } => Exit::NotFound,
+            Self::NotRehearsed { .. } => Exit::Trust,
+            Self::Service(error) => error.exit(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Reverted(reverted) if reverted.now.is_as_before() => "reverted",
+            Self::Reverted(_) => "reverted_not_running",
+            Self::DowngradeForbidden { .. } => "downgrade_forbidden",
+            Self::NoWayBack { .. } => "no_way_back",
+            Self::NotGood { .. } => "never_good",
+            Self::NoKeptData { .. } => "no_kept_data",
+            Self::NoSpace { .. } => "disk_full",
+            Self::DataElsewhere { .. } => "data_elsewhere",
+            Self::NotRehearsed { .. } => "not_rehearsed",
+            Self::RehearsalFailed { .. } => "rehearsal_failed",
+            Self::Service(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Reverted(reverted) => Some(format!("what the failed one wrote is in {}", reverted.logs)),
+            Self::DowngradeForbidden { .. } => Some(
+                "`pkginstall rollback SERVICE --restore-data` goes back with the data that the lower version left; what was \
+                 written since is set aside"
+                    .into(),
+            ),
+            Self::NoWayBack { service } | Self::NotGood { service, .. } => {
+                Some(format!("`pkginstall history {service}` lists what there was"))
+            }
+            Self::NoKeptData { .. } => Some("data is kept for the one generation before the current one".into()),
+            Self::NoSpace { .. } => Some("make room, for example with `pkginstall gc`".into()),
+            Self::DataElsewhere { .. } => {
+                Some("mount the file system above the runtime directory, not in it".into())
+            }
+            Self::NotRehearsed { service, package, .. } => {
+                Some(format!("`pkginstall rehearse {service} --to {}`", package.version()))
+            }
+            Self::RehearsalFailed { .. } => None,
+            Self::Service(error) => error.hint(),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The trial: a new generation is good when it was well for the whole of its health window.
+
+use crate::generation::Generation;
+use crate::health::{HealthRequest, Verdict, await_health};
+use crate::service::{ServiceError, Site};
+
+/// Waits until `generation`, which was started, is good.
+pub(super) fn wait_until_good(site: &mut Site<'_>, generation: &Generation) -> Result<(), ServiceError> {
+    let Generation { service, package, parameters, .. } = generation;
+    match await_health(site, &HealthRequest { service, package, parameters })? {
+        Verdict::Healthy { .. } => Ok(()),
+        Verdict::Unhealthy { why, .. } => Err(ServiceError::NotWell { service: service.clone(), why }),
+    }
+}

@@ -1,0 +1,62 @@
+//! The scripts of a package that a change calls: `pre-stop` of the old one, `migrate` of the one that knows both versions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+
+use super::plan::Migration;
+use crate::generation::Generation;
+use crate::hook::{HookEnd, Ran};
+use crate::service::{
+    HookRequest, InstalledService, LastLines, OptionalScript, ServiceError, Site, run_hook,
+};
+
+/// Runs `pre-stop` of the generation that is about to be stopped.
+pub(super) fn pre_stop(
+    site: &mut Site<'_>,
+    service: &ServiceCoordinate,
+    from: &Generation,
+) -> Result<(), ServiceError> {
+    call(site, service, (&from.package, OptionalScript::PreStop), from.parameters.clone())
+}
+
+/// Runs `migrate` with the versions on both sides: `--from=1.0 --to=1.3`.
+pub(super) fn migrate(
+    site: &mut Site<'_>,
+    service: &ServiceCoordinate,
+    migration: &Migration,
+) -> Result<(), ServiceError> {
+    let Migration { package, from, to } = migration;
+    let arguments = vec![format!("--from={}", from.version()), format!("--to={}", to.version())];
+    call(site, service, (package, OptionalScript::Migrate), arguments)
+}
+
+fn call(
+    site: &mut Site<'_>,
+    service: &ServiceCoordinate,
+    (package, script): (&PackageCoordinate, OptionalScript),
+    arguments: Vec<String>,
+) -> Result<(), ServiceError> {
+    let contract = InstalledService::open(site.prefix, package)?.service.upgrade();
+    let limit = Duration::from_secs(contract.hook_timeout_seconds.into());
+    let environment = BTreeMap::new();
+    let request = HookRequest { service, package, script, arguments, environment, limit };
+    let Some(ran) = run_hook(site, &request)? else { return Ok(()) };
+    if ran.is_success() {
+        return Ok(());
+    }
+    Err(ServiceError::HookFailed {
+        package: package.clone(),
+        script: script.name(),
+        how: how(&ran, limit),
+        output: LastLines(ran.last_lines),
+    })
+}
+
+fn how(ran: &Ran, limit: Duration) -> String {
+    match ran.end {
+        HookEnd::Ended(ended) => format!("ended with {ended}"),
+        HookEnd::TimedOut => format!("had not ended after {} s", limit.as_secs()),
+    }
+}

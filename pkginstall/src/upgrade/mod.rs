@@ -1,0 +1,32 @@
+//! Changing what a service is: another package, other parameters, another configuration, or the way back.
+//!
+//! Comes after the package is installed, and stands on starting and stopping. Whatever the change, it goes one way:
+//!
+//! ```text
+//! new generation → pre-stop → stop → save data and configuration → migrate → switch → start → health → good
+//! ```
+//!
+//! The old one runs until `stop`. Each step is written to `change.json` before it is begun; one that fails, or whose command
+//! dies, is led back: the old generation, its data and its configuration are what they were, and it runs if it ran.
+
+mod change;
+mod error;
+mod health;
+mod hooks;
+mod perform;
+mod plan;
+mod recover;
+mod rehearse;
+mod revert;
+mod saved;
+mod together;
+
+pub use error::{Now, Reverted, Step, UpgradeError};
+pub use perform::{Done, Request, Target, check, upgrade};
+pub use plan::{Keep, Restore};
+pub use recover::{Left, left_behind, recover_all};
+pub use rehearse::{Rehearsed, check_rehearsed, rehearse};
+
+pub(crate) use perform::start_as;
+pub(crate) use recover::recover;
+pub(crate) use saved::{forget_all, forget_data, has_kept_data};

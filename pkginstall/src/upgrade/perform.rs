@@ -1,0 +1,310 @@
+//! Performs a change, step by step, each written down before it is begun.
+
+use std::time::{Duration, Instant};
+
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+
+use super::change::{Age, Change, Was};
+use super::plan::{Plan, To, number_of, plan};
+use super::{Keep, Restore, Step, UpgradeError, health, hooks, recover, revert, saved, together};
+use crate::configure::{self, Accept, Ground};
+use crate::generation::{Cause, Generation, Generations, Number};
+use crate::host::{OperationId, reserve};
+use crate::service::{self, InstalledService, RunAs, ServiceError, Site, Start, StartRequest, View};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The service.
+    pub service: ServiceCoordinate,
+    /// What it is to be.
+    pub target: Target,
+    /// What kind of change it is.
+    pub cause: Cause,
+    /// Why.
+    pub reason: String,
+    /// What becomes of a failed one.
+    pub keep: Keep,
+    /// Which data a way back leads to.
+    pub restore: Restore,
+    /// Whose side is taken where a change of the configuration by hand contradicts that of the package.
+    pub accept: Option<Accept>,
+}
+
+/// What a service is to be.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// An installed package.
+    Package {
+        /// The package.
+        package: PackageCoordinate,
+        /// The parameters; those that it has when left out.
+        parameters: Option<Vec<String>>,
+    },
+    /// The nearest ancestor that was good.
+    LastGood,
+    /// An earlier generation.
+    Generation(Number),
+}
+
+/// What came of a change.
+#[derive(Debug)]
+pub struct Done {
+    /// The generation before.
+    pub from: Option<Generation>,
+    /// The generation that the service is now.
+    pub to: Option<Generation>,
+    /// For how long at most nothing answered; `None` where nothing ran before, or the service never stopped.
+    pub downtime: Option<Duration>,
+    /// How the service is now.
+    pub view: View,
+}
+
+/// Changes what a service is.
+///
+/// # Errors
+/// When it is not possible, in which case nothing was done, or when it failed and was led back.
+pub fn upgrade(site: &mut Site<'_>, request: &Request) -> Result<Done, UpgradeError> {
+    let _lock = site.lock(&request.service)?;
+    recover(site, &request.service)?;
+    match plan(site, request)? {
+        Some(plan) => begin(site, plan),
+        None => unchanged(site, &request.service),
+    }
+}
+
+/// Finds out whether a change is possible, and where it leads.
+///
+/// # Errors
+/// When it is not possible.
+pub fn check(site: &mut Site<'_>, request: &Request) -> Result<Option<PackageCoordinate>, UpgradeError> {
+    Ok(plan(site, request)?.map(|plan| plan.package().clone()))
+}
+
+fn unchanged(site: &Site<'_>, service: &ServiceCoordinate) -> Result<Done, UpgradeError> {
+    let from = Generations::of(site.prefix, service).current()?;
+    Ok(Done { from, to: None, downtime: None, view: service::view(site.prefix, service)? })
+}
+
+/// Starts a service as what it is not yet. Its lock is held, and nothing of it runs.
+pub(crate) fn start_as(
+    site: &mut Site<'_>,
+    request: &StartRequest,
+    reason: &str,
+) -> Result<View, ServiceError> {
+    let request = Request {
+        service: request.service.clone(),
+        target: Target::Package {
+            package: request.package.clone(),
+            parameters: Some(request.parameters.clone()),
+        },
+        cause: Cause::Start,
+        reason: reason.to_owned(),
+        keep: Keep::Logs,
+        restore: Restore::Nothing,
+        accept: None,
+    };
+    match plan(site, &request)? {
+        Some(plan) => Ok(begin(site, plan)?.view),
+        None => service::view(site.prefix, &request.service),
+    }
+}
+
+/// Makes the generation, writes the change down, and sees it through or back.
+fn begin(site: &mut Site<'_>, plan: Plan) -> Result<Done, UpgradeError> {
+    reserve::take(site.prefix)?;
+    let generations = Generations::of(site.prefix, &plan.service);
+    let age = if number_of(&plan.to).is_some() { Age::Earlier } else { Age::New };
+    let to = make(site, &generations, &plan)?;
+    let mut change = match open(site, &generations, &plan, &to, age) {
+        Ok(change) => change,
+        Err(error) if age == Age::New => {
+            let _ = generations.remove(to.number);
+            return Err(error.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut downtime = Downtime::default();
+    match attempt(site, &plan, &to, &mut change, &mut downtime) {
+        Ok(()) => {
+            let downtime = downtime.length();
+            recover::finish(site, change, downtime)?;
+            let view = service::view(site.prefix, &plan.service)?;
+            Ok(Done { from: plan.from, to: Some(to), downtime, view })
+        }
+        Err(error) => Err(revert::after_failure(site, change, to.package, error)),
+    }
+}
+
+fn make(site: &Site<'_>, generations: &Generations, plan: &Plan) -> Result<Generation, UpgradeError> {
+    match &plan.to {
+        To::Earlier(generation) => Ok(generation.clone()),
+        To::New(proposal) => {
+            let draft = generations.draft()?;
+            let before = plan.from.as_ref().map(|from| generations.etc(from.number));
+            let ground = Ground { service: &plan.service, before: before.as_deref() };
+            let (package, parameters) = (&proposal.package, &proposal.parameters);
+            configure::prepare(site, package, ground, parameters, &draft.etc(), plan.accept)?;
+            Ok(draft.commit(proposal.clone())?)
+        }
+    }
+}
+
+fn open(
+    site: &Site<'_>,
+    generations: &Generations,
+    plan: &Plan,
+    to: &Generation,
+    age: Age,
+) -> Result<Change, ServiceError> {
+    let from = plan.from.as_ref().map(|from| from.number);
+    let change = Change {
+        id: OperationId::random()?,
+        service: plan.service.clone(),
+        cause: plan.cause,
+        from,
+        to: to.number,
+        target: age,
+        together: plan.is_together(),
+        was: plan.was,
+        step: Step::Prepared,
+        saved: Vec::new(),
+        keep: plan.keep,
+        actor: plan.actor.clone(),
+        reason: plan.reason.clone(),
+        started: (site.clock)(),
+        process: std::process::id(),
+        attempts: 0,
+    };
+    // Both directions are one rename from here on.
+    generations.prepare_switch(to.number)?;
+    from.map_or(Ok(()), |from| generations.prepare_switch(from))?;
+    change.write(site.prefix)?;
+    Ok(change)
+}
+
+fn attempt(
+    site: &mut Site<'_>,
+    plan: &Plan,
+    to: &Generation,
+    change: &mut Change,
+    downtime: &mut Downtime,
+) -> Result<(), ServiceError> {
+    if plan.is_together() {
+        return together::attempt(site, plan, to, change);
+    }
+    if let (Was::Running, Some(from)) = (plan.was, &plan.from) {
+        hooks::pre_stop(site, &plan.service, from)?;
+    }
+    change.begin(site.prefix, Step::Stopping)?;
+    downtime.begins(plan);
+    service::stop_locked(site, &plan.service)?;
+    change.begin(site.prefix, Step::Saving)?;
+    save(site, plan, to, change)?;
+    change.begin(site.prefix, Step::Migrating)?;
+    bring_over(site, plan, to)?;
+    change.begin(site.prefix, Step::Switching)?;
+    Generations::of(site.prefix, &plan.service).switch_to(to.number)?;
+    change.begin(site.prefix, Step::Starting)?;
+    start(site, to)?;
+    downtime.ends();
+    change.begin(site.prefix, Step::Trial)?;
+    health::wait_until_good(site, to)?;
+    change.begin(site.prefix, Step::Good)
+}
+
+/// Saves what the way back needs. Nothing is changed by it.
+fn save(site: &mut Site<'_>, plan: &Plan, to: &Generation, change: &mut Change) -> Result<(), ServiceError> {
+    let Some(from) = &plan.from else { return Ok(()) };
+    let (prefix, service) = (site.prefix, &plan.service);
+    if plan.restore == Restore::Data {
+        change.saved.extend(saved::in_place(prefix, service, saved::DATA, to.number)?);
+    } else if plan.contract.snapshot {
+        site.note(format!("copying the data of {service}"));
+        change.saved.extend(saved::copy(prefix, service, saved::DATA, from.number)?);
+    }
+    save_configuration(site, plan, to, change)
+}
+
+/// Saves the configuration: what an earlier generation left takes its place, or a copy stays behind.
+pub(super) fn save_configuration(
+    site: &Site<'_>,
+    plan: &Plan,
+    to: &Generation,
+    change: &mut Change,
+) -> Result<(), ServiceError> {
+    let Some(from) = &plan.from else { return Ok(()) };
+    let (prefix, service) = (site.prefix, &plan.service);
+    let saved = if is_earlier(plan) && saved::is_kept(prefix, service, saved::ETC, to.number) {
+        saved::in_place(prefix, service, saved::ETC, to.number)?
+    } else {
+        saved::copy(prefix, service, saved::ETC, from.number)?
+    };
+    change.saved.extend(saved);
+    Ok(())
+}
+
+/// Brings data and configuration to what the new generation needs.
+fn bring_over(site: &mut Site<'_>, plan: &Plan, to: &Generation) -> Result<(), ServiceError> {
+    if plan.restore == Restore::Data {
+        saved::exchange(site.prefix, &plan.service, saved::DATA, to.number)?;
+    }
+    bring_configuration(site, plan, to)?;
+    match &plan.migration {
+        Some(migration) => {
+            site.note(format!("migrating the data of {} to {}", plan.service, migration.to.version()));
+            hooks::migrate(site, &plan.service, migration)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Brings the configuration to what the new generation needs.
+pub(super) fn bring_configuration(site: &Site<'_>, plan: &Plan, to: &Generation) -> Result<(), ServiceError> {
+    let (prefix, service) = (site.prefix, &plan.service);
+    if is_earlier(plan) && saved::is_kept(prefix, service, saved::ETC, to.number) {
+        return saved::exchange(prefix, service, saved::ETC, to.number);
+    }
+    let generations = Generations::of(prefix, service);
+    let before = plan.from.as_ref().map(|from| generations.etc(from.number));
+    let installed = InstalledService::open(prefix, &to.package)?;
+    let (run_as, _) = RunAs::resolve(&to.package, installed.service.user.as_deref(), site.user)?;
+    let ground = Ground { service, before: before.as_deref() };
+    configure::place(site, ground, &generations.etc(to.number), run_as.owner())
+}
+
+fn is_earlier(plan: &Plan) -> bool {
+    number_of(&plan.to).is_some()
+}
+
+/// Starts a generation. Its lock is held, and nothing of the service runs.
+pub(super) fn start(site: &mut Site<'_>, generation: &Generation) -> Result<(), ServiceError> {
+    let request = StartRequest {
+        package: generation.package.clone(),
+        service: generation.service.clone(),
+        parameters: generation.parameters.clone(),
+    };
+    Start::prepare(site, &request)?.run(site)?;
+    Ok(())
+}
+
+/// For how long nothing answered, at most.
+#[derive(Debug, Default)]
+struct Downtime {
+    began: Option<Instant>,
+    ended: Option<Instant>,
+}
+
+impl Downtime {
+    fn begins(&mut self, plan: &Plan) {
+        self.began = (plan.was == Was::Running).then(Instant::now);
+    }
+
+    fn ends(&mut self) {
+        self.ended = Some(Instant::now());
+    }
+
+    fn length(&self) -> Option<Duration> {
+        Some(self.ended?.duration_since(self.began?))
+    }
+}

@@ -1,0 +1,283 @@
+//! What a change would do, found out before anything is done.
+
+use clap::ValueEnum;
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::manifest::{Downgrade, Strategy, Upgrade};
+use serde::{Deserialize, Serialize};
+
+use super::change::Was;
+use super::perform::{Request, Target};
+use super::{UpgradeError, saved};
+use crate::configure::Accept;
+use crate::generation::{Actor, Cause, Generation, Generations, Number, Proposal, Trial};
+use crate::host::Prefix;
+use crate::service::{self, Desired, InstalledService, ServiceError, Site, Start, StartRequest, State};
+
+/// What becomes of what a failed generation stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// It is removed; its output is kept.
+    #[default]
+    Logs,
+    /// Its data and configuration are kept, too.
+    Everything,
+}
+
+/// Which data a way back leads to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Restore {
+    /// What is there now.
+    #[default]
+    Nothing,
+    /// What the generation left when another took its place.
+    Data,
+}
+
+/// A change that was found possible.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) service: ServiceCoordinate,
+    pub(super) cause: Cause,
+    pub(super) from: Option<Generation>,
+    pub(super) to: To,
+    pub(super) was: Was,
+    /// How the package is upgraded that says how this change goes.
+    pub(super) contract: Upgrade,
+    pub(super) migration: Option<Migration>,
+    pub(super) restore: Restore,
+    pub(super) keep: Keep,
+    pub(super) accept: Option<Accept>,
+    pub(super) actor: Actor,
+    pub(super) reason: String,
+}
+
+/// What a change leads to.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
+pub(super) enum To {
+    New(Proposal),
+    Earlier(Generation),
+}
+
+/// A call of a package's `migrate`.
+#[derive(Debug, Clone)]
+pub(super) struct Migration {
+    /// The package whose script knows both versions.
+    pub(super) package: PackageCoordinate,
+    pub(super) from: PackageCoordinate,
+    pub(super) to: PackageCoordinate,
+}
+
+impl Plan {
+    /// Returns the package that the service is to run.
+    pub(super) fn package(&self) -> &PackageCoordinate {
+        match &self.to {
+            To::New(proposal) => &proposal.package,
+            To::Earlier(generation) => &generation.package,
+        }
+    }
+
+    /// Tells whether the old and the new one run side by side for a while.
+    pub(super) fn is_together(&self) -> bool {
+        self.contract.strategy == Strategy::StartStop
+            && self.was == Was::Running
+            && self.from.is_some()
+            && self.restore == Restore::Nothing
+    }
+}
+
+/// Finds out what `request` asks for. `None` when the service is that already.
+pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan>, UpgradeError> {
+    let service = &request.service;
+    let generations = Generations::of(site.prefix, service);
+    let from = generations.current()?;
+    let to = target(site, request, &generations, from.as_ref())?;
+    let (package, parameters) = match &to {
+        To::New(proposal) => (proposal.package.clone(), proposal.parameters.clone()),
+        To::Earlier(generation) => (generation.package.clone(), generation.parameters.clone()),
+    };
+    // Another configuration is no other package.
+    if request.cause != Cause::Configure && is_current(&to, from.as_ref()) {
+        return Ok(None);
+    }
+    // Everything that can be wrong with the start is found while the old one runs.
+    let start = StartRequest { package: package.clone(), service: service.clone(), parameters };
+    Start::prepare(site, &start)?;
+    let was = was(site.prefix, service)?;
+    let direction = Direction::between(from.as_ref(), &package);
+    let installed = InstalledService::open(site.prefix, &package)?;
+    let leaving = from.as_ref().filter(|_| direction == Direction::Down);
+    // On the way down it is the higher version that knows what it did to the data.
+    let decides = match leaving {
+        Some(from) => InstalledService::open(site.prefix, &from.package)?,
+        None => installed,
+    };
+    let contract = decides.service.upgrade();
+    check_way_down(&contract, request, &to, leaving)?;
+    let calls = match direction {
+        Direction::Up => decides.service.migrate.is_some(),
+        Direction::Down => contract.downgrade == Downgrade::Hook && request.restore == Restore::Nothing,
+        Direction::Same | Direction::Elsewhere => false,
+    };
+    let migration = from.as_ref().filter(|_| calls).map(|from| Migration {
+        package: decides.package.clone(),
+        from: from.package.clone(),
+        to: package.clone(),
+    });
+    let contract = Upgrade { snapshot: contract.snapshot && changes_data(direction, &contract), ..contract };
+    let plan = Plan {
+        service: service.clone(),
+        cause: request.cause,
+        from,
+        to,
+        was,
+        contract,
+        migration,
+        restore: request.restore,
+        keep: request.keep,
+        accept: request.accept,
+        actor: Actor::of(site.user, site.environment),
+        reason: request.reason.clone(),
+    };
+    plan.check_data(site.prefix)?;
+    Ok(Some(plan))
+}
+
+impl Plan {
+    fn check_data(&self, prefix: &Prefix) -> Result<(), UpgradeError> {
+        if let (Restore::Data, To::Earlier(to)) = (self.restore, &self.to)
+            && !saved::is_kept(prefix, &self.service, saved::DATA, to.number)
+        {
+            return Err(UpgradeError::NoKeptData { service: self.service.clone(), number: to.number });
+        }
+        let copies = self.contract.snapshot && self.from.is_some() && self.restore == Restore::Nothing;
+        if copies { saved::check_copy(prefix, &self.service) } else { Ok(()) }
+    }
+}
+
+/// Finds the generation, or says what makes a new one.
+fn target(
+    site: &Site<'_>,
+    request: &Request,
+    generations: &Generations,
+    from: Option<&Generation>,
+) -> Result<To, UpgradeError> {
+    let service = &request.service;
+    let none = || UpgradeError::NoWayBack { service: service.clone() };
+    match &request.target {
+        Target::Package { package, parameters } => {
+            let installed = InstalledService::open(site.prefix, package)?;
+            let inherited = || from.map(|from| from.parameters.clone()).unwrap_or_default();
+            Ok(To::New(Proposal {
+                parent: from.map(|from| from.number),
+                package: package.clone(),
+                digest: installed.digest,
+                parameters: parameters.clone().unwrap_or_else(inherited),
+                directories: installed.service.directories,
+                actor: Actor::of(site.user, site.environment),
+                reason: request.reason.clone(),
+                created: (site.clock)(),
+            }))
+        }
+        Target::LastGood => {
+            let from = from.ok_or_else(none)?;
+            Ok(To::Earlier(generations.last_good_ancestor(from.number)?.ok_or_else(none)?))
+        }
+        Target::Generation(number) => {
+            let to = generations.read(*number)?;
+            if generations.outcome(*number)?.state != Trial::Good {
+                return Err(UpgradeError::NotGood { service: service.clone(), number: *number });
+            }
+            Ok(To::Earlier(to))
+        }
+    }
+}
+
+fn is_current(to: &To, from: Option<&Generation>) -> bool {
+    let Some(from) = from else { return false };
+    match to {
+        To::New(new) => {
+            new.package == from.package
+                && new.digest == from.digest
+                && service::are_same_parameters(&new.parameters, &from.parameters)
+        }
+        To::Earlier(to) => to.number == from.number,
+    }
+}
+
+/// A service that should run and died is brought back, too.
+fn was(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Was, ServiceError> {
+    let view = match service::view(prefix, service) {
+        Err(ServiceError::NeverStarted { .. }) => return Ok(Was::Stopped),
+        view => view?,
+    };
+    match view.state {
+        State::Unknown => {
+            Err(ServiceError::Unknown { service: service.clone(), why: view.why.unwrap_or_default() })
+        }
+        State::Running => Ok(Was::Running),
+        State::Stopped if view.desired == Some(Desired::Running) => Ok(Was::Running),
+        State::Stopped => Ok(Was::Stopped),
+    }
+}
+
+/// Where a change leads, as far as the data is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    /// To a higher version.
+    Up,
+    /// To a lower one.
+    Down,
+    /// The same package.
+    Same,
+    /// To a package with another name, or from nothing.
+    Elsewhere,
+}
+
+impl Direction {
+    fn between(from: Option<&Generation>, to: &PackageCoordinate) -> Self {
+        let Some(from) = from.map(|from| &from.package) else { return Self::Elsewhere };
+        if from.group() != to.group() || from.id() != to.id() {
+            return Self::Elsewhere;
+        }
+        match to.version().cmp(from.version()) {
+            std::cmp::Ordering::Greater => Self::Up,
+            std::cmp::Ordering::Less => Self::Down,
+            std::cmp::Ordering::Equal => Self::Same,
+        }
+    }
+}
+
+fn changes_data(direction: Direction, contract: &Upgrade) -> bool {
+    match direction {
+        Direction::Up | Direction::Elsewhere => true,
+        Direction::Down => contract.downgrade != Downgrade::Forbidden,
+        Direction::Same => false,
+    }
+}
+
+fn check_way_down(
+    contract: &Upgrade,
+    request: &Request,
+    to: &To,
+    leaving: Option<&Generation>,
+) -> Result<(), UpgradeError> {
+    let Some(from) = leaving else { return Ok(()) };
+    if contract.downgrade != Downgrade::Forbidden || request.restore == Restore::Data {
+        return Ok(());
+    }
+    let to = match to {
+        To::New(proposal) => proposal.package.clone(),
+        To::Earlier(generation) => generation.package.clone(),
+    };
+    Err(UpgradeError::DowngradeForbidden { from: from.package.clone(), to })
+}
+
+/// Names the generation that another leads to, for messages.
+pub(super) fn number_of(to: &To) -> Option<Number> {
+    match to {
+        To::New(_) => None,
+        To::Earlier(generation) => Some(generation.number),
+    }
+}

@@ -1,0 +1,202 @@
+//! The way back: the old generation, its data and its configuration, and running if it ran.
+//!
+//! Every step can be repeated: a crash in here is recovered by beginning anew. Whether it runs is the only thing that may
+//! be missing at the end, and is then said.
+
+use std::fs;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::command::Failure;
+use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::durable;
+
+use super::change::{Age, Change, Ended, Was};
+use super::error::{Now, Reverted};
+use super::perform::start;
+use super::{Keep, Step, UpgradeError, saved, together};
+use crate::generation::{Generation, Generations, History, Outcome, Trial, Verdict};
+use crate::host::reserve;
+use crate::service::{self, Desired, ServiceError, ServiceRecord, Site};
+
+/// How often the old one is started again before it is left stopped: after that somebody has to look.
+const ATTEMPTS: u32 = 3;
+
+/// How much of each file of output a failed generation keeps.
+const LOG_BYTES: u64 = 1 << 20;
+
+/// Leads a change back that failed, and says what the service is now.
+pub(super) fn after_failure(
+    site: &mut Site<'_>,
+    change: Change,
+    package: PackageCoordinate,
+    error: ServiceError,
+) -> UpgradeError {
+    let (service, step) = (change.service.clone(), change.step);
+    let logs = Generations::of(site.prefix, &service).log(change.to);
+    let failure = Failure::of(&error);
+    let why = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
+    let now = match revert(site, change, &why) {
+        Ok(now) => now,
+        Err(error) => Now::Unfinished(Failure::of(&error).message),
+    };
+    UpgradeError::Reverted(Box::new(Reverted { service, package, step, now, logs, source: error }))
+}
+
+/// Leads a change back. The lock of the service is held.
+///
+/// # Errors
+/// When the old generation could not be put in place; the change stays, and the next command tries again.
+pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Result<Now, ServiceError> {
+    reserve::spend(site.prefix);
+    let generations = Generations::of(site.prefix, &change.service);
+    let touched = change.step > Step::Prepared;
+    let from = change.from.map(|from| generations.read(from)).transpose()?;
+    change.attempts += 1;
+    // Only the number of attempts would be lost.
+    let _ = change.write(site.prefix);
+    let beside = touched && together::put_back(site, &change, from.as_ref())?;
+    if touched && !beside {
+        service::stop_locked(site, &change.service)?;
+        saved::put_back(site.prefix, &change)?;
+    }
+    match change.from {
+        Some(from) => generations.switch_to(from)?,
+        None => generations.switch_off()?,
+    }
+    let now = match (&from, touched && !beside) {
+        (_, false) => as_before(site, &change, from.as_ref()),
+        (Some(from), true) => bring_back(site, &change, from)?,
+        (None, true) => forget_run(site, &change)?,
+    };
+    mark(site, &generations, &change, why, &now)?;
+    change.close(site.prefix)?;
+    Ok(now)
+}
+
+/// Says that nothing of the old one was touched.
+fn as_before(site: &Site<'_>, change: &Change, from: Option<&Generation>) -> Now {
+    let package = from.map(|from| from.package.clone());
+    let state = service::view(site.prefix, &change.service).map(|view| view.state);
+    match (state, package) {
+        (Ok(service::State::Running), Some(package)) => Now::Runs(package),
+        (_, package) => Now::Stopped(package),
+    }
+}
+
+/// Makes the record that of the old one, and starts it if it ran.
+fn bring_back(site: &mut Site<'_>, change: &Change, from: &Generation) -> Result<Now, ServiceError> {
+    let (service, package) = (from.service.clone(), from.package.clone());
+    let mut record =
+        ServiceRecord::new(service.clone(), package.clone(), from.digest, from.parameters.clone());
+    if change.was == Was::Stopped {
+        record.write(site.prefix)?;
+        return Ok(Now::Stopped(Some(package)));
+    }
+    // Whoever looks after services starts it even if we do not.
+    record.desired = Desired::Running;
+    record.write(site.prefix)?;
+    if change.attempts > ATTEMPTS {
+        let why = format!("it was tried {ATTEMPTS} times; look at its logs, then `pkginstall start`");
+        return Ok(Now::NotStarted(package, why));
+    }
+    match start(site, from) {
+        Ok(()) => Ok(Now::Runs(package)),
+        Err(error) => {
+            record.write(site.prefix)?;
+            Ok(Now::NotStarted(package, Failure::of(&error).message))
+        }
+    }
+}
+
+/// There was nothing before: what was tried is what the record says, and it is stopped.
+fn forget_run(site: &Site<'_>, change: &Change) -> Result<Now, ServiceError> {
+    if let Some(record) = ServiceRecord::read(site.prefix, &change.service)? {
+        record.stopped().write(site.prefix)?;
+    }
+    Ok(Now::Stopped(None))
+}
+
+/// Writes down that the new one failed, and keeps what it wrote.
+fn mark(
+    site: &mut Site<'_>,
+    generations: &Generations,
+    change: &Change,
+    why: &str,
+    now: &Now,
+) -> Result<(), ServiceError> {
+    let time = (site.clock)();
+    if change.target == Age::New {
+        let outcome = Outcome { state: Trial::Failed, since: time, why: Some(why.to_owned()) };
+        generations.set_outcome(change.to, &outcome)?;
+    }
+    if change.step > Step::Prepared
+        && let Err(error) = keep_logs(site, generations, change)
+    {
+        site.warn(format!("what the failed one wrote could not be kept: {error}"));
+    }
+    let told = match now {
+        Now::NotStarted(..) => format!("{why}; {now}"),
+        _ => why.to_owned(),
+    };
+    let ended = Ended { verdict: Verdict::Failed, time, why: Some(told), downtime_milliseconds: None };
+    History::append(site.prefix, &change.service, &change.event(site.prefix, ended)?)?;
+    for saved in change.saved.iter().filter(|saved| Some(saved.of) == change.from) {
+        match change.keep {
+            // Since the exchange it is what the failed one left.
+            Keep::Everything => {
+                saved::hand_over(site.prefix, &change.service, &saved.name, (saved.of, change.to))?;
+            }
+            Keep::Logs => saved::forget(site.prefix, &change.service, &saved.name, saved.of)?,
+        }
+    }
+    Ok(())
+}
+
+/// Copies the ends of the files that the service wrote since the change began.
+fn keep_logs(site: &Site<'_>, generations: &Generations, change: &Change) -> io::Result<()> {
+    let runtime = site.prefix.runtime_dir(&change.service);
+    let target = generations.log(change.to);
+    durable::create_dir_all(target.as_std_path())?;
+    for directory in ["log", "console", "log/hooks"] {
+        for path in files_in(&runtime.join(directory))? {
+            let changed = path.symlink_metadata()?.modified()?;
+            if changed < std::time::SystemTime::from(change.started) {
+                continue;
+            }
+            let name = format!("{}-{}", directory.replace('/', "-"), path.file_name().unwrap_or_default());
+            fs::write(target.join(name), end_of(&path)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn files_in(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
+    let entries = match directory.read_dir_utf8() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.push(entry.into_path());
+        }
+    }
+    Ok(files)
+}
+
+/// Reads the end of a file that the service's account could have put a link in the place of.
+fn end_of(path: &Utf8Path) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let mut file = fs::File::options().read(true).custom_flags(flags).open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES)))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

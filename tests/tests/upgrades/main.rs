@@ -1,0 +1,8 @@
+//! Upgrades of real software, and upgrades in the worst moments: whatever happens, one good version serves or can.
+
+mod faults;
+mod real;
+mod world;
+
+/// What a test here comes to.
+type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -1,0 +1,205 @@
+//! Real software: Redis between two versions, and a web application whose migration fails half-way.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use copkg_tests::network::{free_port, http, redis};
+use copkg_tests::programs::project;
+use copkg_tests::scene::{Scene, skip};
+
+use crate::Outcome;
+
+const REDIS: &str = "1.redis.dev.local";
+const BOOK: &str = "1.book.dev.local";
+
+/// How many keys Redis holds.
+const KEYS: usize = 500;
+
+#[test]
+fn redis_keeps_its_data_from_one_version_to_the_next() -> Outcome {
+    let scene = Scene::new()?;
+    let (Some(old), Some(new)) = (redis_package(&scene, "6.2.14")?, redis_package(&scene, "7.0.15")?) else {
+        return Ok(());
+    };
+    scene.trust()?;
+    scene.pkginstall([Path::new("install"), &old])?.success()?;
+    let port = free_port()?;
+    let option = format!("--port={port}");
+    scene
+        .pkginstall(["start", "org.copkg.examples:redis:6.2.14", "--as", REDIS, "--", &option])?
+        .success()?;
+    for number in 0..KEYS {
+        redis(port, &["SET", &format!("key:{number}"), &format!("value {number}")])?;
+    }
+    let new = new.to_string_lossy().into_owned();
+    scene.pkginstall(["rehearse", REDIS, "--to", &new])?.success()?;
+    let watch = Watch::begin(move || redis(port, &["PING"]).is_ok_and(|answer| answer == "PONG"));
+    let done = scene.pkginstall(["upgrade", REDIS, "--to", &new, "--rehearsed", "--json"])?.success()?;
+    let down = watch.end();
+    say(&format!(
+        "Redis 6.2.14 → 7.0.15 with {KEYS} keys: no answer for {down:?}; the command says at most {} ms",
+        done.json()?["downtime_milliseconds"]
+    ));
+    assert!(redis(port, &["INFO", "server"])?.contains("redis_version:7.0.15"));
+    for number in 0..KEYS {
+        assert_eq!(redis(port, &["GET", &format!("key:{number}")])?, format!("value {number}"));
+    }
+    redis(port, &["SET", "later", "than the upgrade"])?;
+
+    // The old version cannot read what the new one wrote, and says so before anything is touched.
+    scene.pkginstall(["rollback", REDIS])?.expect_code(7)?;
+    scene.pkginstall(["rollback", REDIS, "--restore-data"])?.success()?;
+    assert!(redis(port, &["INFO", "server"])?.contains("redis_version:6.2.14"));
+    assert_eq!(redis(port, &["GET", "key:7"])?, "value 7");
+    scene.pkginstall(["stop", REDIS])?.success()?;
+    Ok(())
+}
+
+#[test]
+fn a_web_application_whose_migration_fails_half_way_serves_on_with_its_old_data() -> Outcome {
+    let scene = Scene::new()?;
+    scene.trust()?;
+    for (version, fails) in [("1", "no"), ("2", "yes"), ("3", "no")] {
+        let file = scene.build(&book(&scene, version, fails)?)?;
+        scene.pkginstall([Path::new("install"), &file])?.success()?;
+    }
+    let port = free_port()?;
+    let option = format!("--port={port}");
+    scene.pkginstall(["start", "org.copkg.examples:book:1", "--as", BOOK, "--", &option])?.success()?;
+    for name in ["Ada", "Grace"] {
+        assert!(http(port, "POST", "/", name)?.contains("201"));
+    }
+    let page = move |name: &str| http(port, "GET", "/", "").is_ok_and(|answer| answer.contains(name));
+    let before = http(port, "GET", "/", "")?;
+    assert!(before.contains("version 1: Ada, Grace"), "{before}");
+
+    let watch = Watch::begin(move || page("Ada"));
+    let failed = scene.pkginstall(["upgrade", BOOK, "--to", "2"])?.expect_code(1)?;
+    let down = watch.end();
+    say(&format!("a migration that fails half-way: no answer for {down:?}, then the old version again"));
+    assert!(failed.err.contains("no such column: nowhere"), "{failed}");
+    assert!(failed.err.contains("it runs org.copkg.examples:book:1 as before"), "{failed}");
+    assert_eq!(http(port, "GET", "/", "")?, before);
+    assert!(http(port, "POST", "/", "Edsger")?.contains("201"), "the old version writes as before");
+
+    let watch = Watch::begin(move || http(port, "GET", "/", "").is_ok_and(|page| page.contains("200 OK")));
+    scene.pkginstall(["upgrade", BOOK, "--to", "3"])?.success()?;
+    say(&format!("a migration that works: no answer for {:?}", watch.end()));
+    let after = http(port, "GET", "/", "")?;
+    assert!(after.contains("version 3: ADA, GRACE, EDSGER"), "{after}");
+    scene.pkginstall(["stop", BOOK])?.success()?;
+    Ok(())
+}
+
+/// Builds a version of Redis from its source; none where that cannot be had.
+fn redis_package(scene: &Scene, version: &str) -> Result<Option<PathBuf>, Box<dyn Error>> {
+    let tree = scene.path().join(format!("redis-{version}"));
+    let fetch = project().join("examples/redis/fetch.py");
+    let done = scene.run(Command::new(fetch).arg(&tree).args(["--version", version]))?;
+    if !done.is_success() {
+        skip(&format!("Redis {version}"), done.err.trim());
+        return Ok(None);
+    }
+    Ok(Some(scene.build(&tree)?))
+}
+
+const RECIPE: &str = r#"[package]
+group = "org.copkg.examples"
+id = "book"
+version = "VERSION"
+
+[[contents]]
+src = "app"
+
+[[contents]]
+src = "script.d"
+
+[service]
+exec = "python3 $SOFTWARE_DIR/app/book.py $PARAM_PORT $RUNTIME_DIR/data/book.sqlite"
+parameters = [{ name = "port" }]
+settle = "200ms"
+"#;
+
+const APPLICATION: &str = r#"import http.server, sqlite3, sys
+database = sqlite3.connect(sys.argv[2], check_same_thread=False)
+database.execute("CREATE TABLE IF NOT EXISTS entries (name TEXT)")
+COLUMN = "shown" if "VERSION" == "3" else "name"
+
+class Book(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        names = ", ".join(row[0] for row in database.execute(f"SELECT {COLUMN} FROM entries ORDER BY rowid"))
+        self.answer(200, f"version VERSION: {names}\n")
+
+    def do_POST(self):
+        name = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        database.execute(f"INSERT INTO entries ({COLUMN}) VALUES (?)", (name,))
+        database.commit()
+        self.answer(201, "written\n")
+
+    def answer(self, code, text):
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Book).serve_forever()
+"#;
+
+const MIGRATE: &str = r#"#!/usr/bin/env python3
+import os, sqlite3
+database = sqlite3.connect(os.environ["COPKG_RUNTIME_DIR"] + "/data/book.sqlite", isolation_level=None)
+database.execute("ALTER TABLE entries RENAME COLUMN name TO old")
+database.execute("ALTER TABLE entries ADD COLUMN shown TEXT")
+if "FAILS" == "yes":
+    database.execute("UPDATE entries SET shown = upper(nowhere)")
+database.execute("UPDATE entries SET shown = upper(old)")
+"#;
+
+fn book(scene: &Scene, version: &str, fails: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let tree = scene.path().join(format!("book-{version}"));
+    let text = |text: &str| text.replace("VERSION", version).replace("FAILS", fails);
+    scene.write(tree.join("package.toml"), 0o644, text(RECIPE))?;
+    scene.write(tree.join("app/book.py"), 0o644, text(APPLICATION))?;
+    scene.write(tree.join("script.d/migrate"), 0o755, text(MIGRATE))?;
+    Ok(tree)
+}
+
+/// Asks a service again and again, as its clients do, and measures the longest time without an answer.
+struct Watch {
+    stop: std::sync::Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<Duration>,
+}
+
+impl Watch {
+    fn begin(answers: impl Fn() -> bool + Send + 'static) -> Self {
+        let stop = std::sync::Arc::new(AtomicBool::new(false));
+        let stopped = std::sync::Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
+            while !stopped.load(Ordering::SeqCst) {
+                if answers() {
+                    longest = longest.max(last.elapsed());
+                    last = Instant::now();
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            longest.max(last.elapsed())
+        });
+        Self { stop, thread }
+    }
+
+    fn end(self) -> Duration {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+/// Says on standard error what was measured.
+fn say(text: &str) {
+    // Not through the test's own output, which nobody sees when it passes.
+    let _ = writeln!(std::io::stderr(), "measured: {text}");
+}
