@@ -1,6 +1,5 @@
 //! Says why a service could not be started, stopped or looked at.
 
-use std::fmt;
 use std::io;
 
 use camino::Utf8PathBuf;
@@ -12,12 +11,14 @@ use crate::configure::ConfigureError;
 use crate::generation::GenerationError;
 use crate::hook::HookError;
 use crate::host::{HostError, LockError};
-use crate::process::{Ended, ProcessError};
+use crate::process::ProcessError;
 use crate::receipts::ReceiptError;
 use crate::runtime::RuntimeError;
 use crate::tree::TreeError;
 use crate::unit::UnitError;
 use crate::upgrade::UpgradeError;
+
+use super::failure::{LastLines, StartFailure};
 
 /// Why a step of a service failed.
 #[derive(Debug, Error)]
@@ -261,54 +262,6 @@ pub enum ServiceError {
     /// The runtime directory refused.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-}
-
-/// What happened to a start.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum StartFailure {
-    /// The start script failed.
-    #[error("its start script ended with {0}")]
-    Script(Ended),
-    /// The start script did not end.
-    #[error("its start script had not ended after {0} s")]
-    Hung(u32),
-    /// A process of the service ended too early.
-    #[error("it ended {}", how_it_ended(*.0))]
-    Ended(Option<Ended>),
-    /// Someone interrupted it.
-    #[error("it was interrupted")]
-    Interrupted,
-    /// The start script left no process.
-    #[error("its start script left no process")]
-    NoProcess,
-}
-
-fn how_it_ended(ended: Option<Ended>) -> String {
-    match ended {
-        Some(ended) => format!("at once with {ended}"),
-        None => "at once".into(),
-    }
-}
-
-/// The last lines that a service wrote, as a cause.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastLines(pub Vec<String>);
-
-impl std::error::Error for LastLines {}
-
-impl fmt::Display for LastLines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("it wrote nothing");
-        }
-        f.write_str("the last lines that it wrote:")?;
-        self.0.iter().try_for_each(|line| write!(f, "\n    | {}", shown(line)))
-    }
-}
-
-/// A line for a terminal: no control characters, and not too long.
-fn shown(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).take(500).collect()
 }
 
 impl ServiceError {

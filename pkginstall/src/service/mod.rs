@@ -7,6 +7,7 @@ mod account;
 mod environment;
 mod error;
 mod exec;
+mod failure;
 mod hooks;
 mod logs;
 mod look;
@@ -24,8 +25,9 @@ mod stop;
 mod survivors;
 
 pub use account::{Account, RunAs};
-pub use error::{LastLines, ServiceError, StartFailure};
+pub use error::ServiceError;
 pub use exec::exec;
+pub use failure::{LastLines, StartFailure};
 pub use hooks::{HookRequest, OptionalScript, run_hook};
 pub use logs::{Follow, LogFile, find_logs, follow, tail};
 pub use look::{State, View, known, running_from, view};

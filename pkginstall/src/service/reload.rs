@@ -94,6 +94,6 @@ fn run_script(
     Err(ServiceError::ReloadFailed {
         service: record.service.clone(),
         how,
-        output: super::error::LastLines(ran.last_lines),
+        output: super::failure::LastLines(ran.last_lines),
     })
 }

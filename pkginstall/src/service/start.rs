@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use super::account::Honoured;
 use super::environment::environment;
-use super::error::LastLines;
+use super::failure::LastLines;
 use super::look::{Look, PidFile, State};
 use super::package::{InstalledService, output_directory};
 use super::record::{Desired, Phase, Run, ServiceRecord};
