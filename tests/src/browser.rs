@@ -3,13 +3,19 @@
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use reqwest::blocking::Client;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
+use crate::network::local_client;
+
 /// The name of an element's id in the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// How long a page may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether pages may run scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,11 +73,11 @@ impl Browser {
             .spawn()
             .map_err(BrowserError::Absent)?;
         let out = BufReader::new(driver.stdout.take().ok_or(BrowserError::Silent)?);
-        let mut lines = out.lines().map_while(std::result::Result::ok);
-        let port =
-            lines.find_map(|line| line.split("on port ").nth(1)?.trim_end_matches('.').parse::<u16>().ok());
-        let port = port.filter(|&port| port != 0).ok_or(BrowserError::Silent)?;
-        let client = Client::builder().no_proxy().timeout(std::time::Duration::from_secs(120)).build()?;
+        let lines = out.lines().map_while(std::result::Result::ok);
+        // An earlier line tells which port was asked for, which is 0.
+        let port = |line: String| line.split("on port ").nth(1)?.trim_end_matches('.').parse().ok();
+        let port: u16 = lines.filter_map(port).find(|&port| port != 0).ok_or(BrowserError::Silent)?;
+        let client = local_client()?;
         let mut browser = Self { driver, client, session: format!("http://127.0.0.1:{port}/session") };
         // The browser needs no sandbox of its own here: it sees our pages only, and tests run as root in containers.
         let arguments = [
@@ -135,13 +141,25 @@ impl Browser {
         self.post(&format!("/element/{element}/value"), &json!({ "text": text })).map(drop)
     }
 
-    /// Clicks the first element that a selector matches.
+    /// Clicks the first element that a selector matches, and waits for the page that it leads to.
     ///
     /// # Errors
-    /// When there is none, or the browser refuses.
-    pub fn click(&self, selector: &str) -> Result<()> {
-        let element = self.first(selector)?;
-        self.post(&format!("/element/{element}/click"), &json!({})).map(drop)
+    /// When there is none, or the browser stays where it is.
+    pub fn follow(&self, selector: &str) -> Result<()> {
+        let (element, before) = (self.first(selector)?, self.url()?);
+        self.post(&format!("/element/{element}/click"), &json!({}))?;
+        let deadline = Instant::now() + PATIENCE;
+        // The last element of a page is there when all of it is.
+        while self.url()? == before || self.elements("body > footer")?.is_empty() {
+            if Instant::now() > deadline {
+                return Err(BrowserError::Refused {
+                    command: format!("follow {selector}"),
+                    answer: before.into(),
+                });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// Runs a script in the page and returns what it returns.

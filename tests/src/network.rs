@@ -7,6 +7,16 @@ use std::time::{Duration, Instant};
 /// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Makes an HTTP client for servers of this machine.
+///
+/// # Errors
+/// When the system refuses.
+pub fn local_client() -> reqwest::Result<reqwest::blocking::Client> {
+    // It wants one also where nothing is encrypted; a second call changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::blocking::Client::builder().no_proxy().timeout(Duration::from_secs(120)).build()
+}
+
 /// Returns a port of this machine that nobody listens on.
 ///
 /// # Errors

@@ -6,7 +6,6 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use copkg_spec::coordinate::{Group, Label};
 use serde::{Deserialize, Serialize};
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,14 +19,11 @@ struct AllGroups {
 }
 
 /// Which part of a list is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
     /// How many items a page has at most; 100 without it.
-    #[param(minimum = 1, maximum = 1000)]
     pub(super) limit: Option<u32>,
     /// Where the page begins: `next` of the page before.
-    #[param(max_length = 63, pattern = "^[a-z0-9]{1,63}$")]
     pub(super) cursor: Option<String>,
 }
 
@@ -38,7 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<State> {
 
 /// The groups with the ids of their packages
 #[utoipa::path(
-    get, path = "/api/v1/packages", tag = "reading", params(Wanted),
+    get, path = "/api/v1/packages", tag = "reading", 
+    params(("limit" = Option<u32>, Query, description = "How many items a page has at most; 100 without it", minimum = 1, maximum = 1000), ("cursor" = Option<String>, Query, description = "Where the page begins: `next` of the page before", pattern = "^~[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3}$")),
     responses((status = 200, body = GroupsDocument), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 async fn all(
@@ -58,7 +55,8 @@ async fn all(
     get, path = "/api/v1/packages/{group}", tag = "reading",
     params(
         ("group" = String, Path, description = "The group", max_length = 127, pattern = "^[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3}$"),
-        Wanted
+        ("limit" = Option<u32>, Query, description = "How many items a page has at most; 100 without it", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "Where the page begins: `next` of the page before", pattern = "^[a-z0-9][a-z0-9_-]{0,62}$")
     ),
     responses((status = 200, body = GroupDocument), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
@@ -85,7 +83,8 @@ async fn group(
     params(
         ("group" = String, Path, description = "The group", max_length = 127, pattern = "^[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3}$"),
         ("id" = String, Path, description = "The id", max_length = 63, pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"),
-        Wanted
+        ("limit" = Option<u32>, Query, description = "How many items a page has at most; 100 without it", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "Where the page begins: `next` of the page before", pattern = "^[0-9A-Za-z][0-9A-Za-z.+_~-]{0,63}$")
     ),
     responses((status = 200, body = PackageDocument), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]

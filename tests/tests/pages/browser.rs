@@ -78,18 +78,18 @@ fn walk(browser: &Browser, site: &Site) {
     browser.open(&site.url("/")).unwrap();
     assert!(browser.title().unwrap().starts_with("Packages · 127.0.0.1:"));
     browser.type_into("#q", "front group:com.acme.platform").unwrap();
-    browser.click(".find button").unwrap();
+    browser.follow(".find button").unwrap();
     assert_eq!(browser.texts(".list .name").unwrap(), ["com.acme.platform:gateway"]);
-    browser.click(".list .name").unwrap();
+    browser.follow(".list .name").unwrap();
     assert_eq!(browser.texts("h1").unwrap(), ["com.acme.platform:gateway"]);
     assert!(browser.texts(".text h3").unwrap().contains(&"Gateway".to_owned()));
-    let versions = browser.texts("tbody th").unwrap();
+    let versions = browser.texts("[aria-labelledby=versions] tbody th").unwrap();
     assert_eq!(versions, ["2.0.0-rc.1", "1.3.0", "1.2.1", "1.2.0", "1.1.0", "1.0.0"]);
-    let rows = browser.texts("tbody tr").unwrap();
+    let rows = browser.texts("[aria-labelledby=versions] tbody tr").unwrap();
     assert!(rows[2].contains("yanked It drops requests while it drains; take 1.3.0"), "{}", rows[2]);
-    browser.click("tbody th a[href$=\"/1.2.1\"]").unwrap();
+    browser.follow("tbody th a[href$=\"/1.2.1\"]").unwrap();
     assert!(browser.texts(".note.bad").unwrap()[0].starts_with("This version is yanked."));
-    browser.click(".note.bad a").unwrap();
+    browser.follow(".note.bad a").unwrap();
     assert!(browser.url().unwrap().ends_with("/packages/com.acme.platform/gateway/1.3.0"));
     let page = browser.texts("main").unwrap().concat();
     let expected = [

@@ -1,8 +1,8 @@
 //! A repository with packages, and the server that serves it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use copkg_tests::network::local_client;
 use copkg_tests::programs::Programs;
 use copkg_tests::repository::Repository;
 use copkg_tests::showcase::{Showcase, everyday, hostile};
@@ -42,11 +42,12 @@ impl Site {
         let mut showcase = Showcase::found(&store, &GROUPS).expect("it is founded");
         showcase.publish("test.hostile", &[hostile()]).expect("it is published");
         everyday(&mut showcase).expect("they are published");
-        let programs = Programs::find().expect("the programs were built");
+        let program =
+            Programs::directory_of_this_build().expect("this test lies somewhere").join("repo-server");
+        assert!(program.is_file(), "`cargo build --bin repo-server` makes {}", program.display());
         let log = directory.path().join("server.log");
-        let server =
-            Repository::serve(&programs.directory().join("repo-server"), &store, &log).expect("it serves");
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client");
+        let server = Repository::serve(&program, &store, &log).expect("it serves");
+        let client = local_client().expect("a client");
         Self { server, client, directory }
     }
 

@@ -38,7 +38,9 @@ pub(super) async fn repository(
 /// Lists groups.
 pub(crate) async fn groups(published: &Published, wanted: &Wanted) -> Result<GroupsDocument, Problem> {
     let limit = checked_limit(wanted.limit)?;
-    let after: Option<Group> = wanted.cursor.as_deref().map(str::parse).transpose()?;
+    // With a mark before it, so that no number is a cursor.
+    let name = |cursor: &str| cursor.strip_prefix('~').unwrap_or_default().parse();
+    let after: Option<Group> = wanted.cursor.as_deref().map(name).transpose()?;
     let overview = published.overviews.current().await.ok_or_else(ending)?;
     let behind =
         overview.index.groups().filter(|(group, _)| after.as_ref().is_none_or(|after| *group > after));
@@ -49,7 +51,7 @@ pub(crate) async fn groups(published: &Published, wanted: &Wanted) -> Result<Gro
             ids: rows.iter().map(|row| row.id().to_string()).collect(),
         })
         .collect();
-    let next = cut(&mut groups, limit, |last| last.group.clone());
+    let next = cut(&mut groups, limit, |last| format!("~{}", last.group));
     Ok(GroupsDocument { groups, next })
 }
 
