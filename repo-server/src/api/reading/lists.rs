@@ -39,7 +39,7 @@ pub(super) async fn repository(
 pub(crate) async fn groups(published: &Published, wanted: &Wanted) -> Result<GroupsDocument, Problem> {
     let limit = checked_limit(wanted.limit)?;
     // With a mark before it, so that no number is a cursor.
-    let name = |cursor: &str| cursor.strip_prefix('~').unwrap_or_default().parse();
+    let name = |cursor: &str| cursor.strip_prefix('~').unwrap_or_default().parse::<Group>();
     let after: Option<Group> = wanted.cursor.as_deref().map(name).transpose()?;
     let overview = published.overviews.current().await.ok_or_else(ending)?;
     let behind =
