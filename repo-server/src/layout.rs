@@ -78,6 +78,11 @@ impl StorePath {
         (path.0.strip_prefix(METADATA)?.strip_prefix('/')? == name).then_some(path)
     }
 
+    /// Returns a file of metadata by its name, as the client in `spec` asks for it: no separators, never hidden.
+    pub(crate) fn metadata_file(name: &str) -> Self {
+        Self(format!("{METADATA}/{name}"))
+    }
+
     /// Returns the file that says which state is the newest: the only one that ever changes.
     pub fn timestamp() -> Self {
         Self(format!("{METADATA}/timestamp.json"))

@@ -79,6 +79,11 @@ impl Repository {
         self.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()
     }
 
+    /// Returns the process.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Returns the command line.
     pub fn line(&self) -> &str {
         &self.line

@@ -1,6 +1,7 @@
 //! The HTTP interface: package files, metadata, the listing, publishing, and health. Before it: [`crate::server`] hands requests in;
 //! after it: [`crate::catalogue`] and [`crate::storage`].
 
+mod access;
 mod conditional;
 mod document;
 mod feeds;
@@ -37,6 +38,7 @@ use crate::publish::Publishing;
 use crate::published::Published;
 use crate::repository::Repository;
 use crate::storage::Storage;
+use crate::tokens::TokenBook;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -139,6 +141,11 @@ pub fn router(state: State, limits: Limits) -> Router {
         .layer(map_response(publishing::retry_after))
         .layer(from_fn(guard::headers))
         .layer(from_fn_with_state(state.metrics, trace::request))
+}
+
+/// Closes a repository to readers without a token.
+pub fn closed(router: Router, book: TokenBook) -> Router {
+    router.layer(from_fn_with_state(book, access::check)).layer(from_fn(guard::headers))
 }
 
 /// Returns the routes that the `OpenAPI` document has: each handler describes itself.

@@ -1,12 +1,19 @@
 //! The command line: parses it, runs a subcommand, and reports how it ended.
 
+mod access;
+mod check;
 mod clock;
+mod copy;
 mod founders;
+mod gc;
 mod init;
 mod publishing;
 mod serve;
 mod store;
+mod task;
+mod token;
 mod units;
+mod witness;
 
 use std::ffi::OsString;
 
@@ -26,7 +33,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
+    Check(check::Check),
+    Gc(gc::Gc),
+    Export(copy::Export),
+    Mirror(copy::Mirror),
+    Token(token::Token),
+    Witness(witness::WitnessCommand),
 }
 
 /// Runs the command that `arguments` name, the program's name first.
@@ -38,11 +51,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: Streams) -> E
     };
     let mut report = Report::new(cli.options.clone(), streams);
     let result = match &cli.command {
-        Command::Init(command) => command.run(&mut report).map_err(Failure::from),
-        Command::Serve(command) => command.run(&cli.options, &mut report).map_err(Failure::from),
+        Command::Init(command) => command.run(&mut report).map(|()| Exit::Ok).map_err(Failure::from),
+        Command::Serve(command) => {
+            command.run(&cli.options, &mut report).map(|()| Exit::Ok).map_err(Failure::from)
+        }
+        Command::Check(command) => command.run(&cli.options, &mut report),
+        Command::Gc(command) => command.run(&cli.options, &mut report),
+        Command::Export(command) => command.run(&cli.options, &mut report),
+        Command::Mirror(command) => command.run(&cli.options, &mut report),
+        Command::Token(command) => command.run(&cli.options, &mut report),
+        Command::Witness(command) => command.run(&cli.options, &mut report),
     };
     match result {
-        Ok(()) => Exit::Ok,
+        Ok(exit) => exit,
         Err(failure) => report.fail(&failure),
     }
 }

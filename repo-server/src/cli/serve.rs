@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::access::AccessOptions;
 use super::clock;
 use super::publishing::PublishOptions;
 use super::store::{OpenError, StoreOptions};
@@ -23,6 +24,7 @@ use super::units;
 use crate::api::{self, Limits, State};
 use crate::logs;
 use crate::publish::Publishing;
+use crate::replica::ReplicaError;
 use crate::repository::{self, Repository};
 use crate::server::{self, Drained, Settings};
 use crate::storage::Storage;
@@ -53,6 +55,8 @@ pub(super) struct Serve {
     #[arg(long, value_name = "URL", env = "COPKG_PUBLIC_URL", hide_env_values = true)]
     #[arg(value_parser = units::web_address)]
     public_url: Option<String>,
+    #[command(flatten)]
+    access: AccessOptions,
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
@@ -111,6 +115,9 @@ pub(super) enum ServeError {
     /// The store, or the repository in it, cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// Witnesses cannot be asked.
+    #[error(transparent)]
+    Client(#[from] ReplicaError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
@@ -123,6 +130,7 @@ impl Explain for ServeError {
     fn exit(&self) -> Exit {
         match self {
             Self::Store(error) => error.exit(),
+            Self::Client(error) => error.exit(),
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Exit::Conflict,
             Self::Listen { .. } | Self::Start(_) => Exit::Failure,
         }
@@ -131,6 +139,7 @@ impl Explain for ServeError {
     fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
+            Self::Client(error) => error.code(),
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => "address_in_use",
             Self::Listen { .. } => "cannot_listen",
             Self::Start(_) => "cannot_start",
@@ -140,6 +149,7 @@ impl Explain for ServeError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => error.hint(),
+            Self::Client(error) => error.hint(),
             Self::Listen { address, source } => listen_hint(*address, source.kind()),
             Self::Start(_) => None,
         }
@@ -187,7 +197,10 @@ impl Serve {
         let (storage, repository) = self.open().await?;
         let publishing = repository.as_ref().and_then(|repository| self.start_publishing(repository));
         let state = State::new(storage, repository, publishing, self.public_url.clone());
-        let router = api::router(state.clone(), self.limits());
+        if let Some(repository) = &state.repository {
+            self.access.ask_witnesses(repository)?;
+        }
+        let router = self.access.guard(api::router(state.clone(), self.limits()), &state.storage);
         let url = format!("http://{address}");
         tracing::info!(%url, store = %self.store.store, "listening");
         let listening = Listening { url, address, store: self.store.store.to_string() };
@@ -294,7 +307,7 @@ fn bytes(size: ByteSize) -> usize {
 }
 
 /// Counts the signals that ask the server to stop.
-fn count_signals() -> io::Result<watch::Receiver<u32>> {
+pub(super) fn count_signals() -> io::Result<watch::Receiver<u32>> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (sender, receiver) = watch::channel(0);
     tokio::spawn(async move {

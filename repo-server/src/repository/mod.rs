@@ -72,6 +72,9 @@ impl Repository {
                 None => return Ok(None),
             },
         };
+        if !signer.keys().is_empty() {
+            head.log.remake_tiles(&storage).await?;
+        }
         let (head, _) = watch::channel(Arc::new(head));
         let inner = Inner {
             storage,

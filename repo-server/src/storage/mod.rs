@@ -18,6 +18,7 @@ pub use hot::HotFile;
 pub use object::{Object, ReadError};
 pub use preconditions::{Preconditions, TagForm};
 pub use tag::EntityTag;
+pub use upload::Received;
 pub use url::{StoreUrl, StoreUrlError};
 pub use write::{Created, Replaced, Stamp, WriteError};
 
@@ -29,9 +30,10 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
-use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
-use object_store::{Error as ObjectError, GetOptions, ObjectStore};
+use object_store::{Error as ObjectError, GetOptions, ObjectStore, ObjectStoreExt as _};
 use thiserror::Error;
 
 use crate::layout::StorePath;
@@ -175,6 +177,18 @@ impl Storage {
         Ok(Self { objects, preconditions, sharing, hot: hot::Hot::default(), lock: None })
     }
 
+    /// Opens an empty store in memory: the place of a copy that is only rehearsed.
+    pub fn nowhere() -> Self {
+        let objects = Arc::new(object_store::memory::InMemory::new());
+        Self {
+            objects,
+            preconditions: Preconditions::UNKNOWN,
+            sharing: Sharing::Alone,
+            lock: None,
+            hot: hot::Hot::default(),
+        }
+    }
+
     /// Returns what the store promises to several writers, as far as it was tested.
     pub fn preconditions(&self) -> Preconditions {
         self.preconditions
@@ -207,19 +221,43 @@ impl Storage {
         Ok(self.read_stamped(path).await?.map(|(bytes, _)| bytes))
     }
 
-    /// Lists all files below `directory`, which is a path of the layout or empty, in no order.
+    /// Lists all files below `directory`, which is a path of the layout or empty, in no order and a page at a time.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn list_all(&self, directory: &str) -> Result<Vec<Stored>, ReadError> {
-        let failed = |source| ReadError::Store { path: directory.to_owned(), source };
+    pub fn list_stream(
+        &self,
+        directory: &str,
+    ) -> Result<BoxStream<'static, Result<Stored, ReadError>>, ReadError> {
+        let named = directory.to_owned();
+        let failed = move |source| ReadError::Store { path: named.clone(), source };
         let prefix = Path::parse(directory).map_err(|error| failed(error.into()))?;
         let found = self.objects.list(Some(&prefix)).map_ok(|object| Stored {
             path: StorePath::found(object.location.as_ref()),
             size: object.size,
             modified: object.last_modified.into(),
         });
-        found.try_collect().await.map_err(failed)
+        Ok(found.map_err(failed).boxed())
+    }
+
+    /// Lists all files below `directory` at once.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn list_all(&self, directory: &str) -> Result<Vec<Stored>, ReadError> {
+        self.list_stream(directory)?.try_collect().await
+    }
+
+    /// Returns when a file was written last; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store cannot tell.
+    pub async fn modified(&self, path: &StorePath) -> Result<Option<SystemTime>, ReadError> {
+        match self.objects.head(&location(path)?).await {
+            Ok(found) => Ok(Some(found.last_modified.into())),
+            Err(ObjectError::NotFound { .. }) => Ok(None),
+            Err(source) => Err(ReadError::Store { path: path.to_string(), source }),
+        }
     }
 
     /// Lists one directory; a missing one is empty.

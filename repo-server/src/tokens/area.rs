@@ -23,10 +23,13 @@ impl Area {
     pub fn of(path: &str) -> Self {
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         match parts.as_slice() {
-            ["healthz" | "readyz"] | ["static", ..] => Self::Open,
+            ["healthz" | "readyz"] | ["assets", ..] => Self::Open,
             ["metadata", file] => Self::of_metadata(file),
             ["tlog", ..] | ["api", "v1", "proposals" | "blobs", ..] => Self::Any,
-            ["targets", _, group, ..] | ["api", "v1", "packages", group, ..] => Self::of_group(group),
+            ["targets", _, group, ..]
+            | ["api", "v1", "packages", group, ..]
+            | ["packages" | "badges", group, ..]
+            | ["feeds", group, _] => Self::of_group(group),
             _ => Self::All,
         }
     }
@@ -76,7 +79,11 @@ mod tests {
             ("/api/v1/proposals/abc", Area::Any),
             ("/tlog/tile/0/000", Area::Any),
             ("/", Area::All),
-            ("/packages/com.example/web", Area::All),
+            ("/packages/com.example/web", group("com.example")),
+            ("/badges/com.example/web.svg", group("com.example")),
+            ("/feeds/com.example/web.atom", group("com.example")),
+            ("/feeds/com.example.atom", Area::All),
+            ("/assets/style-0011.css", Area::Open),
             ("/metrics", Area::All),
             ("/targets/ab/..", Area::All),
             ("//healthz/x", Area::All),

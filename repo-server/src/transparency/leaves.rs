@@ -22,6 +22,17 @@ pub struct Log {
     /// The entries of the last bundle, unless it is full.
     entries: Vec<Bytes>,
     files: Vec<(StorePath, Bytes)>,
+    /// Whether the tiles are missing or damaged.
+    rebuilt: bool,
+}
+
+/// What is done with the tiles of a log that is read from its commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tiling {
+    /// They stay as they are.
+    Left,
+    /// They are written.
+    Written,
 }
 
 impl Log {
@@ -33,7 +44,7 @@ impl Log {
     /// Takes up the log of a repository at `size` entries, whose head is `expected` where the timestamp says so.
     ///
     /// Reads the tiles. Where these are not there, or are not those of `expected`, the log of commits is read from its
-    /// beginning and every tile is made again.
+    /// beginning. Nothing is written: [`Self::remake_tiles`] does that for whoever may.
     ///
     /// # Errors
     /// When the store fails, a commit is missing, or the commits do not have the root that the timestamp says.
@@ -46,9 +57,24 @@ impl Log {
         if let Some(log) = Self::from_tiles(storage, size).await?.filter(fits) {
             return Ok(log);
         }
-        tracing::warn!(size, "the tiles of the transparency log are made again from the commits");
-        let log = Self::rebuild(storage, size).await?;
-        if fits(&log) { Ok(log) } else { Err(TransparencyError::Damaged { size }) }
+        tracing::warn!(
+            size,
+            "tiles of the transparency log are missing or damaged; the commits are read instead"
+        );
+        let log = Self::rebuild(storage, size, Tiling::Left).await?;
+        if fits(&log) { Ok(Self { rebuilt: true, ..log }) } else { Err(TransparencyError::Damaged { size }) }
+    }
+
+    /// Writes every tile again from the commits, if [`Self::load`] found that some are missing or damaged.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn remake_tiles(&self, storage: &Storage) -> Result<(), TransparencyError> {
+        if self.rebuilt {
+            tracing::warn!(size = self.edge.size(), "the tiles of the transparency log are made again");
+            Self::rebuild(storage, self.edge.size(), Tiling::Written).await?;
+        }
+        Ok(())
     }
 
     /// Returns size and root.
@@ -61,7 +87,7 @@ impl Log {
     /// # Errors
     /// When it is longer than [`ENTRY_BYTES`].
     pub fn append(&self, entry: Bytes) -> Result<Self, TlogError> {
-        let mut log = Self { edge: self.edge.clone(), entries: self.entries.clone(), files: Vec::new() };
+        let mut log = Self { edge: self.edge.clone(), entries: self.entries.clone(), ..Self::default() };
         let number = log.edge.size();
         let leaf = leaf_hash(&entry);
         log.entries.push(entry);
@@ -90,7 +116,7 @@ impl Log {
         let Some(tiles) = read_tiles(storage, Tile::edge(whole)).await? else { return Ok(None) };
         let Ok(edge) = Edge::from_tiles(whole, &tiles) else { return Ok(None) };
         let Some(entries) = last_entries(storage, whole, size).await? else { return Ok(None) };
-        let mut log = Self { edge, entries: Vec::new(), files: Vec::new() };
+        let mut log = Self { edge, ..Self::default() };
         for entry in entries {
             log = log.append(entry)?;
         }
@@ -98,7 +124,7 @@ impl Log {
         Ok(Some(log))
     }
 
-    async fn rebuild(storage: &Storage, size: u64) -> Result<Self, TransparencyError> {
+    async fn rebuild(storage: &Storage, size: u64, tiling: Tiling) -> Result<Self, TransparencyError> {
         let mut entries =
             stream::iter(1..=size).map(|number| entry(storage, number, size)).buffered(PARALLEL);
         let tiles = Tile::edge(size).map(Resource::Tile);
@@ -107,6 +133,9 @@ impl Log {
         let mut log = Self::new();
         while let Some(entry) = entries.try_next().await? {
             log = log.append(entry)?;
+            if tiling == Tiling::Left {
+                continue;
+            }
             let stays = |path: &StorePath| !is_partial(path) || last.contains(path);
             for (path, bytes) in log.files.iter().filter(|(path, _)| stays(path)) {
                 storage.put(path, bytes.clone()).await?;

@@ -54,9 +54,12 @@ async fn lost_and_damaged_tiles_are_made_again_from_the_commits() {
             "{resource}"
         );
     }
-    storage.remove(&path_of("tile/1/000.p/1".parse().unwrap())).await.unwrap();
-    Log::load(&storage, 300, Some(log.head())).await.unwrap();
-    assert!(storage.read(&path_of("tile/1/000.p/1".parse().unwrap())).await.unwrap().is_some());
+    let lost = path_of("tile/1/000.p/1".parse().unwrap());
+    storage.remove(&lost).await.unwrap();
+    let loaded = Log::load(&storage, 300, Some(log.head())).await.unwrap();
+    assert!(storage.read(&lost).await.unwrap().is_none(), "whoever only reads writes nothing");
+    loaded.remake_tiles(&storage).await.unwrap();
+    assert!(storage.read(&lost).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -74,11 +74,6 @@ impl Witnesses {
         Self { client, witnesses: witnesses.into_iter().map(|witness| (witness, Mutex::new(0))).collect() }
     }
 
-    /// Tells whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.witnesses.is_empty()
-    }
-
     /// Lets each witness cosign the checkpoint that is served now, and adds what they sign to it.
     ///
     /// # Errors

@@ -4,5 +4,6 @@
 
 mod api;
 mod files;
+mod messages;
 mod process;
 mod support;

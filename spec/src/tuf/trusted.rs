@@ -205,4 +205,9 @@ impl Trusted {
     pub fn role(&self, role: &Role) -> Option<&Verified<Targets>> {
         if *role == Role::Targets { Some(&self.targets) } else { self.delegated.get(role) }
     }
+
+    /// Forgets a delegated role that was read, for whoever reads many of them and needs each once.
+    pub fn forget(&mut self, role: &Role) {
+        self.delegated.remove(role);
+    }
 }

@@ -1,0 +1,221 @@
+//! What a repository costs those who use it: requests and bytes of a host, the time of a publish and of a search.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
+
+use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::digest::Digest;
+use copkg_spec::manifest::Kind;
+use copkg_spec::repository::ceremony::Speakers;
+use copkg_spec::repository::{
+    Fingerprint, GroupContent, PackageCustom, PackageTarget, Proposal, ProposedRole, group_role,
+};
+use copkg_spec::tuf::{
+    Document, Driver, Fetch, Kept, Limits, Refresh, Role, RoleName, Search, Snapshot, Targets, Time,
+    Timestamp, TufError, Version,
+};
+
+use crate::generated::{Generated, Result, group_key, group_name, key, packed};
+use crate::network::connect;
+use crate::repository::Repository;
+
+/// What was asked for and what came: bodies of answers, as they came over the wire.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cost {
+    /// The requests.
+    pub requests: u64,
+    /// The bytes of the bodies of those that had what was asked for.
+    pub bytes: u64,
+}
+
+/// A host that keeps what it fetched in memory, and counts.
+#[derive(Debug)]
+pub struct Client {
+    port: u16,
+    pinned: Fingerprint,
+    root: Option<Vec<u8>>,
+    kept: BTreeMap<Role, Vec<u8>>,
+    cost: Cost,
+}
+
+impl Client {
+    /// Starts without anything but the fingerprint of the first root.
+    pub fn new(server: &Repository, pinned: Fingerprint) -> Self {
+        Self { port: server.port(), pinned, root: None, kept: BTreeMap::new(), cost: Cost::default() }
+    }
+
+    /// Does what an installation does before it fetches the package: refresh, and search of its target.
+    ///
+    /// # Errors
+    /// When the repository is refused, or does not have the package.
+    pub fn resolve(&mut self, package: &PackageCoordinate, now: Time) -> Result<Cost> {
+        self.cost = Cost::default();
+        if self.root.is_none() {
+            let first = self.get("1.root.json")?.ok_or("there is no root")?;
+            if Fingerprint::of_first_root(&first) != self.pinned {
+                return Err("it is another repository".into());
+            }
+            self.root = Some(first);
+        }
+        let step = Refresh::begin(self.root.clone().unwrap_or_default(), now, Limits::default())?;
+        let mut trusted = self.drive(step)?;
+        let place = PackageTarget { coordinate: package.clone(), platform: "any".parse()? };
+        let step = Search::begin(&mut trusted, place.path())?;
+        self.drive(step)?.ok_or("the package is not there")?;
+        Ok(self.cost)
+    }
+
+    fn get(&mut self, file: &str) -> Result<Option<Vec<u8>>> {
+        self.cost.requests += 1;
+        let (status, body) = request(self.port, "GET", &format!("/metadata/{file}"), b"")?;
+        match status {
+            200 => {
+                self.cost.bytes += body.len() as u64;
+                Ok(Some(body))
+            }
+            404 => Ok(None),
+            status => Err(format!("{file}: {status}").into()),
+        }
+    }
+}
+
+/// Whatever stops a host.
+#[derive(Debug)]
+pub struct Stopped(Box<dyn std::error::Error + Send + Sync>);
+
+impl From<TufError> for Stopped {
+    fn from(error: TufError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<Stopped> for Box<dyn std::error::Error + Send + Sync> {
+    fn from(stopped: Stopped) -> Self {
+        stopped.0
+    }
+}
+
+impl Driver for Client {
+    type Error = Stopped;
+
+    fn load(&mut self, role: &Role) -> std::result::Result<Option<Vec<u8>>, Stopped> {
+        Ok(self.kept.get(role).cloned())
+    }
+
+    fn fetch(&mut self, fetch: &Fetch) -> std::result::Result<Option<Vec<u8>>, Stopped> {
+        self.get(&fetch.file).map_err(Stopped)
+    }
+
+    fn keep(&mut self, kept: &Kept) -> std::result::Result<(), Stopped> {
+        if kept.role == Role::Root {
+            self.root = Some(kept.bytes.clone());
+        }
+        self.kept.insert(kept.role.clone(), kept.bytes.clone());
+        Ok(())
+    }
+
+    fn forget(&mut self, role: &Role) -> std::result::Result<(), Stopped> {
+        self.kept.remove(role);
+        Ok(())
+    }
+}
+
+/// Publishes one more version of a package of a group, from the upload of its metadata until it is committed, and returns how
+/// long that took.
+///
+/// # Errors
+/// When the server does not take it.
+pub fn publish(server: &Repository, made: &Generated, round: usize, now: Time) -> Result<Duration> {
+    let before = content_of(made, round)?;
+    let coordinate: PackageCoordinate = format!("{}:published:1.{round}.0", before.group()).parse()?;
+    let (bytes, digest) = packed(&coordinate, &key(group_key(round)))?;
+    let sha256 = Digest::of(&bytes);
+    let place = PackageTarget { coordinate, platform: "any".parse()? };
+    let custom =
+        PackageCustom { digest, kind: Kind::Content, platform: place.platform.clone(), yanked: None };
+    let mut after = before.clone();
+    after.add(&place, (bytes.len() as u64, sha256), &custom, None)?;
+    let secret = key(group_key(round));
+    let expires = Time::from_unix_seconds(now.unix_seconds() + 30 * 24 * 3600).ok_or("the calendar ends")?;
+    let next = after.next(Some(&before), &Speakers::new(vec![secret.public()], 1)?, expires)?;
+    let mut roles = Vec::new();
+    for role in next {
+        let metadata = String::from_utf8(Document::sign(role.targets, [&secret])?.bytes().to_vec())?;
+        roles.push(ProposedRole { role: role.name.to_string(), metadata });
+    }
+    let body = serde_json::to_vec(&Proposal { roles })?;
+    let began = Instant::now();
+    expect(request(server.port(), "POST", "/api/v1/proposals", &body)?, 202)?;
+    expect(request(server.port(), "PUT", &format!("/api/v1/blobs/{sha256}"), &bytes)?, 201)?;
+    expect(request(server.port(), "POST", "/api/v1/proposals", &body)?, 201)?;
+    Ok(began.elapsed())
+}
+
+fn expect((status, body): (u16, Vec<u8>), expected: u16) -> Result<()> {
+    if status == expected {
+        return Ok(());
+    }
+    Err(format!("{status} instead of {expected}: {}", String::from_utf8_lossy(&body)).into())
+}
+
+/// Reads what a group says now from the files of the store.
+fn content_of(made: &Generated, number: usize) -> Result<GroupContent> {
+    let group = group_name(number)?;
+    let metadata = made.store.join("metadata");
+    let timestamp: Document<Timestamp> = Document::parse(fs::read(metadata.join("timestamp.json"))?)?;
+    let version = timestamp.unverified().meta.snapshot.version;
+    let snapshot = fs::read(metadata.join(Role::Snapshot.versioned_file_name(version)))?;
+    let snapshot: Document<Snapshot> = Document::parse(snapshot)?;
+    let read = |name: &RoleName| -> Result<Targets> {
+        let role = Role::Delegated(name.clone());
+        let version: Version =
+            snapshot.unverified().file(&role).ok_or("the snapshot does not name it")?.version;
+        let bytes = fs::read(metadata.join(role.versioned_file_name(version)))?;
+        Ok(Document::<Targets>::parse(bytes)?.unverified().clone())
+    };
+    let own = read(&group_role(&group)?)?;
+    let bins: Vec<RoleName> =
+        GroupContent::hash_bins_of(&own).map(|bins| bins.names().collect()).unwrap_or_default();
+    let bins = bins.into_iter().map(|name| Ok((name.clone(), read(&name)?))).collect::<Result<_>>()?;
+    Ok(GroupContent::read(group, own, bins)?)
+}
+
+/// Searches for words that many packages have, and for one that a single group has, and returns how long it took.
+///
+/// # Errors
+/// When the server does not answer.
+pub fn search(server: &Repository, round: usize) -> Result<Duration> {
+    let query =
+        if round.is_multiple_of(2) { "service+answers".to_owned() } else { format!("team{round:04}") };
+    let began = Instant::now();
+    expect(request(server.port(), "GET", &format!("/api/v1/search?q={query}&limit=20"), b"")?, 200)?;
+    Ok(began.elapsed())
+}
+
+/// Returns the most memory that a process had, in KiB.
+///
+/// # Errors
+/// When there is no such process.
+pub fn peak_memory(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+/// Sends one request on a connection of its own.
+fn request(port: u16, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
+    let mut stream = connect(port)?;
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(&[head.as_bytes(), body].concat())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let split = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or("the answer has no head")?;
+    let head = String::from_utf8_lossy(&answer[..split]).into_owned();
+    let status = head.split(' ').nth(1).ok_or("the answer has no status")?.parse()?;
+    Ok((status, answer.split_off(split + 4)))
+}

@@ -1,0 +1,10 @@
+//! Looking after a repository: check, gc, export, mirror, witness and tokens, each by the program itself, on repositories
+//! that the library made and a server rolled forward.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod copies;
+mod health;
+mod scene;
+mod tokens;
+mod witness;
