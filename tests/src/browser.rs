@@ -86,6 +86,8 @@ impl Browser {
             "--disable-dev-shm-usage",
             "--disable-gpu",
             "--hide-scrollbars",
+            // A page that still scrolls cannot be clicked.
+            "--force-prefers-reduced-motion",
         ];
         let switch = if scripts == Scripts::On { 1 } else { 2 };
         let options = json!({ "args": arguments, "prefs": { "profile.managed_default_content_settings.javascript": switch } });
