@@ -36,6 +36,7 @@ pub use outcome::{Change, Outcome};
 pub(crate) use package::InstalledService;
 pub(crate) use parameters::are_same as are_same_parameters;
 pub use record::{Desired, Phase, Run, ServiceRecord};
+pub(crate) use reload::{can_reload, reload_locked};
 pub use reload::{check_reload, reload};
 pub use restart::{check_restart, recorded_request, restart, start_wanted};
 pub use rotate::{Rotated, When, rotate};

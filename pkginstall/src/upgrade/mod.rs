@@ -15,6 +15,7 @@ mod health;
 mod hooks;
 mod perform;
 mod plan;
+mod reconfigure;
 mod recover;
 mod rehearse;
 mod revert;
@@ -24,6 +25,7 @@ mod together;
 pub use error::{Now, Reverted, Step, UpgradeError};
 pub use perform::{Done, Request, Target, check, upgrade};
 pub use plan::{Keep, Restore};
+pub use reconfigure::{Reconfiguration, Reconfigured, Way, reconfigure};
 pub use recover::{Left, left_behind, recover_all};
 pub use rehearse::{Rehearsed, check_rehearsed, rehearse};
 

@@ -1,5 +1,6 @@
 //! `pkginstall config`: the settings of pkginstall itself, and the configuration of services.
 
+mod apply;
 mod service;
 mod settings;
 
@@ -50,6 +51,8 @@ enum ConfigCommand {
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
     },
+    /// Render configurations anew and make them count: by a reload where a service can, else by a restart
+    Apply(apply::Apply),
     /// Show what was changed by hand, and which changes contradict a new version
     Diff {
         /// The service: instance.service.user.cell
@@ -91,6 +94,7 @@ pub(super) fn run(args: &Config, context: &mut Context<'_>) -> Result<Exit, Fail
             service::set(service, package.as_ref(), assignments, context)
         }
         ConfigCommand::Unset { service, names } => service::unset(service, names, context),
+        ConfigCommand::Apply(args) => apply::run(args, context),
         ConfigCommand::Diff { service } => service::diff(service, context),
         ConfigCommand::Resolve(args) => service::resolve(args, context),
     }

@@ -1,0 +1,69 @@
+//! `pkginstall config apply`.
+
+use clap::Args;
+use copkg_spec::command::{Exit, Failure};
+use copkg_spec::coordinate::ServiceCoordinate;
+use serde_json::{Value as Json, json};
+
+use super::super::Context;
+use super::super::select::{Selector, select};
+use super::super::start::at_site;
+use crate::configure::Accept;
+use crate::service::ServiceError;
+use crate::upgrade::{Reconfiguration, Reconfigured, Way, reconfigure};
+
+/// The arguments of `config apply`.
+#[derive(Debug, Args)]
+#[command(after_help = "Should a service not be well with its new configuration, it gets the old one back.")]
+pub(super) struct Apply {
+    /// The services, or patterns of services such as *.web.prod.*; all of the prefix if none is named
+    #[arg(value_name = "SERVICE")]
+    services: Vec<Selector>,
+    /// Whose side to take where a change of the configuration by hand contradicts that of the package
+    #[arg(long, value_name = "SIDE")]
+    accept: Option<Accept>,
+    /// Restart, also what can be reloaded
+    #[arg(long)]
+    restart: bool,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", default_value = "configured")]
+    reason: String,
+    /// Render and merge, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let way = match (args.dry_run, args.restart) {
+        (true, _) => Way::Try,
+        (_, true) => Way::Restart,
+        _ => Way::Gentle,
+    };
+    let mut done: Vec<(ServiceCoordinate, Reconfigured)> = Vec::new();
+    for service in select(&args.services, context)? {
+        let request = Reconfiguration {
+            service: service.clone(),
+            accept: args.accept,
+            way,
+            reason: args.reason.clone(),
+        };
+        let one = at_site(context, |site| reconfigure(site, &request).map_err(ServiceError::from))?;
+        done.push((service, one));
+    }
+    let changed = done.iter().any(|(_, one)| matches!(one, Reconfigured::Reloaded | Reconfigured::Restarted));
+    let rows: Vec<Json> =
+        done.iter().map(|(service, one)| json!({ "service": service, "done": one })).collect();
+    context.report.data(&json!({ "changed": changed, "services": rows }), || {
+        done.iter().map(|(service, one)| format!("{service} {}", words(*one))).collect::<Vec<_>>().join("\n")
+    });
+    Ok(Exit::Ok)
+}
+
+fn words(done: Reconfigured) -> &'static str {
+    match done {
+        Reconfigured::Unchanged => "is configured so already",
+        Reconfigured::Different => "would be configured anew",
+        Reconfigured::Reloaded => "was reloaded with its new configuration",
+        Reconfigured::Restarted => "has its new configuration",
+    }
+}
