@@ -204,8 +204,7 @@ struct Before {
 impl Before {
     fn read(site: &Site<'_>, from: &Generation, to: &Generation) -> Result<Self, ServiceError> {
         let generations = Generations::of(site.prefix, &to.service);
-        let mut before =
-            Self { service: to.service.clone(), files: BTreeMap::new(), modes: BTreeMap::new() };
+        let mut before = Self { service: to.service.clone(), files: BTreeMap::new(), modes: BTreeMap::new() };
         let Some(runtime) = RuntimeDirectory::open(site.prefix, &to.service)? else { return Ok(before) };
         for number in [to.number, from.number] {
             for (path, file) in Rendered::read_from(&generations.etc(number))?.files {
