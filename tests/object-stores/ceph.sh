@@ -3,7 +3,7 @@
 #
 # Starts a cluster of one monitor, one manager and three OSDs in memory with an S3 gateway on 127.0.0.1:7480, makes a bucket, runs
 # publish-race on it with two servers, and kills one OSD in the middle. Needs root, Debian's ceph-mon ceph-osd ceph-mgr radosgw
-# (installed when they are missing), curl 7.75 or later, and `cargo build --workspace --bins` before. Ends the cluster when it is done.
+# (installed when they are missing), curl and openssl, and `cargo build --workspace --bins` before. Ends the cluster when it is done.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
 D=$(realpath -m "${1:?usage: ceph.sh DIR [publish-race options]}"); shift
@@ -73,16 +73,18 @@ for i in 0 1 2; do
   ceph-osd -i $i --mkfs --osd-uuid "$u" --keyring osd.$i/keyring 2>/dev/null
   ceph-osd -i $i --keyring osd.$i/keyring >/dev/null
 done
-radosgw -n client.rgw.a --keyring keyring 2>/dev/null
+radosgw -n client.rgw.a --keyring keyring
 for _ in $(seq 120); do curl -s -o /dev/null http://127.0.0.1:7480 && break; sleep 1; done
 radosgw-admin user create --uid=t --display-name=t --access-key=AK --secret-key=SK >/dev/null
 
 export AWS_ENDPOINT_URL=http://127.0.0.1:7480 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=AK AWS_SECRET_ACCESS_KEY=SK
-curl -sf -X PUT --aws-sigv4 aws:amz:us-east-1:s3 --user AK:SK http://127.0.0.1:7480/packages
+date=$(date -uR | sed 's/+0000/GMT/')
+signature=$(printf 'PUT\n\n\n%s\n/packages' "$date" | openssl dgst -sha1 -hmac SK -binary | base64)
+curl -sf -X PUT -H "Date: $date" -H "Authorization: AWS AK:$signature" http://127.0.0.1:7480/packages
 
 # One node goes in the middle of the race. Its disk is memory, so it does not come back.
 (sleep "${KILL_AFTER:-15}"; kill -9 "$(cat "$D/run/osd.1.pid")"; echo "killed osd.1 after ${KILL_AFTER:-15} s") &
 killer=$!
-"${CARGO_TARGET_DIR:-$here/target}/debug/publish-race" --store s3://packages --servers 2 --directory "$D/race" "$@"
+"${CARGO_TARGET_DIR:-$here/target}/debug/publish-race" --store s3://packages --servers "${SERVERS:-2}" --directory "$D/race" "$@"
 kill "$killer" 2>/dev/null && echo 'the race was over before a node was killed: give it more rounds'
 ceph health || true
