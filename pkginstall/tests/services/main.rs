@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
 mod concurrent;
+mod configured;
 mod described;
 mod identity;
 mod logs;

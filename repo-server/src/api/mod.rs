@@ -69,7 +69,7 @@ impl State {
     ) -> Self {
         let published = repository.clone().map(Published::new);
         let (metrics, readiness) = (Metrics::default(), Readiness::default());
-        Self { storage, repository, published, publishing, public_url, metrics, readiness }
+        Self { storage, repository, published, public_url, metrics, publishing, readiness }
     }
 
     /// Returns the address of the repository, as the client of a request sees it or as it was given.

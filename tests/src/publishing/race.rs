@@ -75,18 +75,18 @@ impl Race {
     }
 
     fn publish(self, number: usize, publisher: &mut Publisher, servers: &[SocketAddr]) -> Result<Published> {
-        let mut published = Published::default();
+        let mut outcome = Published::default();
         for round in 0..self.rounds {
             let version = format!("1.0.{round}");
             let content = format!("{number} {round}");
             let prepared = publisher.prepare("web", &version, content.as_bytes())?;
             let started = Instant::now();
-            published.retries += self.send(number + round, &prepared, servers)?;
-            published.latencies.push(started.elapsed());
-            published.paths.push(publisher.path("web", &version)?);
+            outcome.retries += self.send(number + round, &prepared, servers)?;
+            outcome.latencies.push(started.elapsed());
+            outcome.paths.push(publisher.path("web", &version)?);
             publisher.committed(prepared);
         }
-        Ok(published)
+        Ok(outcome)
     }
 
     /// Sends one publish until it is acknowledged, to another server when one does not answer.

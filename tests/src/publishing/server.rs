@@ -71,13 +71,13 @@ impl Place {
         if let Some(out) = child.stdout.take() {
             BufReader::new(out).read_line(&mut line)?;
         }
-        match line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok()) {
-            Some(address) => Ok(Server { child, address }),
-            None => {
-                child.wait()?;
-                Err(format!("the server did not start: {}", fs::read_to_string(&log)?).into())
-            }
+        let address =
+            line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        if let Some(address) = address {
+            return Ok(Server { child, address });
         }
+        child.wait()?;
+        Err(format!("the server did not start: {}", fs::read_to_string(&log)?).into())
     }
 
     fn command(&self, subcommand: &str) -> Result<Command> {
