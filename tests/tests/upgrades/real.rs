@@ -83,7 +83,7 @@ fn a_web_application_whose_migration_fails_half_way_serves_on_with_its_old_data(
     say(&format!("a migration that fails half-way: no answer for {down:?}, then the old version again"));
     assert!(failed.err.contains("no such column: nowhere"), "{failed}");
     assert!(failed.err.contains("it runs org.copkg.examples:book:1 as before"), "{failed}");
-    assert_eq!(http(port, "GET", "/", "")?, before);
+    assert!(http(port, "GET", "/", "")?.ends_with("version 1: Ada, Grace\n"));
     assert!(http(port, "POST", "/", "Edsger")?.contains("201"), "the old version writes as before");
 
     let watch = Watch::begin(move || http(port, "GET", "/", "").is_ok_and(|page| page.contains("200 OK")));
