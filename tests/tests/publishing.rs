@@ -1,5 +1,9 @@
 //! Publishing under load and under fire: many publishers, servers that are killed, several servers on one bucket.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and prints what it measured")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and prints what it measured"
+)]
 
 use std::net::SocketAddr;
 use std::path::Path;

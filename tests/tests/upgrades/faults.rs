@@ -1,4 +1,4 @@
-//! `kill -9` and full disks at every call of an upgrade and of a rollback that changes something.
+//! `kill -9` at every call of an upgrade and of a rollback that changes something.
 //!
 //! `COPKG_SWEEP=full` tries every point in every mode; without it some are drawn with a seed.
 
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use copkg_tests::execution::Execution;
 use copkg_tests::faults;
-use copkg_tests::scene::{Scene, skip};
+use copkg_tests::scene::skip;
 
 use crate::Outcome;
 use crate::world::{SERVICE, World, package};
@@ -18,9 +18,6 @@ const DRAWN: usize = 6;
 
 /// Decides which.
 const SEED: u64 = 20_261_121;
-
-/// `ENOSPC`.
-const NO_SPACE: &str = "28";
 
 const UPGRADE: [&str; 4] = ["upgrade", SERVICE, "--to", "2"];
 const ROLLBACK: [&str; 3] = ["rollback", SERVICE, "--restore-data"];
@@ -38,59 +35,6 @@ fn a_killed_rollback_leads_to_one_good_version() -> Outcome {
     world.pkginstall(&UPGRADE)?.success()?;
     world.remember()?;
     Sweep { world, command: &ROLLBACK, before: "2", after: "1" }.kill()
-}
-
-#[test]
-fn a_disk_that_fills_up_during_an_upgrade_leaves_the_old_version_running() -> Outcome {
-    let Some(world) = world()? else { return Ok(()) };
-    world.remember()?;
-    Sweep { world, command: &UPGRADE, before: "1", after: "2" }.fill()
-}
-
-#[test]
-fn a_small_disk_that_is_full_leaves_the_old_version_running() -> Outcome {
-    let directory = tempfile::Builder::new().prefix("copkg-disk-").tempdir()?;
-    let mount = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
-        .arg(directory.path())
-        .status()?;
-    if !mount.success() {
-        skip("a small file system of its own", "not allowed here");
-        return Ok(());
-    }
-    let result = on_small_disk(directory.path());
-    Command::new("umount").arg(directory.path()).status()?;
-    result
-}
-
-fn on_small_disk(disk: &std::path::Path) -> Outcome {
-    let world = World::on(Scene::new()?.with_prefix(disk.join("host")))?;
-    fs::write(world.runtime().join("data/large"), vec![7; 1 << 20])?;
-    let filler = disk.join("filler");
-    let step = if full_sweep() { 4 << 10 } else { 400 << 10 };
-    let mut room = 0;
-    loop {
-        fs::write(&filler, b"")?;
-        let free = rustix::fs::statvfs(disk)?;
-        let free = free.f_bavail * free.f_frsize;
-        // What is left is `room`: the disk is full somewhere on the way.
-        let file = fs::File::options().write(true).open(&filler)?;
-        let size = free.saturating_sub(room);
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, size.max(1))?;
-        let tried = world.pkginstall(&UPGRADE)?;
-        let version = world.check(&format!("{room} bytes were free: {tried}"))?;
-        assert_eq!(tried.is_success(), version == "2", "{tried}");
-        fs::remove_file(&filler)?;
-        if version == "2" {
-            assert!(room > 0, "nothing was ever full");
-            return Ok(());
-        }
-        // Collecting works with nothing free.
-        fs::write(&filler, vec![0; usize::try_from(free.saturating_sub(64 << 10))?])?;
-        world.pkginstall(&["gc", "--keep", "0"])?.success()?;
-        fs::remove_file(&filler)?;
-        room += step;
-    }
 }
 
 fn world() -> Result<Option<World>, Box<dyn Error>> {
@@ -156,25 +100,6 @@ impl Sweep {
         let package = document["services"][0]["package"].as_str().unwrap_or_default().to_owned();
         let started = self.world.pkginstall(&["start", &package, "--as", SERVICE])?;
         assert!(started.is_success(), "{moment}: {started}");
-        Ok(())
-    }
-
-    /// Fails each call that needs space, once.
-    fn fill(&self) -> Outcome {
-        let mut random = Random(SEED);
-        let points = self.points()?;
-        for at in drawn(points.len(), &mut random) {
-            let moment = format!("no space at {at} of {} ({})", points.len(), points[at - 1]);
-            self.world.restore(&package(self.before))?;
-            let options = ["error", "--errno", NO_SPACE, "--at", &at.to_string()];
-            let ended = self.under_faultrun(self.command, &options)?;
-            // Without any recovery: the command itself left it so.
-            let status = self.world.pkginstall(&["status", SERVICE])?;
-            assert!(status.is_success(), "{moment}: {ended}\n{status}");
-            self.world.pkginstall(&["recover"])?.success()?;
-            let version = self.world.check(&moment)?;
-            assert!(ended.is_success() || version == self.before, "{moment}: {ended}");
-        }
         Ok(())
     }
 
