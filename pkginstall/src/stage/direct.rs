@@ -61,13 +61,19 @@ pub(super) fn unpack<'d>(
     failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-/// Checks that nothing follows the payload but the end of the file, which is not read where the last frame is not.
+/// Checks that nothing follows the payload but the end of the file, which is read here only where the length is another one.
 fn check_length(job: &Job<'_>) -> Result<(), Failed> {
-    let expected = job.index.payload_length() + end_length(job.index);
+    let payload = job.index.payload_length();
+    let expected = payload + end_length(job.index);
     let error = match job.payload.length() {
-        Some(found) if found > expected => ContainerError::AfterEnd,
-        Some(found) if found < expected => ContainerError::Truncated { name: "payload.tar.zst" },
-        _ => return Ok(()),
+        None => return Ok(()),
+        Some(found) if found == expected => return Ok(()),
+        Some(found) if found < payload => ContainerError::Truncated { name: "payload.tar.zst" },
+        Some(_) => {
+            let end = job.payload.open(payload..u64::MAX).map_err(ContainerError::Read);
+            let end = end.and_then(|mut end| read_end(job.index, &mut end));
+            end.err().unwrap_or(ContainerError::AfterEnd)
+        }
     };
     Err(Failed::Unpack(UnpackError::Container(error)))
 }
