@@ -273,7 +273,7 @@ fn a_fetched_source_must_have_its_digest_and_is_fetched_once() {
     let gone = serve(b"", "404 Not Found");
     workshop.write("package.toml", recipe(&digest).replace(&url, &gone));
     workshop.works(&["build"]);
-    fs::remove_dir_all(workshop.path("home")).unwrap();
+    workshop.forget();
     let said = workshop.fails(&["build"]);
     assert!(said.starts_with("exit code 5") && said.contains("the server answers 404"), "{said}");
 }

@@ -20,7 +20,7 @@ fn builds(workshop: &Workshop, more: &[&str]) -> bool {
     document["changed"].as_bool().unwrap()
 }
 
-/// The source apart from the home directory, which holds the cache and so changes with each build.
+/// The source apart from what is built from it.
 fn notes() -> Workshop {
     let workshop = Workshop::new();
     workshop.write("source/package.toml", workshop::CONTENT);

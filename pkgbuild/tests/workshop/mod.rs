@@ -23,8 +23,11 @@ kind = "content"
 src = "notes.txt"
 "#;
 
-/// A directory of its own, gone when the test ends.
-pub(crate) struct Workshop(TempDir);
+/// A directory of its own, and a home directory beside it, for the cache; gone when the test ends.
+pub(crate) struct Workshop {
+    tree: TempDir,
+    home: TempDir,
+}
 
 /// What the program said, and how it ended.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ pub(crate) struct Said {
 
 impl Workshop {
     pub(crate) fn new() -> Self {
-        let directory = Self(TempDir::new().unwrap());
+        let directory = Self { tree: TempDir::new().unwrap(), home: TempDir::new().unwrap() };
         fs::create_dir(directory.path("tmp")).unwrap();
         directory
     }
@@ -50,7 +53,13 @@ impl Workshop {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.tree.path().join(name)
+    }
+
+    /// Empties the cache.
+    #[allow(dead_code, reason = "not every test program does")]
+    pub(crate) fn forget(&self) {
+        fs::remove_dir_all(self.home.path().join(".cache")).unwrap();
     }
 
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
@@ -73,9 +82,9 @@ impl Workshop {
     /// The program, run here, with nothing of the caller's environment that could matter.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pkgbuild"));
-        command.args(arguments).current_dir(self.0.path()).env_clear();
+        command.args(arguments).current_dir(self.tree.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", self.path("home")).env("TMPDIR", self.path("tmp"));
+        command.env("HOME", self.home.path()).env("TMPDIR", self.path("tmp"));
         command
     }
 
@@ -108,7 +117,8 @@ impl Workshop {
 
     /// Puts names in the place of what differs from run to run.
     fn neutral(&self, text: &str) -> String {
-        let text = text.replace(&self.0.path().display().to_string(), "DIR");
+        let text = text.replace(&self.tree.path().display().to_string(), "DIR");
+        let text = text.replace(&self.home.path().display().to_string(), "HOME");
         let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '-');
         words
             .map(|word| {
@@ -129,7 +139,7 @@ impl Workshop {
     /// Nothing of a build may be left over, whatever happened.
     pub(crate) fn is_clean(&self) -> bool {
         names(&self.path("tmp")).is_empty()
-            && !names(self.0.path()).iter().any(|name| name.starts_with(".tmp"))
+            && !names(self.tree.path()).iter().any(|name| name.starts_with(".tmp"))
     }
 }
 

@@ -116,7 +116,9 @@ fn a_script_is_run_to_its_end_and_its_output_kept() {
 fn a_script_that_ends_is_not_waited_for_because_of_what_it_left() {
     let scene = Scene::new();
     let began = Instant::now();
-    let ran = scene.run("setsid sleep 600 & exit 0", LONG);
+    // It ends once the other one has a session of its own.
+    let script = "mkfifo there; setsid sh -c 'echo >there; exec sleep 600' & read -r _ <there";
+    let ran = scene.run(script, LONG);
     assert!(ran.is_success());
     assert_eq!(ran.killed, 1);
     assert!(began.elapsed() < LONG);

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use copkg_spec::manifest::{Health, Rotation, Signal};
 
@@ -122,17 +124,20 @@ fn a_service_is_asked_whether_it_is_well() {
 fn probes_ask_a_port_and_an_address() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let answering = std::thread::spawn(move || {
+    let well = Arc::new(AtomicBool::new(true));
+    let is_well = Arc::clone(&well);
+    // It answers until this test program ends.
+    std::thread::spawn(move || {
         use std::io::{Read as _, Write as _};
-        // Two looks, each of a request and a connection that says nothing.
-        for status in ["200 OK", "", "503 Service Unavailable"] {
-            let (mut stream, _) = listener.accept().unwrap();
-            if status.is_empty() {
-                continue;
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // A connection that says nothing is the other probe.
+            if stream.read(&mut [0; 1024]).is_ok_and(|length| length > 0) {
+                let status =
+                    if is_well.load(Ordering::SeqCst) { "200 OK" } else { "503 Service Unavailable" };
+                write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    .unwrap();
             }
-            let mut request = [0; 1024];
-            let _ = stream.read(&mut request).unwrap();
-            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
         }
     });
     let probes = Health {
@@ -151,9 +156,9 @@ fn probes_ask_a_port_and_an_address() {
     host.run(&["start", PACKAGE, "--as", SERVICE, "--", &format!("--port={}", address.port())]).ok();
     let first = host.run(&["check", SERVICE]);
     assert_eq!(first.exit, 0, "{first:?}");
+    well.store(false, Ordering::SeqCst);
     let second = host.run(&["check", SERVICE]);
     assert!(second.out.contains("/health: it answers 503"), "{second:?}");
-    answering.join().unwrap();
     host.stop().ok();
 }
 

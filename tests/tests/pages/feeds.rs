@@ -51,6 +51,8 @@ fn metrics_count_requests_by_their_route_and_tell_the_state_of_the_repository() 
     for _ in 0..3 {
         site.text("/packages/com.acme.platform/gateway");
     }
+    // The counts are those of the overview that a search needs, too, and that is made beside the first requests.
+    site.text("/api/v1/search?q=gateway");
     let response = site.get("/metrics");
     assert!(header(&response, "content-type").starts_with("application/openmetrics-text"));
     let text = response.text().expect("it is text");
