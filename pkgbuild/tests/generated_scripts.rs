@@ -149,13 +149,34 @@ fn a_service_that_stays_in_the_foreground_is_started_and_stopped() {
 
 #[test]
 fn a_service_may_be_interrupted_where_env_allows_it() {
-    let env = Command::new("env").args(["--default-signal=INT,QUIT", "true"]).status();
+    let env = Command::new("env").args(["--default-signal=HUP,INT,QUIT", "true"]).status();
     if !env.is_ok_and(|status| status.success()) {
         return;
     }
     in_each_shell(|shell| {
         let package = Package::new(shell, "exec sleep 600", |c| c.stop_signal = "INT".into());
         assert_eq!(exit_of(&package.start(&[])), 0);
+        assert_eq!(exit_of(&package.stop()), 0, "{shell:?}");
+    });
+}
+
+#[test]
+fn a_service_hears_a_hangup_also_when_its_start_was_told_to_ignore_it() {
+    let env = Command::new("env").args(["--default-signal=HUP,INT,QUIT", "true"]).status();
+    if !env.is_ok_and(|status| status.success()) {
+        return;
+    }
+    in_each_shell(|shell| {
+        let package = Package::new(shell, "exec sleep 600", |c| c.stop_signal = "HUP".into());
+        let script = package.software().join("script.d/start");
+        let started = Command::new("nohup")
+            .args(shell)
+            .arg(script)
+            .arg(format!("--runtime-dir={}", package.runtime().display()))
+            .arg("--coordinate=1.web.dev.local")
+            .output()
+            .unwrap();
+        assert_eq!(exit_of(&started), 0, "{shell:?}: {}", says(&started));
         assert_eq!(exit_of(&package.stop()), 0, "{shell:?}");
     });
 }

@@ -169,9 +169,10 @@ else
     # shellcheck disable=SC2016 # the inner shell expands it
     set -- /bin/sh -c 'exec "$@"' sh "$@"
 fi
-# A shell starts what it puts into the background with INT and QUIT ignored. Where `env` can undo that, it does.
-if env --default-signal=INT,QUIT true 2>/dev/null; then
-    set -- env --default-signal=INT,QUIT "$@"
+# A shell starts what it puts into the background with INT and QUIT ignored, and whoever runs this below nohup ignores HUP,
+# with which many services reload. Where `env` can undo that, it does.
+if env --default-signal=HUP,INT,QUIT true 2>/dev/null; then
+    set -- env --default-signal=HUP,INT,QUIT "$@"
 fi
 
 # Prints the PID in the service's own PID file once it names a process that began after this script.
