@@ -15,6 +15,7 @@ use crate::fetch::{Fetcher, Proxies};
 use crate::host::{Notice, Prefix, PrefixError, Wait};
 use crate::metadata::{Asking, Keeping};
 use crate::repository::{Network, Repository, Sources};
+use crate::unit::{Backends, Boot};
 
 /// Tells the time.
 pub type Clock = fn() -> Timestamp;
@@ -81,6 +82,8 @@ pub struct Context<'a> {
     pub ambient: Ambient,
     /// The configuration.
     pub settings: Settings,
+    /// Whether the host is being booted.
+    pub boot: Boot,
 }
 
 impl<'a> Context<'a> {
@@ -101,7 +104,7 @@ impl<'a> Context<'a> {
             user: ambient.user,
         };
         let settings = Settings::load(&given, &places)?;
-        Ok(Self { report, ambient, settings })
+        Ok(Self { report, ambient, settings, boot: Boot::default() })
     }
 
     /// Returns the prefix.
@@ -115,6 +118,20 @@ impl<'a> Context<'a> {
     /// Returns how long to wait for a lock.
     pub fn wait(&self) -> Wait {
         self.settings.wait()
+    }
+
+    /// Returns who runs services.
+    pub fn backends(&self) -> Backends {
+        let set = |name: &str| self.ambient.environment.get(name).filter(|value| value.starts_with('/'));
+        let configured = set("XDG_CONFIG_HOME").map(Utf8PathBuf::from);
+        let at_home = || set("HOME").map(|home| Utf8Path::new(home).join(".config"));
+        let services = self.settings.services.iter().map(|(service, value)| (service.clone(), value.value));
+        Backends {
+            all: self.settings.backend.value,
+            services: services.collect(),
+            boot: self.boot,
+            user_configuration: configured.or_else(at_home),
+        }
     }
 
     /// Returns the time.

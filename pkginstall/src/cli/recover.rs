@@ -8,6 +8,7 @@ use super::Context;
 use super::context::describe;
 use super::start::at_site;
 use crate::host::{Catalogue, Intent, Notice, Operation};
+use crate::unit::Boot;
 use crate::upgrade;
 
 /// The arguments of `recover`.
@@ -16,10 +17,20 @@ pub(super) struct Recover {
     /// Only say what was left behind
     #[arg(long)]
     dry_run: bool,
+    /// For the unit that systemd runs at boot: what it is about to start is put right and left to it, and what another
+    /// command is at work on is left to that
+    #[arg(long, conflicts_with = "dry_run")]
+    boot: bool,
 }
 
 pub(super) fn run(args: &Recover, context: &mut Context) -> Result<Exit, Failure> {
-    if args.dry_run { look(context) } else { recover(context) }
+    if args.dry_run {
+        return look(context);
+    }
+    if args.boot {
+        context.boot = Boot::Now;
+    }
+    recover(context)
 }
 
 /// Says what dead commands left.

@@ -9,7 +9,7 @@ use super::Context;
 use super::start::at_site;
 use super::upgrade::report;
 use crate::generation::{Cause, Number};
-use crate::upgrade::{self, Keep, Request, Restore, Target};
+use crate::upgrade::{self, Keep, Reload, Request, Restore, Target};
 
 /// The arguments of `rollback`.
 #[derive(Debug, Args)]
@@ -41,6 +41,7 @@ pub(super) fn run(args: &Rollback, context: &mut Context<'_>) -> Result<Exit, Fa
         keep: Keep::Logs,
         restore: if args.restore_data { Restore::Data } else { Restore::Nothing },
         accept: None,
+        reload: Reload::Never,
     };
     if args.dry_run {
         let would = at_site(context, |site| upgrade::check(site, &request))?;

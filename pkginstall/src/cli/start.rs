@@ -81,6 +81,7 @@ pub(super) fn at_site<T, E: Into<Failure>>(
     let prefix = context.prefix()?;
     let wait = context.wait();
     let ambient = &context.ambient;
+    let backends = context.backends();
     let report = &mut *context.report;
     let mut tell = |told: Told| match told {
         Told::Note(text) => report.note(text),
@@ -92,6 +93,7 @@ pub(super) fn at_site<T, E: Into<Failure>>(
         environment: &ambient.environment,
         user: ambient.user,
         clock: ambient.clock,
+        backends: &backends,
         tell: &mut tell,
     };
     act(&mut site).map_err(Into::into)

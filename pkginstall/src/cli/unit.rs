@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::Context;
 use super::select::{Selector, select};
 use super::start::at_site;
+use crate::host::Effect;
 use crate::service::ServiceError;
-use crate::unit::{self, Manager, Unit, Units, Verdict};
+use crate::unit::{self, Manager, Purpose, Unit, Units, Verdict};
 
 /// The arguments of `unit`.
 #[derive(Debug, Args)]
@@ -25,6 +26,9 @@ pub(super) struct UnitArgs {
     /// Run the printed commands, too: those for the host need root
     #[arg(long)]
     apply: bool,
+    /// Only make them and look them over; nothing stays
+    #[arg(long, conflicts_with = "apply")]
+    dry_run: bool,
 }
 
 #[derive(Serialize)]
@@ -38,7 +42,10 @@ struct Document<'a> {
 pub(super) fn run(args: &UnitArgs, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let services = select(&args.services, context)?;
     let manager = if args.user { Manager::User } else { Manager::System };
-    let units = at_site(context, |site| unit::write(site, &services, manager))?;
+    let program = context.ambient.program.clone().ok_or(ServiceError::Program)?;
+    let effect = Effect::of_dry_run(args.dry_run);
+    let purpose = Purpose { manager, program: &program, effect };
+    let units = at_site(context, |site| unit::write(site, &services, purpose))?;
     for written in &units.units {
         if let Verdict::Wrong { messages } = &written.verdict {
             context.report.warn(format!("{}: {}", written.name, messages.join("; ")));
@@ -50,7 +57,7 @@ pub(super) fn run(args: &UnitArgs, context: &mut Context<'_>) -> Result<Exit, Fa
     if args.apply {
         unit::run_commands(&units.commands).map_err(ServiceError::from)?;
     }
-    let document = Document { changed: true, applied: args.apply, units: &units };
+    let document = Document { changed: effect == Effect::Real, applied: args.apply, units: &units };
     context.report.data(&document, || {
         let lines = units.units.iter().map(line);
         let commands =

@@ -17,7 +17,7 @@ use crate::gc::{self, RETAINED};
 use crate::generation::{Cause, GenerationError, Generations};
 use crate::host::Effect;
 use crate::receipts;
-use crate::upgrade::{self, Done, Keep, Request, Restore, Target};
+use crate::upgrade::{self, Done, Keep, Reload, Request, Restore, Target};
 
 /// The arguments of `upgrade`.
 #[derive(Debug, Args)]
@@ -96,6 +96,7 @@ fn request(args: &Upgrade, package: &PackageCoordinate) -> Request {
         keep: if args.keep_failed { Keep::Everything } else { Keep::Logs },
         restore: Restore::Nothing,
         accept: args.accept,
+        reload: Reload::Never,
     }
 }
 

@@ -5,23 +5,33 @@ use std::io;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use copkg_spec::coordinate::Label;
+use copkg_spec::coordinate::{Label, ServiceCoordinate};
 use copkg_spec::trust::GroupPattern;
 use serde::Deserialize;
 
 use super::{ConfigError, unknown};
 use crate::repository::{Auth, Base, Place, Repository, Secret};
 use crate::trust::RootPin;
+use crate::unit::Backend;
 
 /// What one file says.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct File {
     pub(super) prefix: Option<Utf8PathBuf>,
     pub(super) lock_timeout_seconds: Option<u32>,
+    pub(super) backend: Option<Backend>,
+    #[serde(default)]
+    pub(super) services: BTreeMap<ServiceCoordinate, RawService>,
     #[serde(default)]
     pub(super) fetch: Fetch,
     #[serde(default)]
     repositories: BTreeMap<Label, RawRepository>,
+}
+
+/// What one file says about a service.
+#[derive(Debug, Deserialize)]
+pub(super) struct RawService {
+    pub(super) backend: Backend,
 }
 
 /// What one file says about fetching.

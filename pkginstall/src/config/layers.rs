@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::file::{self, Fetch, File};
 use super::{ConfigError, FetchSettings, Origin, Settings, Value};
 use crate::fetch::Limits;
 use crate::host::Prefix;
 use crate::repository::{Base, Repository};
+use crate::unit::Backend;
 
 const SYSTEM: &str = "/etc/copkg/config.toml";
 const PROJECT: &str = "copkg.toml";
@@ -59,6 +61,8 @@ impl Settings {
         Ok(Self {
             prefix,
             lock_timeout_seconds: lock_timeout(given, places, &layers)?,
+            backend: backend(&layers),
+            services: services(&layers),
             fetch: fetch(&layers),
             repositories: repositories(given, places, &layers)?,
         })
@@ -150,6 +154,22 @@ fn lock_timeout(given: &Given, places: &Places<'_>, layers: &Layers) -> Result<V
     }
     let found = layers.first(|file| file.lock_timeout_seconds);
     Ok(found.unwrap_or(Value { value: LOCK_TIMEOUT_SECONDS, origin: Origin::Default }))
+}
+
+fn backend(layers: &Layers) -> Value<Backend> {
+    let found = layers.first(|file| file.backend);
+    found.unwrap_or(Value { value: Backend::default(), origin: Origin::Default })
+}
+
+fn services(layers: &Layers) -> BTreeMap<ServiceCoordinate, Value<Backend>> {
+    let mut services = BTreeMap::new();
+    for (origin, _, file) in &layers.0 {
+        for (service, raw) in &file.services {
+            let value = Value { value: raw.backend, origin: origin.clone() };
+            services.entry(service.clone()).or_insert(value);
+        }
+    }
+    services
 }
 
 fn fetch(layers: &Layers) -> FetchSettings {

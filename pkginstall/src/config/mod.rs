@@ -19,11 +19,13 @@ use std::fmt;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use copkg_spec::coordinate::ServiceCoordinate;
 use serde::{Serialize, Serializer};
 
 use crate::fetch::Limits;
 use crate::host::{Prefix, PrefixError, Wait};
 use crate::repository::Repository;
+use crate::unit::Backend;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +82,10 @@ pub struct Settings {
     pub prefix: Option<Value<Utf8PathBuf>>,
     /// How long to wait for a lock, in seconds.
     pub lock_timeout_seconds: Value<u32>,
+    /// Who runs services for which nothing else is said.
+    pub backend: Value<Backend>,
+    /// Who runs the services that are named.
+    pub services: BTreeMap<ServiceCoordinate, Value<Backend>>,
     /// The limits of fetching.
     pub fetch: FetchSettings,
     /// The repositories in the order of their names.

@@ -8,7 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
 
-const TOP: &[&str] = &["fetch", "lock_timeout_seconds", "prefix", "repositories"];
+const TOP: &[&str] = &["backend", "fetch", "lock_timeout_seconds", "prefix", "repositories", "services"];
+const SERVICE: &[&str] = &["backend"];
 const FETCH: &[&str] =
     &["attempts", "connect_timeout_seconds", "longest_pause_seconds", "silence_timeout_seconds"];
 const REPOSITORY: &[&str] = &["auth", "groups", "mirrors", "root", "timeout_seconds", "url"];
@@ -24,6 +25,10 @@ pub(super) fn check(path: &Utf8Path, text: &str) -> Result<(), ConfigError> {
     check(root, "", TOP)?;
     if let Some(fetch) = table(root, "fetch") {
         check(fetch, "fetch.", FETCH)?;
+    }
+    for (name, service) in table(root, "services").into_iter().flat_map(DeTable::iter) {
+        let DeValue::Table(service) = service.get_ref() else { continue };
+        check(service, &format!("services.{:?}.", name.get_ref()), SERVICE)?;
     }
     for (name, repository) in table(root, "repositories").into_iter().flat_map(DeTable::iter) {
         let DeValue::Table(repository) = repository.get_ref() else { continue };

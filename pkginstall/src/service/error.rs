@@ -318,6 +318,7 @@ impl Explain for ServiceError {
                 StartFailure::Hung(_) => "start_script_hung",
                 StartFailure::Ended(_) => "service_ended",
                 StartFailure::NoProcess => "no_process",
+                StartFailure::Systemd(_) => "unit_failed",
                 StartFailure::Interrupted => "interrupted",
             },
             Self::NotRunning { .. } => "not_running",

@@ -21,6 +21,9 @@ pub enum StartFailure {
     /// Someone interrupted it.
     #[error("it was interrupted")]
     Interrupted,
+    /// systemd could not bring it up.
+    #[error("{0}")]
+    Systemd(String),
     /// The start script left no process.
     #[error("its start script left no process")]
     NoProcess,

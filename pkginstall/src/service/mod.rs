@@ -54,6 +54,7 @@ use copkg_spec::durable;
 use jiff::Timestamp;
 
 use crate::host::{Lock, Prefix, Wait};
+use crate::unit::Backends;
 
 /// Where the steps of a service happen, and whom they tell.
 #[allow(missing_debug_implementations, reason = "a listener has nothing to show")]
@@ -68,6 +69,8 @@ pub struct Site<'a> {
     pub user: u32,
     /// Tells the time.
     pub clock: fn() -> Timestamp,
+    /// Who runs services.
+    pub backends: &'a Backends,
     /// Is told what the user should know while it happens.
     pub tell: &'a mut dyn FnMut(Told),
 }

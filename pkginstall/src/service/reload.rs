@@ -13,6 +13,7 @@ use super::{
 };
 use crate::hook::HookEnd;
 use crate::process::Whereabouts;
+use crate::unit;
 
 /// Reloads a service: by the `reload` script of its package, else by the signal that its recipe names.
 ///
@@ -29,7 +30,9 @@ pub(crate) fn reload_locked(
     service: &ServiceCoordinate,
 ) -> Result<Outcome, ServiceError> {
     let (record, installed, look) = reloadable(site, service)?;
-    if installed.service.reload.is_some() {
+    if let Some(managed) = unit::managed(site.prefix, service)? {
+        unit::reload(&managed)?;
+    } else if installed.service.reload.is_some() {
         run_script(site, &record, &installed)?;
     } else if let Some(signal) = installed.service.reload_signal {
         for process in &look.processes {

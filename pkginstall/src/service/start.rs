@@ -23,6 +23,7 @@ use crate::process::{
 };
 use crate::receipts;
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
+use crate::unit::{self, Managed, Started};
 use crate::upgrade;
 
 /// How many lines of the output a failure shows.
@@ -186,7 +187,11 @@ impl<'r> Start<'r> {
     ) -> Result<Outcome, ServiceError> {
         let retiring = before.as_ref().and_then(|before| before.retiring.clone());
         let mut record = self.open_record(site, retiring)?;
-        let tried = self.try_start(site, &record, runtime, output);
+        let tried = match unit::adopt(site, &record, &self.installed) {
+            Ok(Some(managed)) => self.try_unit(site, &managed, &record, runtime),
+            Ok(None) => self.try_start(site, &record, runtime, output),
+            Err(error) => Err(error),
+        };
         let failure = match tried {
             Ok(Ok((processes, sessions))) => {
                 commit(site, &mut record, runtime, processes, sessions)?;
@@ -236,6 +241,19 @@ impl<'r> Start<'r> {
         }
         record.write(site.prefix)?;
         Ok(record)
+    }
+
+    /// Has systemd start it. Sessions of the host's own making tell nothing about whose a process is.
+    fn try_unit(
+        &self,
+        site: &Site<'_>,
+        managed: &Managed,
+        record: &ServiceRecord,
+        runtime: &RuntimeDirectory,
+    ) -> Result<Tried, ServiceError> {
+        let _interruptible = Interruptible::begin().map_err(ProcessError::Wait)?;
+        let started: Started = unit::start(site, managed, record, &self.installed, runtime)?;
+        Ok(started.map(|processes| (processes, BTreeSet::new())))
     }
 
     fn try_start(

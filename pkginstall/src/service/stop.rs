@@ -15,6 +15,7 @@ use super::{Change, Outcome, RunAs, ServiceError, Site};
 use crate::hook::Launch;
 use crate::process::{self, Children, Family, Orphans, StartId};
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
+use crate::unit::{self, Stopped};
 use crate::upgrade;
 
 /// How long a service may take where no package says so.
@@ -53,6 +54,10 @@ pub fn check_stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Ou
 
 /// Stops a service. Its lock is held.
 pub(crate) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    let unit = match unit::managed(site.prefix, service)? {
+        Some(managed) => unit::stop(&managed)?,
+        None => Stopped::Before,
+    };
     let record = ServiceRecord::read(site.prefix, service)?;
     let runtime = RuntimeDirectory::open(site.prefix, service)?;
     let look = look_past_pid_file(site, service, record.as_ref())?;
@@ -72,8 +77,9 @@ pub(crate) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> R
     let record = record.map(ServiceRecord::stopped);
     if let Some(record) = &record {
         record.write(site.prefix)?;
+        unit::refresh_target_of(site, service)?;
     }
-    let change = if lives { Change::Changed } else { Change::Unchanged };
+    let change = if lives || unit == Stopped::Now { Change::Changed } else { Change::Unchanged };
     let stopped = Look::at(site.prefix, service, record.as_ref())?;
     Ok(Outcome { change, view: stopped.view(site.prefix, service, record.as_ref()) })
 }

@@ -16,6 +16,7 @@ use super::{Limit, Next};
 use crate::service::{
     Desired, InstalledService, ServiceError, ServiceRecord, Site, State, in_order, known, view,
 };
+use crate::unit;
 
 /// How often services are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -104,6 +105,10 @@ fn look_after(
     let Some(record) = ServiceRecord::read(site.prefix, service)? else { return Ok(()) };
     if record.desired != Desired::Running {
         *charge = Charge::default();
+        return Ok(());
+    }
+    if unit::managed(site.prefix, service)?.is_some() {
+        // systemd looks after it.
         return Ok(());
     }
     let now = Instant::now();

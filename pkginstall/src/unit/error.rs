@@ -36,6 +36,9 @@ pub enum UnitError {
         #[source]
         source: io::Error,
     },
+    /// Nothing says where the units of the user are linked.
+    #[error("neither HOME nor XDG_CONFIG_HOME says where the units of this user are")]
+    Homeless,
     /// A command failed.
     #[error("{command} failed: {said}")]
     Failed {
@@ -55,13 +58,14 @@ impl UnitError {
 
 impl Explain for UnitError {
     fn exit(&self) -> Exit {
-        if matches!(self, Self::Control { .. }) { Exit::Usage } else { Exit::Failure }
+        if matches!(self, Self::Control { .. } | Self::Homeless) { Exit::Usage } else { Exit::Failure }
     }
 
     fn code(&self) -> &'static str {
         match self {
             Self::File { .. } => "unit_file",
             Self::Control { .. } => "unit_text",
+            Self::Homeless => "no_home",
             Self::Run { .. } | Self::Failed { .. } => "systemctl_failed",
         }
     }
@@ -69,6 +73,10 @@ impl Explain for UnitError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Run { .. } => Some("is this host run by systemd? `pkginstall supervise` needs none".into()),
+            Self::Failed { .. } => Some(
+                "`systemctl status UNIT` says more; for the systemd of a user, XDG_RUNTIME_DIR must be set"
+                    .into(),
+            ),
             _ => None,
         }
     }

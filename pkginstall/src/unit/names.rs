@@ -2,12 +2,12 @@
 
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::digest::Digest;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::host::Prefix;
 
 /// Which systemd manages the units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Manager {
     /// That of the host.
@@ -32,6 +32,11 @@ pub fn unit_name(prefix: &Prefix, service: &ServiceCoordinate) -> String {
 /// Returns the name of the target of all services of a prefix.
 pub fn target_name(prefix: &Prefix) -> String {
     format!("{}.target", base(prefix))
+}
+
+/// Returns the name of the unit that puts right, at boot, what a crash left below a prefix.
+pub(super) fn recovery_name(prefix: &Prefix) -> String {
+    format!("{}-recover.service", base(prefix))
 }
 
 /// Two prefixes of one host have different names.

@@ -2,8 +2,12 @@
 
 use copkg_spec::coordinate::ServiceCoordinate;
 
+use camino::Utf8Path;
+
+use super::names::recovery_name;
 use super::{Manager, UnitError, target_name, unit_name};
 use crate::host::Prefix;
+use crate::process::StartId;
 use crate::service::{InstalledService, ServiceRecord};
 
 /// What a unit of the host may not do. A service that needs more gets a drop-in: `systemctl edit`.
@@ -66,10 +70,11 @@ pub(super) fn service(subject: &Subject<'_>, manager: Manager) -> Result<String,
     let after: Vec<String> = after.iter().map(|other| unit_name(prefix, other)).collect();
     let mut text = format!(
         "# Made by pkginstall for {service}; it is written anew. Changes go into a drop-in: `systemctl edit {}`.\n\
-         [Unit]\nDescription={service} ({})\nAfter=network.target {}\nPartOf={}\n\
+         [Unit]\nDescription={service} ({})\nAfter=network.target {} {}\nPartOf={}\n\
          StartLimitIntervalSec=600\nStartLimitBurst=10\n\n[Service]\nType=forking\n",
         unit_name(prefix, service),
         record.package,
+        recovery_name(prefix),
         after.join(" "),
         target_name(prefix),
     );
@@ -93,6 +98,10 @@ pub(super) fn service(subject: &Subject<'_>, manager: Manager) -> Result<String,
         ("COPKG_SOFTWARE_DIR", installed.directory.to_string()),
     ] {
         line("Environment", quoted(&format!("{name}={value}"))?);
+    }
+    // The processes are found by it, also when systemd has started them again.
+    if let Some(run) = &record.run {
+        line("Environment", format!("{}={}", StartId::VARIABLE, run.start_id.as_str()));
     }
     let options = [format!("--runtime-dir={runtime}"), format!("--coordinate={service}")];
     let start = installed.path(&contract.start).to_string();
@@ -123,9 +132,25 @@ pub(super) fn service(subject: &Subject<'_>, manager: Manager) -> Result<String,
     Ok(text)
 }
 
-/// Writes the target of a prefix.
+/// Writes the unit that puts right, before any service is started at boot, what a crash left.
+pub(super) fn recovery(prefix: &Prefix, program: &Utf8Path) -> Result<String, UnitError> {
+    let words =
+        [program.as_str(), "--prefix", prefix.root().as_str(), "--lock-timeout", "0", "recover", "--boot"];
+    let words = words.map(str::to_owned);
+    let command = command(&words.iter().collect::<Vec<_>>())?;
+    Ok(format!(
+        "# Made by pkginstall for all services below {root}; it is written anew.\n[Unit]\n\
+         Description=Recovery of the services below {root}\nAfter=local-fs.target\nPartOf={target}\n\n\
+         [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=900\nExecStart={command}\n",
+        root = prefix.root(),
+        target = target_name(prefix),
+    ))
+}
+
+/// Writes the target of a prefix: `services` are started with it.
 pub(super) fn target(prefix: &Prefix, services: &[ServiceCoordinate], manager: Manager) -> String {
-    let units: Vec<String> = services.iter().map(|service| unit_name(prefix, service)).collect();
+    let services = services.iter().map(|service| unit_name(prefix, service));
+    let units: Vec<String> = std::iter::once(recovery_name(prefix)).chain(services).collect();
     let wanted_by = match manager {
         Manager::System => "multi-user.target",
         Manager::User => "default.target",

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Keep, Step};
 use crate::generation::{Actor, Cause, Event, Generations, Number, Verdict};
-use crate::host::{OperationId, Prefix};
+use crate::host::{OperationId, Prefix, reserve};
 use crate::service::ServiceError;
 use crate::tree::Identity;
 
@@ -29,8 +29,7 @@ pub(super) struct Change {
     /// What it is to be.
     pub(super) to: Number,
     pub(super) target: Age,
-    /// Whether both run side by side for a while.
-    pub(super) together: bool,
+    pub(super) manner: Manner,
     /// Whether it ran.
     pub(super) was: Was,
     /// The step that was begun.
@@ -53,6 +52,18 @@ pub(super) struct Change {
 pub(super) enum Age {
     New,
     Earlier,
+}
+
+/// How a change goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Manner {
+    /// The old one is stopped, then the new one started.
+    StopStart,
+    /// The new one is started beside the old one.
+    StartStop,
+    /// It runs on, and reads its configuration again.
+    Reload,
 }
 
 /// Whether a service ran before a change.
@@ -89,10 +100,37 @@ impl Change {
         }
     }
 
-    /// Writes down that `step` is begun.
+    /// Writes down that `step` is begun. Where that fails it is not begun, whatever the journal says now.
     pub(super) fn begin(&mut self, prefix: &Prefix, step: Step) -> Result<(), ServiceError> {
-        self.step = step;
-        self.write(prefix)
+        let before = std::mem::replace(&mut self.step, step);
+        let written = self.write(prefix);
+        if written.is_err() {
+            self.step = before;
+        }
+        written
+    }
+
+    /// Writes down that the new one is good: from here on it counts, and nothing is led back. Should the disk refuse, it gets
+    /// its reserve and is asked once more, so that a full disk does not undo what went well.
+    pub(super) fn commit(&mut self, prefix: &Prefix) -> Result<(), ServiceError> {
+        self.begin(prefix, Step::Good).or_else(|_| {
+            reserve::spend(prefix);
+            self.begin(prefix, Step::Good)
+        })
+    }
+
+    /// Writes down that the way back is begun, once more.
+    ///
+    /// # Errors
+    /// When that cannot be written, and the journal may say that the new one is good: then nothing may be led back. Without
+    /// that only the number of attempts is lost.
+    pub(super) fn begin_way_back(&mut self, prefix: &Prefix) -> Result<(), ServiceError> {
+        self.attempts += 1;
+        let Err(error) = self.write(prefix) else { return Ok(()) };
+        match Self::read(prefix, &self.service)? {
+            Some(written) if written.step == Step::Good => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn write(&self, prefix: &Prefix) -> Result<(), ServiceError> {
@@ -102,16 +140,12 @@ impl Change {
         durable::write(path.as_std_path(), 0o644, Existing::Replace, &text).map_err(failed)
     }
 
-    /// Ends the change: removes it, durably.
-    pub(super) fn close(self, prefix: &Prefix) -> Result<(), ServiceError> {
-        let path = path(prefix, &self.service);
-        let failed = |source| ServiceError::Record { action: "remove", path: path.clone(), source };
+    /// Ends the change: removes it, durably. It can be repeated.
+    pub(super) fn close(&self, prefix: &Prefix) -> Result<(), ServiceError> {
         let generations = Generations::of(prefix, &self.service);
         generations.forget_switch(self.to)?;
         self.from.map_or(Ok(()), |from| generations.forget_switch(from))?;
-        std::fs::remove_file(&path).map_err(failed)?;
-        let directory = prefix.service_state(&self.service);
-        durable::sync_directory(directory.as_std_path()).map_err(failed)
+        forget(prefix, &self.service)
     }
 
     /// Returns what the history says of it.
@@ -153,6 +187,21 @@ pub(super) struct Ended {
 /// Tells whether a change of `service` goes on, or was cut short.
 pub(super) fn is_there(prefix: &Prefix, service: &ServiceCoordinate) -> bool {
     path(prefix, service).exists()
+}
+
+/// Removes the journal of the change of `service`, durably, if there is one.
+///
+/// # Errors
+/// When the file system refuses.
+pub(super) fn forget(prefix: &Prefix, service: &ServiceCoordinate) -> Result<(), ServiceError> {
+    let path = path(prefix, service);
+    let failed = |source| ServiceError::Record { action: "remove", path: path.clone(), source };
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let directory = prefix.service_state(service);
+    durable::sync_directory(directory.as_std_path()).map_err(failed)
 }
 
 fn path(prefix: &Prefix, service: &ServiceCoordinate) -> Utf8PathBuf {

@@ -110,6 +110,17 @@ pub enum UpgradeError {
     /// It was tried, and led back.
     #[error(transparent)]
     Reverted(Box<Reverted>),
+    /// It went well and counts, and that could not all be written down.
+    #[error("{service} is {package}, which is good; what comes after that is not done yet")]
+    Unfinished {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The package that it runs.
+        package: PackageCoordinate,
+        /// What is not done.
+        #[source]
+        source: Box<ServiceError>,
+    },
     /// The version that it runs does not let go of its data.
     #[error("{from} does not allow a way down to {to}")]
     DowngradeForbidden {
@@ -214,7 +225,10 @@ impl From<UpgradeError> for ServiceError {
 impl Explain for UpgradeError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Reverted(_) | Self::NoSpace { .. } | Self::RehearsalFailed { .. } => Exit::Failure,
+            Self::Reverted(_)
+            | Self::Unfinished { .. }
+            | Self::NoSpace { .. }
+            | Self::RehearsalFailed { .. } => Exit::Failure,
             Self::DowngradeForbidden { .. } | Self::NotGood { .. } | Self::DataElsewhere { .. } => {
                 Exit::Conflict
             }
@@ -228,6 +242,7 @@ impl Explain for UpgradeError {
         match self {
             Self::Reverted(reverted) if reverted.now.is_as_before() => "reverted",
             Self::Reverted(_) => "reverted_not_running",
+            Self::Unfinished { .. } => "unfinished",
             Self::DowngradeForbidden { .. } => "downgrade_forbidden",
             Self::NoWayBack { .. } => "no_way_back",
             Self::NotGood { .. } => "never_good",
@@ -243,6 +258,7 @@ impl Explain for UpgradeError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Reverted(reverted) => Some(format!("what the failed one wrote is in {}", reverted.logs)),
+            Self::Unfinished { .. } => Some("the next command does it, or `pkginstall recover`".into()),
             Self::DowngradeForbidden { .. } => Some(
                 "`pkginstall rollback SERVICE --restore-data` goes back with the data that the lower version left; what was \
                  written since is set aside"

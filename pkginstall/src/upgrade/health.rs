@@ -3,6 +3,7 @@
 use crate::generation::Generation;
 use crate::health::{HealthRequest, Verdict, await_health};
 use crate::service::{InstalledService, ServiceError, Site};
+use crate::unit;
 
 /// Waits until `generation`, which was started, is good.
 pub(super) fn wait_until_good(site: &mut Site<'_>, generation: &Generation) -> Result<(), ServiceError> {
@@ -13,6 +14,11 @@ pub(super) fn wait_until_good(site: &mut Site<'_>, generation: &Generation) -> R
         return Ok(());
     }
     match await_health(site, &HealthRequest { service, package, parameters })? {
+        // Between two looks systemd may have started it again.
+        Verdict::Healthy { .. } if unit::was_restarted(site, service)? => Err(ServiceError::NotWell {
+            service: service.clone(),
+            why: "it ended, and systemd started it again".into(),
+        }),
         Verdict::Healthy { .. } => Ok(()),
         Verdict::Unhealthy { why, .. } => Err(ServiceError::NotWell { service: service.clone(), why }),
     }

@@ -15,15 +15,17 @@ mod health;
 mod hooks;
 mod perform;
 mod plan;
+mod ports;
 mod reconfigure;
 mod recover;
 mod rehearse;
+mod reloaded;
 mod revert;
 mod saved;
 mod together;
 
 pub use error::{Now, Reverted, Step, UpgradeError};
-pub use perform::{Done, Request, Target, check, upgrade};
+pub use perform::{Done, Reload, Request, Target, check, upgrade};
 pub use plan::{Keep, Restore};
 pub use reconfigure::{Reconfiguration, Reconfigured, Way, reconfigure};
 pub use recover::{Left, left_behind, recover_all};

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
-use super::change::{Age, Change, Was};
+use super::change::{self, Age, Change, Manner, Was};
 use super::plan::{Plan, To, number_of, plan};
-use super::{Keep, Restore, Step, UpgradeError, health, hooks, recover, revert, saved, together};
+use super::{Keep, Restore, Step, UpgradeError, health, hooks, recover, reloaded, revert, saved, together};
 use crate::configure::{self, Accept, Ground};
 use crate::generation::{Cause, Generation, Generations, Number};
 use crate::host::{OperationId, reserve};
@@ -29,6 +29,18 @@ pub struct Request {
     pub restore: Restore,
     /// Whose side is taken where a change of the configuration by hand contradicts that of the package.
     pub accept: Option<Accept>,
+    /// Whether a reload will do, where the service can.
+    pub reload: Reload,
+}
+
+/// Whether a service that runs may be reloaded instead of restarted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reload {
+    /// It is stopped and started.
+    #[default]
+    Never,
+    /// Only its configuration is another one: it is reloaded where it can be.
+    Enough,
 }
 
 /// What a service is to be.
@@ -103,6 +115,7 @@ pub(crate) fn start_as(
         keep: Keep::Logs,
         restore: Restore::Nothing,
         accept: None,
+        reload: Reload::Never,
     };
     match plan(site, &request)? {
         Some(plan) => Ok(begin(site, plan)?.view),
@@ -118,17 +131,20 @@ fn begin(site: &mut Site<'_>, plan: Plan) -> Result<Done, UpgradeError> {
     let to = make(site, &generations, &plan)?;
     let mut change = match open(site, &generations, &plan, &to, age) {
         Ok(change) => change,
-        Err(error) if age == Age::New => {
-            let _ = generations.remove(to.number);
+        Err(error) => {
+            // Nothing was touched. What cannot be taken back either is led back by the next command.
+            if change::forget(site.prefix, &plan.service).is_ok() && age == Age::New {
+                let _ = generations.forget_switch(to.number);
+                let _ = generations.remove(to.number);
+            }
             return Err(error.into());
         }
-        Err(error) => return Err(error.into()),
     };
     let mut downtime = Downtime::default();
     match attempt(site, &plan, &to, &mut change, &mut downtime) {
         Ok(()) => {
             let downtime = downtime.length();
-            recover::finish(site, change, downtime)?;
+            recover::finish_now(site, &change, &to.package, downtime)?;
             let view = service::view(site.prefix, &plan.service)?;
             Ok(Done { from: plan.from, to: Some(to), downtime, view })
         }
@@ -165,7 +181,7 @@ fn open(
         from,
         to: to.number,
         target: age,
-        together: plan.is_together(),
+        manner: plan.manner(),
         was: plan.was,
         step: Step::Prepared,
         saved: Vec::new(),
@@ -190,8 +206,10 @@ fn attempt(
     change: &mut Change,
     downtime: &mut Downtime,
 ) -> Result<(), ServiceError> {
-    if plan.is_together() {
-        return together::attempt(site, plan, to, change);
+    match change.manner {
+        Manner::StartStop => return together::attempt(site, plan, to, change),
+        Manner::Reload => return reloaded::attempt(site, plan, to, change),
+        Manner::StopStart => {}
     }
     if let (Was::Running, Some(from)) = (plan.was, &plan.from) {
         hooks::pre_stop(site, &plan.service, from)?;
@@ -210,7 +228,7 @@ fn attempt(
     downtime.ends();
     change.begin(site.prefix, Step::Trial)?;
     health::wait_until_good(site, to)?;
-    change.begin(site.prefix, Step::Good)
+    change.commit(site.prefix)
 }
 
 /// Saves what the way back needs. Nothing is changed by it.

@@ -5,13 +5,14 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::manifest::{Downgrade, Strategy, Upgrade};
 use serde::{Deserialize, Serialize};
 
-use super::change::Was;
-use super::perform::{Request, Target};
+use super::change::{Manner, Was};
+use super::perform::{Reload, Request, Target};
 use super::{UpgradeError, saved};
 use crate::configure::Accept;
 use crate::generation::{Actor, Cause, Generation, Generations, Number, Proposal, Trial};
 use crate::host::Prefix;
 use crate::service::{self, Desired, InstalledService, ServiceError, Site, Start, StartRequest, State};
+use crate::unit;
 
 /// What becomes of what a failed generation stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -42,6 +43,10 @@ pub(super) struct Plan {
     pub(super) from: Option<Generation>,
     pub(super) to: To,
     pub(super) was: Was,
+    /// Whether a reload will do.
+    pub(super) reload: Reload,
+    /// Whether systemd runs it: one unit is one service, so none runs beside another.
+    pub(super) by_systemd: bool,
     /// How the package is upgraded that says how this change goes.
     pub(super) contract: Upgrade,
     pub(super) migration: Option<Migration>,
@@ -78,12 +83,16 @@ impl Plan {
         }
     }
 
-    /// Tells whether the old and the new one run side by side for a while.
-    pub(super) fn is_together(&self) -> bool {
-        self.contract.strategy == Strategy::StartStop
-            && self.was == Was::Running
-            && self.from.is_some()
-            && self.restore == Restore::Nothing
+    /// Says how it goes about it.
+    pub(super) fn manner(&self) -> Manner {
+        let runs_on = self.was == Was::Running && self.from.is_some() && self.restore == Restore::Nothing;
+        if runs_on && self.reload == Reload::Enough {
+            Manner::Reload
+        } else if runs_on && self.contract.strategy == Strategy::StartStop && !self.by_systemd {
+            Manner::StartStop
+        } else {
+            Manner::StopStart
+        }
     }
 }
 
@@ -132,6 +141,8 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
         from,
         to,
         was,
+        reload: reload(request, was, &package, site.prefix)?,
+        by_systemd: unit::managed(site.prefix, service).map_err(ServiceError::from)?.is_some(),
         contract,
         migration,
         restore: request.restore,
@@ -204,6 +215,21 @@ fn is_current(to: &To, from: Option<&Generation>) -> bool {
         }
         To::Earlier(to) => to.number == from.number,
     }
+}
+
+/// A service that died has nothing to reload.
+fn reload(
+    request: &Request,
+    was: Was,
+    package: &PackageCoordinate,
+    prefix: &Prefix,
+) -> Result<Reload, ServiceError> {
+    if request.reload == Reload::Never || was == Was::Stopped {
+        return Ok(Reload::Never);
+    }
+    let can = service::can_reload(&InstalledService::open(prefix, package)?);
+    let runs = service::view(prefix, &request.service)?.state == State::Running;
+    Ok(if can && runs { Reload::Enough } else { Reload::Never })
 }
 
 /// A service that should run and died is brought back, too.

@@ -1,27 +1,14 @@
-//! Another configuration for the same package: reloaded where the service can, else restarted.
-//!
-//! A restart goes the way of every change. A reload stops nothing, so there is nothing to lead back but files: should the
-//! command die between placing them and renaming the link, the service has the new files and is the old generation;
-//! the next `config apply` finds them there and goes on.
-
-use std::collections::BTreeMap;
+//! Another configuration for the same package: reloaded where the service can, else restarted. Both go the way of every
+//! change: a new generation, a journal, a trial, and back when that fails.
 
 use copkg_spec::coordinate::ServiceCoordinate;
-use copkg_spec::index::EntryPath;
 
-use super::perform::{Request, Target, upgrade};
+use super::perform::{Reload, Request, Target, upgrade};
 use super::plan::{Keep, Restore};
-use super::{UpgradeError, health, recover};
-use crate::configure::{self, Accept, ConfigureError, Ground, Rendered};
-use crate::generation::{
-    Actor, Cause, Event, Generation, Generations, History, Outcome, Proposal, Trial, Verdict,
-};
-use crate::host::OperationId;
-use crate::runtime::RuntimeDirectory;
-use crate::service::{self, InstalledService, RunAs, ServiceError, Site, State};
-
-/// The largest file that is put back.
-const LIMIT: u64 = 8 << 20;
+use super::{UpgradeError, recover};
+use crate::configure::{self, Accept, Ground, Rendered};
+use crate::generation::{Cause, Generation, Generations};
+use crate::service::{ServiceError, Site, State};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -84,42 +71,18 @@ pub fn reconfigure(site: &mut Site<'_>, request: &Reconfiguration) -> Result<Rec
     if request.way == Way::Try {
         return Ok(Reconfigured::Different);
     }
-    let installed = InstalledService::open(site.prefix, &current.package)?;
-    let runs = service::view(site.prefix, service)?.state == State::Running;
-    if runs && request.way == Way::Gentle && service::can_reload(&installed) {
-        let to = draft.commit(proposal(site, &current, &installed, request))?;
-        reload(site, &current, &to, &installed, request)?;
-        return Ok(Reconfigured::Reloaded);
-    }
     drop(draft);
     drop(lock);
-    restart(site, &current, request)
+    let done = upgrade(site, &change(&current, request))?;
+    Ok(if done.downtime.is_none() && done.view.state == State::Running {
+        Reconfigured::Reloaded
+    } else {
+        Reconfigured::Restarted
+    })
 }
 
-fn proposal(
-    site: &Site<'_>,
-    current: &Generation,
-    installed: &InstalledService,
-    request: &Reconfiguration,
-) -> Proposal {
-    Proposal {
-        parent: Some(current.number),
-        package: current.package.clone(),
-        digest: installed.digest,
-        parameters: current.parameters.clone(),
-        directories: installed.service.directories.clone(),
-        actor: Actor::of(site.user, site.environment),
-        reason: request.reason.clone(),
-        created: (site.clock)(),
-    }
-}
-
-fn restart(
-    site: &mut Site<'_>,
-    current: &Generation,
-    request: &Reconfiguration,
-) -> Result<Reconfigured, UpgradeError> {
-    let change = Request {
+fn change(current: &Generation, request: &Reconfiguration) -> Request {
+    Request {
         service: request.service.clone(),
         target: Target::Package { package: current.package.clone(), parameters: None },
         cause: Cause::Configure,
@@ -127,107 +90,6 @@ fn restart(
         keep: Keep::Logs,
         restore: Restore::Nothing,
         accept: request.accept,
-    };
-    upgrade(site, &change)?;
-    Ok(Reconfigured::Restarted)
-}
-
-/// Places the files, switches and reloads; puts everything back when the service is not well with it.
-fn reload(
-    site: &mut Site<'_>,
-    from: &Generation,
-    to: &Generation,
-    installed: &InstalledService,
-    request: &Reconfiguration,
-) -> Result<(), UpgradeError> {
-    let generations = Generations::of(site.prefix, &to.service);
-    let before = Before::read(site, from, to)?;
-    generations.prepare_switch(to.number)?;
-    generations.prepare_switch(from.number)?;
-    let tried = try_reload(site, from, to, installed);
-    let why = tried.as_ref().err().map(ToString::to_string);
-    if tried.is_err() {
-        before.put_back(site, installed)?;
-        generations.switch_to(from.number)?;
-        if let Err(error) = service::reload_locked(site, &to.service) {
-            site.warn(format!("{} has its old configuration again, but: {error}", to.service));
-        }
-    }
-    let (state, verdict) = match &why {
-        None => (Trial::Good, Verdict::Good),
-        Some(_) => (Trial::Failed, Verdict::Failed),
-    };
-    let time = (site.clock)();
-    generations.set_outcome(to.number, &Outcome { state, since: time, why: why.clone() })?;
-    let event = Event {
-        change: OperationId::random()?,
-        cause: Cause::Configure,
-        verdict,
-        time,
-        actor: to.actor.clone(),
-        reason: request.reason.clone(),
-        from: Some(from.number),
-        to: to.number,
-        package: to.package.clone(),
-        digest: to.digest,
-        generation: generations.digest(to.number)?,
-        why,
-        downtime_milliseconds: None,
-    };
-    History::append(site.prefix, &to.service, &event)?;
-    Ok(tried?)
-}
-
-fn try_reload(
-    site: &mut Site<'_>,
-    from: &Generation,
-    to: &Generation,
-    installed: &InstalledService,
-) -> Result<(), ServiceError> {
-    let generations = Generations::of(site.prefix, &to.service);
-    let old = generations.etc(from.number);
-    let ground = Ground { service: &to.service, before: Some(&old) };
-    let (run_as, _) = RunAs::resolve(&to.package, installed.service.user.as_deref(), site.user)?;
-    configure::place(site, ground, &generations.etc(to.number), run_as.owner())?;
-    generations.switch_to(to.number)?;
-    service::reload_locked(site, &to.service)?;
-    health::wait_until_good(site, to)
-}
-
-/// The files as they were.
-struct Before {
-    service: ServiceCoordinate,
-    files: BTreeMap<EntryPath, Option<Vec<u8>>>,
-    modes: BTreeMap<EntryPath, u32>,
-}
-
-impl Before {
-    fn read(site: &Site<'_>, from: &Generation, to: &Generation) -> Result<Self, ServiceError> {
-        let generations = Generations::of(site.prefix, &to.service);
-        let mut before = Self { service: to.service.clone(), files: BTreeMap::new(), modes: BTreeMap::new() };
-        let Some(runtime) = RuntimeDirectory::open(site.prefix, &to.service)? else { return Ok(before) };
-        for number in [to.number, from.number] {
-            for (path, file) in Rendered::read_from(&generations.etc(number))?.files {
-                let there = runtime.read_file(&format!("etc/{path}"), LIMIT)?;
-                before.files.insert(path.clone(), there);
-                before.modes.insert(path, file.mode());
-            }
-        }
-        Ok(before)
-    }
-
-    fn put_back(&self, site: &Site<'_>, installed: &InstalledService) -> Result<(), ServiceError> {
-        let (run_as, _) = RunAs::resolve(&installed.package, installed.service.user.as_deref(), site.user)?;
-        let runtime = RuntimeDirectory::make(site.prefix, &self.service, run_as.owner())?;
-        for (path, bytes) in &self.files {
-            let place = format!("etc/{path}");
-            let mode = self.modes.get(path).copied().unwrap_or(0o600);
-            match bytes {
-                Some(bytes) => runtime.write_file(&place, mode, run_as.owner(), bytes),
-                None => runtime.remove_file(&place),
-            }
-            .map_err(ConfigureError::from)?;
-        }
-        Ok(())
+        reload: if request.way == Way::Gentle { Reload::Enough } else { Reload::Never },
     }
 }

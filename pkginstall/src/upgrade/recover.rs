@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::change::{self, Change, Ended, Was};
 use super::error::Now;
-use super::{Step, revert, saved, together};
+use super::{Step, UpgradeError, revert, saved, together};
 use crate::generation::{Cause, Generations, History, Outcome, Trial, Verdict};
-use crate::host::{Prefix, reserve};
+use crate::host::{LockError, Prefix, reserve};
 use crate::service::{self, ServiceError, ServiceRecord, Site};
+use crate::unit::Boot;
 
 /// A change that was cut short.
 #[derive(Debug, Clone, Serialize)]
@@ -63,6 +64,9 @@ pub fn recover_all(site: &mut Site<'_>) -> Result<Vec<Left>, ServiceError> {
         let one = site.lock(&service).and_then(|_lock| recover_quietly(site, &service));
         match one {
             Ok(left) => recovered.extend(left),
+            Err(ServiceError::Lock(LockError::Held { holder, .. })) if site.backends.boot == Boot::Now => {
+                site.note(format!("{service} is left to {holder}, which is at work on it"));
+            }
             Err(error) => failed = Some(error),
         }
     }
@@ -85,7 +89,7 @@ fn recover_quietly(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<O
     crate::hook::end_leftovers(site.prefix.root())?;
     let mut left = describe(site.prefix, &change, None);
     left.outcome = Some(if change.step == Step::Good {
-        finish(site, change, None)?;
+        finish(site, &change, None)?;
         "it was good already and is finished".to_owned()
     } else {
         let why = format!("its command was cut short {}", change.step.words());
@@ -95,15 +99,31 @@ fn recover_quietly(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<O
     Ok(Some(left))
 }
 
-/// Ends a change that was good. Every step can be repeated.
-pub(super) fn finish(
+/// Ends a change that was good a moment ago. A disk that refuses gets its reserve and is asked once more: the change counts
+/// already, so the worst that is left is that the next command has to end it.
+///
+/// # Errors
+/// When it cannot be ended; it counts all the same.
+pub(super) fn finish_now(
     site: &mut Site<'_>,
-    change: Change,
+    change: &Change,
+    package: &PackageCoordinate,
     downtime: Option<Duration>,
-) -> Result<(), ServiceError> {
+) -> Result<(), UpgradeError> {
+    let Err(_) = finish(site, change, downtime) else { return Ok(()) };
+    reserve::spend(site.prefix);
+    finish(site, change, downtime).map_err(|source| UpgradeError::Unfinished {
+        service: change.service.clone(),
+        package: package.clone(),
+        source: Box::new(source),
+    })
+}
+
+/// Ends a change that was good. Every step can be repeated.
+fn finish(site: &mut Site<'_>, change: &Change, downtime: Option<Duration>) -> Result<(), ServiceError> {
     let time = (site.clock)();
     let generations = Generations::of(site.prefix, &change.service);
-    together::retire(site, &change)?;
+    together::retire(site, change)?;
     if change.was == Was::Stopped && change.cause != Cause::Start {
         service::stop_locked(site, &change.service)?;
     }

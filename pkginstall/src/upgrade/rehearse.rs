@@ -4,7 +4,6 @@
 //! shares its blocks where it can. Packages are those of the prefix itself: they are immutable. The service is neither
 //! stopped nor locked: its data is copied while it runs, file by file.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::Instant;
 
 use camino::Utf8PathBuf;
@@ -14,13 +13,15 @@ use copkg_spec::durable::{self, Existing};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Keep, Request, Restore, Target, UpgradeError, perform, saved};
+use super::ports::Ports;
+use super::{Keep, Reload, Request, Restore, Target, UpgradeError, perform, saved};
 use crate::configure::{self, Accept};
 use crate::generation::{Actor, Cause, Generation, GenerationError, Generations, Outcome, Proposal, Trial};
 use crate::host::Prefix;
 use crate::runtime::RuntimeDirectory;
 use crate::service::{self, InstalledService, RunAs, ServiceError, Site};
 use crate::tree::{Directory, if_there};
+use crate::unit::Backends;
 
 /// What came of a rehearsal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,8 @@ pub fn rehearse(
         environment: site.environment,
         user: site.user,
         clock,
+        // Nothing of it is of any interest to systemd.
+        backends: &Backends::default(),
         tell: &mut *site.tell,
     };
     clear(&mut stage, service)?;
@@ -136,7 +139,10 @@ fn try_out(
 ) -> Result<(Vec<String>, u64), UpgradeError> {
     let service = &from.service;
     let copied = copy(stage, real, from)?;
-    let parameters = with_other_ports(installed, &from.parameters)?;
+    let mut ports = Ports::default();
+    let parameters = ports.of_parameters(installed, &from.parameters)?;
+    ports.of_settings(stage.prefix, service, installed)?;
+    drop(ports);
     let generations = Generations::of(stage.prefix, service);
     let proposal = Proposal {
         parent: None,
@@ -166,6 +172,7 @@ fn try_out(
             keep: Keep::Logs,
             restore: Restore::Nothing,
             accept,
+            reload: Reload::Never,
         },
     )?;
     Ok((parameters, copied))
@@ -206,39 +213,6 @@ fn copy_settings(scratch: &Prefix, real: &Prefix, service: &ServiceCoordinate) -
         review.copy_into(&Directory::open(&state)?.open_or_make("review")?)?;
     }
     Ok(())
-}
-
-/// Replaces the value of every parameter that is called a port by one that is free.
-fn with_other_ports(installed: &InstalledService, given: &[String]) -> Result<Vec<String>, ServiceError> {
-    let is_port = |name: &str| name == "port" || name.ends_with("-port") || name.ends_with("_port");
-    let declared = installed.service.parameters.iter().map(|parameter| parameter.name.as_str());
-    let mut ports: Vec<&str> = declared.filter(|name| is_port(name)).collect();
-    let name_of = |option: &'_ String| -> Option<String> {
-        Some(option.strip_prefix("--")?.split_once('=')?.0.to_owned())
-    };
-    let given_ports: Vec<String> = given.iter().filter_map(name_of).filter(|name| is_port(name)).collect();
-    ports.extend(given_ports.iter().map(String::as_str));
-    ports.sort_unstable();
-    ports.dedup();
-    let is_ours = |option: &&String| name_of(option).is_none_or(|name| !is_port(&name));
-    let mut all: Vec<String> = given.iter().filter(is_ours).cloned().collect();
-    // Held together until the last one is known, so that no two are the same.
-    let mut held = Vec::new();
-    for name in ports {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let port = listener.and_then(|listener| {
-            let port = listener.local_addr()?.port();
-            held.push(listener);
-            Ok(port)
-        });
-        let port = port.map_err(|source| ServiceError::Record {
-            action: "find a free port for",
-            path: Utf8PathBuf::from(format!("--{name}")),
-            source,
-        })?;
-        all.push(format!("--{name}={port}"));
-    }
-    Ok(all)
 }
 
 /// Ends and removes what this rehearsal, or one that was cut short, left.

@@ -11,10 +11,10 @@ use copkg_spec::command::Failure;
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::durable;
 
-use super::change::{Age, Change, Ended, Was};
+use super::change::{Age, Change, Ended, Manner, Was};
 use super::error::{Now, Reverted};
 use super::perform::start;
-use super::{Keep, Step, UpgradeError, saved, together};
+use super::{Keep, Step, UpgradeError, reloaded, saved, together};
 use crate::generation::{Generation, Generations, History, Outcome, Trial, Verdict};
 use crate::host::reserve;
 use crate::service::{self, Desired, ServiceError, ServiceRecord, Site};
@@ -52,10 +52,13 @@ pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Resu
     let generations = Generations::of(site.prefix, &change.service);
     let touched = change.step > Step::Prepared;
     let from = change.from.map(|from| generations.read(from)).transpose()?;
-    change.attempts += 1;
-    // Only the number of attempts would be lost.
-    let _ = change.write(site.prefix);
-    let beside = touched && together::put_back(site, &change, from.as_ref())?;
+    change.begin_way_back(site.prefix)?;
+    let beside = touched
+        && match change.manner {
+            Manner::Reload => reloaded::put_back(site, &change)?,
+            Manner::StartStop => together::put_back(site, &change, from.as_ref())?,
+            Manner::StopStart => false,
+        };
     if touched && !beside {
         service::stop_locked(site, &change.service)?;
         saved::put_back(site.prefix, &change)?;
@@ -63,6 +66,9 @@ pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Resu
     match change.from {
         Some(from) => generations.switch_to(from)?,
         None => generations.switch_off()?,
+    }
+    if beside && change.manner == Manner::Reload {
+        reloaded::read_again(site, &change);
     }
     let now = match (&from, touched && !beside) {
         (_, false) => as_before(site, &change, from.as_ref()),

@@ -34,7 +34,7 @@ pub(super) fn attempt(
     start(site, to)?;
     change.begin(site.prefix, Step::Trial)?;
     health::wait_until_good(site, to)?;
-    change.begin(site.prefix, Step::Good)
+    change.commit(site.prefix)
 }
 
 /// Makes the running one the one that retires. Its PID files go: the new one writes its own.
@@ -85,7 +85,7 @@ pub(super) fn put_back(
 
 /// Before the new one was begun the old one runs untouched: only what was put beside it is taken back.
 fn put_back_early(site: &Site<'_>, change: &Change) -> Result<bool, ServiceError> {
-    let early = change.together && change.step < Step::Starting;
+    let early = change.step < Step::Starting;
     if early {
         super::saved::put_back(site.prefix, change)?;
     }

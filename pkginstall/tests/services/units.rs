@@ -25,7 +25,7 @@ fn systemd_finds_nothing_wrong_with_a_unit_and_scores_it() {
         let ran = host.run(arguments).ok();
         let document = ran.json();
         let units = document["units"].as_array().unwrap();
-        assert_eq!(units.len(), 2, "a service and the target: {ran:?}");
+        assert_eq!(units.len(), 3, "a service, the recovery and the target: {ran:?}");
         if Command::new("systemd-analyze").arg("--version").output().is_err() {
             assert!(ran.err.contains("no systemd-analyze here"), "{ran:?}");
             continue;
@@ -64,10 +64,46 @@ fn a_unit_says_what_the_recipe_says() {
 fn what_links_and_starts_a_unit_is_printed_and_not_done() {
     let host = host();
     let printed = host.run(&["unit", SERVICE]).ok().out;
-    for command in ["  systemctl link ", "  systemctl daemon-reload", "  systemctl enable --now copkg-"] {
+    for command in [
+        "  systemctl link ",
+        "  systemctl daemon-reload",
+        "  systemctl enable copkg-",
+        "  systemctl start copkg-",
+    ] {
         assert!(printed.contains(command), "{printed}");
     }
     assert!(printed.contains(host.root().join(".copkg/units").as_str()), "{printed}");
     let user = host.run(&["unit", "--user", SERVICE]).ok().out;
     assert!(user.contains("  systemctl --user link "), "{user}");
+}
+
+#[test]
+fn a_dry_run_looks_units_over_and_leaves_nothing() {
+    let host = host();
+    let document = host.run(&["--json", "unit", "--dry-run"]).ok().json();
+    assert_eq!((&document["changed"], document["units"].as_array().unwrap().len()), (&false.into(), 3));
+    assert!(!host.root().join(".copkg/units").exists());
+}
+
+#[test]
+fn what_starts_at_boot_is_put_right_first_and_then_what_should_run() {
+    let host = host();
+    let units = host.root().join(".copkg/units");
+    let target = || {
+        host.run(&["unit"]).ok();
+        let is_target = |path: &camino::Utf8PathBuf| path.extension() == Some("target");
+        let mut paths = units.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
+        fs::read_to_string(paths.find(is_target).unwrap()).unwrap()
+    };
+    let stopped = target();
+    assert!(stopped.contains("-recover.service") && !stopped.contains(SERVICE), "{stopped}");
+    host.run(&["start", SERVICE]).ok();
+    let running = target();
+    assert!(running.contains(&format!("-{SERVICE}.service")), "{running}");
+    let unit = host.run(&["--json", "unit", SERVICE]).ok().json();
+    let printed = unit["commands"].to_string();
+    assert!(printed.contains("\"restart\""), "what runs is handed over: {printed}");
+    let text = fs::read_to_string(unit["units"][0]["path"].as_str().unwrap()).unwrap();
+    assert!(text.contains("Environment=COPKG_START_ID="), "{text}");
+    host.stop().ok();
 }

@@ -29,6 +29,9 @@ struct Arguments {
     /// Where the points are written, one a line
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// The command line for `run`
+    #[arg(long, value_name = "COMMAND")]
+    run: Option<String>,
     /// Only the program's own calls count, and what it starts is left alone
     #[arg(long)]
     alone: bool,
@@ -56,6 +59,8 @@ enum Mode {
     Lie,
     /// A write gets half of its length
     Short,
+    /// Another command is run before the call
+    Run,
 }
 
 fn main() -> ExitCode {
@@ -80,7 +85,9 @@ fn run(arguments: &Arguments) -> io::Result<i32> {
     program.args(["list", "--tracee", "--under", "/"]).args(arguments.alone.then_some("--alone"));
     program.arg("--").args(&arguments.command);
     let under = arguments.under.canonicalize().unwrap_or_else(|_| arguments.under.clone());
-    let ended = faults::run(&mut program, &Plan { at: arguments.at, fault: fault(arguments), under, whose })?;
+    let command = arguments.run.clone();
+    let plan = Plan { at: arguments.at, fault: fault(arguments), under, whose, command };
+    let ended = faults::run(&mut program, &plan)?;
     if let Some(log) = &arguments.log {
         std::fs::write(
             log,
@@ -104,5 +111,6 @@ fn fault(arguments: &Arguments) -> Fault {
         Mode::StickyError => Fault::StickyError(arguments.errno),
         Mode::Lie => Fault::Lie,
         Mode::Short => Fault::Short,
+        Mode::Run => Fault::Run,
     }
 }

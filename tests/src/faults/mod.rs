@@ -35,6 +35,8 @@ pub enum Fault {
     Lie,
     /// A write gets half of its length.
     Short,
+    /// A command is run to its end while the program waits before the call.
+    Run,
 }
 
 /// Where a fault strikes, and what.
@@ -48,6 +50,8 @@ pub struct Plan {
     pub under: PathBuf,
     /// Whose calls count.
     pub whose: Whose,
+    /// The command line of [`Fault::Run`].
+    pub command: Option<String>,
 }
 
 /// Whose calls count.

@@ -149,9 +149,17 @@ impl Runner<'_> {
             }
             Fault::Lie if number == self.plan.at => answer(pid, registers, 0),
             Fault::Short if number == self.plan.at => halve(pid, registers, &stop),
+            Fault::Run if number == self.plan.at => self.run_command(),
             _ => {}
         }
         self.go_on(pid, None);
+    }
+
+    /// How the command ends is its own business.
+    fn run_command(&self) {
+        if let Some(line) = &self.plan.command {
+            let _ = Command::new("sh").args(["-c", line]).status();
+        }
     }
 
     fn after_call(&mut self, pid: Pid) {

@@ -1,7 +1,6 @@
 //! Real software: Redis between two versions, and a web application whose migration fails half-way.
 
 use std::error::Error;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +11,7 @@ use copkg_tests::programs::project;
 use copkg_tests::scene::{Scene, skip};
 
 use crate::Outcome;
+use crate::world::say;
 
 const REDIS: &str = "1.redis.dev.local";
 const BOOK: &str = "1.book.dev.local";
@@ -196,10 +196,4 @@ impl Watch {
         self.stop.store(true, Ordering::SeqCst);
         self.thread.join().unwrap_or_default()
     }
-}
-
-/// Says on standard error what was measured.
-fn say(text: &str) {
-    // Not through the test's own output, which nobody sees when it passes.
-    let _ = writeln!(std::io::stderr(), "measured: {text}");
 }

@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use copkg_tests::execution::Execution;
@@ -25,9 +27,24 @@ src = "bin"
 [[contents]]
 src = "script.d"
 
+[[contents]]
+src = "etc"
+
 [service]
 exec = "bin/server"
 settle = "50ms"
+
+[service.health]
+healthy_for = "100ms"
+interval = "50ms"
+
+[service.config.motto]
+type = "string"
+default = "old"
+
+[[service.templates]]
+src = "etc/motto.j2"
+dst = "motto"
 "#;
 
 /// Serves only data of its own version; the first one makes it.
@@ -35,7 +52,7 @@ const SERVER: &str = r#"#!/bin/sh
 cd "$COPKG_RUNTIME_DIR" || exit 8
 [ -e data/format ] || echo VERSION >data/format
 [ "$(cat data/format)" = VERSION ] || exit 9
-exec sleep 600
+exec sleep NAP
 "#;
 
 const MIGRATE: &str = r#"#!/bin/sh
@@ -51,7 +68,12 @@ const ENTRIES: &str = "one\ntwo\nthree\n";
 /// Version 1 runs with data and an edited configuration, version 2 is installed.
 pub(crate) struct World {
     pub(crate) scene: Scene,
+    /// What the service executes in the end, which nothing else on this machine does.
+    nap: String,
 }
+
+/// Tells the worlds of one test program apart.
+static WORLDS: AtomicU32 = AtomicU32::new(0);
 
 impl World {
     pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
@@ -60,11 +82,13 @@ impl World {
 
     pub(crate) fn on(scene: Scene) -> Result<Self, Box<dyn Error>> {
         scene.trust()?;
+        let number = WORLDS.fetch_add(1, Ordering::SeqCst);
+        let nap = format!("600.{}{number:03}", std::process::id());
         for version in ["1", "2"] {
-            let file = scene.build(&tree(&scene, version)?)?;
+            let file = scene.build(&tree(&scene, version, &nap)?)?;
             scene.pkginstall([Path::new("install"), &file])?.success()?;
         }
-        let world = Self { scene };
+        let world = Self { scene, nap };
         world.scene.pkginstall(["start", &package("1"), "--as", SERVICE])?.success()?;
         fs::write(world.runtime().join("data/entries"), ENTRIES)?;
         fs::write(world.runtime().join("etc/edited"), "by hand")?;
@@ -94,20 +118,23 @@ impl World {
         Ok(())
     }
 
-    /// Returns the processes of the service, by their environment and their program.
+    /// Returns the processes of the service, by their command line.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        let prefix = format!("COPKG_PREFIX={}", self.scene.prefix().display());
+        let wanted = format!("sleep\0{}\0", self.nap);
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
             let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let is_ours = environment.split(|&byte| byte == 0).any(|variable| variable == prefix.as_bytes());
-            if is_ours && command.starts_with(b"sleep\x00600\x00") {
-                found.push(pid);
-            }
+            found.extend((command == wanted.as_bytes()).then_some(pid));
         }
         found
+    }
+
+    /// Returns a command line that kills the service as a crash would.
+    pub(crate) fn killer(&self) -> String {
+        format!("pkill -KILL -f '^sleep {}$'", self.nap)
     }
 
     /// Kills the service as a crash would.
@@ -137,6 +164,8 @@ impl World {
         let state = self.scene.prefix().join(".copkg/services").join(SERVICE);
         let outcome = fs::read_to_string(state.join("generations").join(&current).join("outcome.json"))?;
         assert!(outcome.contains("\"good\""), "{moment}: generation {current} is {outcome}");
+        let rendered = fs::read_to_string(state.join("generations").join(&current).join("etc/motto"))?;
+        assert_eq!(read("etc/motto"), rendered, "{moment}: generation {current} has its own configuration");
         assert!(!state.join("change.json").exists(), "{moment}: the change is not closed");
         Ok(version.to_owned())
     }
@@ -153,17 +182,24 @@ pub(crate) fn package(version: &str) -> String {
     format!("{GROUP}:ledger:{version}")
 }
 
-fn tree(scene: &Scene, version: &str) -> Result<PathBuf, Box<dyn Error>> {
+fn tree(scene: &Scene, version: &str, nap: &str) -> Result<PathBuf, Box<dyn Error>> {
     let tree = scene.path().join(format!("ledger-{version}"));
-    let write =
-        |path: &str, mode, text: &str| scene.write(tree.join(path), mode, text.replace("VERSION", version));
+    let text = |text: &str| text.replace("VERSION", version).replace("NAP", nap);
+    let write = |path: &str, mode, contents: &str| scene.write(tree.join(path), mode, text(contents));
     write("package.toml", 0o644, RECIPE)?;
     write("bin/server", 0o755, SERVER)?;
     write("script.d/migrate", 0o755, MIGRATE)?;
+    write("script.d/reload", 0o755, "#!/bin/sh\nexit 0\n")?;
+    write("etc/motto.j2", 0o644, "{{ config.motto }}\n")?;
     Ok(tree)
 }
 
 fn copy(scene: &Scene, from: &Path, to: &Path) -> Outcome {
     scene.run(Command::new("cp").arg("-a").arg(from).arg(to))?.success()?;
     Ok(())
+}
+
+/// Says on standard error what was measured, whatever becomes of the test's own output.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "measured: {text}");
 }

@@ -9,7 +9,6 @@ use super::super::Context;
 use super::super::select::{Selector, select};
 use super::super::start::at_site;
 use crate::configure::Accept;
-use crate::service::ServiceError;
 use crate::upgrade::{Reconfiguration, Reconfigured, Way, reconfigure};
 
 /// The arguments of `config apply`.
@@ -47,7 +46,7 @@ pub(super) fn run(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failu
             way,
             reason: args.reason.clone(),
         };
-        let one = at_site(context, |site| reconfigure(site, &request).map_err(ServiceError::from))?;
+        let one = at_site(context, |site| reconfigure(site, &request))?;
         done.push((service, one));
     }
     let changed = done.iter().any(|(_, one)| matches!(one, Reconfigured::Reloaded | Reconfigured::Restarted));

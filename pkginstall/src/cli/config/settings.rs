@@ -44,11 +44,14 @@ fn rows(settings: &Settings) -> Vec<(String, Json, Origin)> {
     let mut rows: Vec<_> = settings.prefix.iter().map(|prefix| row("prefix", prefix)).collect();
     rows.extend([
         row("lock_timeout_seconds", &settings.lock_timeout_seconds),
+        row("backend", &settings.backend),
         row("fetch.attempts", &fetch.attempts),
         row("fetch.connect_timeout_seconds", &fetch.connect_timeout_seconds),
         row("fetch.silence_timeout_seconds", &fetch.silence_timeout_seconds),
         row("fetch.longest_pause_seconds", &fetch.longest_pause_seconds),
     ]);
+    let services = settings.services.iter();
+    rows.extend(services.map(|(service, value)| row(&format!("services.{service:?}.backend"), value)));
     for Value { value, origin } in settings.repositories.values() {
         rows.extend(repository(value).into_iter().map(|(name, json)| (name, json, origin.clone())));
     }

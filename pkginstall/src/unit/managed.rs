@@ -1,0 +1,202 @@
+//! Services that systemd runs: which they are, and what systemd says of them.
+//!
+//! A service is run by systemd when its unit is linked. Where the link lies is written down with the unit, so that whoever
+//! looks at a service needs to ask nobody: most services have no unit.
+
+use std::io;
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::durable::{self, Existing};
+use serde::{Deserialize, Serialize};
+
+use super::{Manager, UnitError, unit_name};
+use crate::host::Prefix;
+
+/// Is there where systemd is the first process: the same question as `sd_booted`.
+const BOOTED: &str = "/run/systemd/system";
+
+/// The unit of a service, as it was written down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Written {
+    manager: Manager,
+    /// Where `systemctl link` puts its link.
+    link: Utf8PathBuf,
+}
+
+/// A service that systemd runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Managed {
+    pub(crate) manager: Manager,
+    pub(crate) unit: String,
+}
+
+/// What systemd says of a unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    active: String,
+    sub: String,
+    result: String,
+    /// The main process, if there is one.
+    pub(crate) main_pid: Option<u32>,
+    /// How often systemd started it again by itself.
+    pub(crate) restarts: u32,
+}
+
+/// What a unit is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// It is up.
+    Up,
+    /// It is on its way up, or down.
+    Between,
+    /// It ended, and systemd is about to start it again.
+    Waiting,
+    /// It is down because it failed.
+    Failed,
+    /// It is down.
+    Down,
+}
+
+/// Writes down which unit `service` has and where it will be linked.
+pub(super) fn remember(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    manager: Manager,
+    links: &Utf8Path,
+) -> Result<(), UnitError> {
+    let path = path(prefix, service);
+    let written = Written { manager, link: links.join(unit_name(prefix, service)) };
+    let bytes = serde_json::to_vec_pretty(&written).map_err(io::Error::from);
+    let put = bytes.and_then(|bytes| durable::write(path.as_std_path(), 0o644, Existing::Replace, &bytes));
+    put.map_err(UnitError::file("write", &path))
+}
+
+/// Finds out whether systemd runs `service`.
+///
+/// # Errors
+/// When what was written down cannot be read.
+pub(crate) fn managed(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Option<Managed>, UnitError> {
+    let path = path(prefix, service);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.map_err(UnitError::file("read", &path))?,
+    };
+    let written: Written =
+        serde_json::from_slice(&bytes).map_err(|error| UnitError::file("read", &path)(error.into()))?;
+    let unit = unit_name(prefix, service);
+    let leads_here = written.link.read_link_utf8().is_ok_and(|target| target == prefix.units().join(&unit));
+    // On a host that another program booted the link means nothing.
+    let counts = leads_here && (written.manager == Manager::User || Utf8Path::new(BOOTED).is_dir());
+    Ok(counts.then_some(Managed { manager: written.manager, unit }))
+}
+
+impl Managed {
+    /// Asks systemd about the unit.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) fn show(&self) -> Result<Shown, UnitError> {
+        const PROPERTIES: &str = "--property=ActiveState,SubState,Result,MainPID,NRestarts";
+        let said = self.systemctl(&["show", PROPERTIES, &self.unit])?;
+        Ok(Shown::parse(&said))
+    }
+
+    /// Runs `systemctl` with these words to its end, and returns what it said.
+    pub(super) fn systemctl(&self, words: &[&str]) -> Result<String, UnitError> {
+        systemctl(self.manager, words)
+    }
+}
+
+/// Runs `systemctl` with these words to its end, and returns what it said.
+pub(super) fn systemctl(manager: Manager, words: &[&str]) -> Result<String, UnitError> {
+    let mut all = manager.systemctl();
+    all.extend(words.iter().map(ToString::to_string));
+    run(&all)
+}
+
+/// Runs a command to its end, and returns what it said.
+pub(super) fn run(words: &[String]) -> Result<String, UnitError> {
+    let command = words.join(" ");
+    let Some((program, arguments)) = words.split_first() else { return Ok(String::new()) };
+    let output = Command::new(program).args(arguments).output();
+    let output = output.map_err(|source| UnitError::Run { command: command.clone(), source })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(UnitError::Failed { command, said })
+}
+
+impl Shown {
+    fn parse(said: &str) -> Self {
+        let mut shown = Self::default();
+        for (name, value) in said.lines().filter_map(|line| line.split_once('=')) {
+            match name {
+                "ActiveState" => value.clone_into(&mut shown.active),
+                "SubState" => value.clone_into(&mut shown.sub),
+                "Result" => value.clone_into(&mut shown.result),
+                "MainPID" => shown.main_pid = value.parse().ok().filter(|&pid| pid != 0),
+                "NRestarts" => shown.restarts = value.parse().unwrap_or_default(),
+                _ => {}
+            }
+        }
+        shown
+    }
+
+    /// Says what the unit is doing.
+    pub(crate) fn activity(&self) -> Activity {
+        match (self.active.as_str(), self.sub.as_str()) {
+            ("active" | "reloading", _) => Activity::Up,
+            ("activating", "auto-restart" | "auto-restart-queued") => Activity::Waiting,
+            ("activating" | "deactivating", _) => Activity::Between,
+            ("failed", _) => Activity::Failed,
+            _ => Activity::Down,
+        }
+    }
+
+    /// Says in words what became of it.
+    pub(crate) fn words(&self) -> String {
+        format!("systemd says: {} ({}), {}", self.active, self.sub, self.result)
+    }
+}
+
+fn path(prefix: &Prefix, service: &ServiceCoordinate) -> Utf8PathBuf {
+    prefix.service_state(service).join("unit.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_systemd_says_is_understood() {
+        let said =
+            "Result=success\nNRestarts=2\nMainPID=412\nActiveState=activating\nSubState=auto-restart\n";
+        let shown = Shown::parse(said);
+        assert_eq!((shown.activity(), shown.main_pid, shown.restarts), (Activity::Waiting, Some(412), 2));
+        let down = Shown::parse("MainPID=0\nActiveState=inactive\nSubState=dead\n");
+        assert_eq!((down.activity(), down.main_pid), (Activity::Down, None));
+    }
+
+    #[test]
+    fn a_service_is_run_by_systemd_when_its_link_leads_to_its_unit() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let prefix = Prefix::at(&root.join("prefix")).unwrap();
+        let service = "1.web.prod.osl".parse().unwrap();
+        let is_managed = || managed(&prefix, &service).unwrap().is_some();
+        assert!(!is_managed());
+        durable::create_dir_all(prefix.service_state(&service).as_std_path()).unwrap();
+        remember(&prefix, &service, Manager::User, root).unwrap();
+        assert!(!is_managed(), "it is not linked yet");
+        let (unit, link) =
+            (prefix.units().join(unit_name(&prefix, &service)), root.join(unit_name(&prefix, &service)));
+        std::os::unix::fs::symlink(root.join("elsewhere"), &link).unwrap();
+        assert!(!is_managed(), "that is another unit");
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(unit, &link).unwrap();
+        assert!(is_managed());
+    }
+}
