@@ -113,6 +113,14 @@ pub enum RemoveError {
         /// The services.
         services: Vec<ServiceCoordinate>,
     },
+    /// A rollback needs it.
+    #[error("{package} is needed: {}", .reasons.join("; "))]
+    Needed {
+        /// The package.
+        package: PackageCoordinate,
+        /// By what.
+        reasons: Vec<String>,
+    },
     /// It is not known which services run.
     #[error("cannot find out which services run: {}", .0.message)]
     Services(Failure),
@@ -127,7 +135,7 @@ pub enum RemoveError {
 impl Explain for RemoveError {
     fn exit(&self) -> Exit {
         match self {
-            Self::InUse { .. } => Exit::Conflict,
+            Self::InUse { .. } | Self::Needed { .. } => Exit::Conflict,
             Self::Services(failure) => failure.exit,
             Self::Host(error) => error.exit(),
             Self::Receipt(error) => error.exit(),
@@ -137,6 +145,7 @@ impl Explain for RemoveError {
     fn code(&self) -> &'static str {
         match self {
             Self::InUse { .. } => "in_use",
+            Self::Needed { .. } => "needed",
             Self::Services(_) => "services_unknown",
             Self::Host(error) => error.code(),
             Self::Receipt(error) => error.code(),
@@ -149,6 +158,9 @@ impl Explain for RemoveError {
                 "stop it first: pkginstall stop {}; or remove the files under a running service with `--force`",
                 services.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
             )),
+            Self::Needed { .. } => Some(
+                "`pkginstall gc` removes it when nothing needs it any more; `--force` removes it now".into(),
+            ),
             Self::Services(failure) => failure.hint.clone(),
             Self::Host(error) => error.hint(),
             Self::Receipt(error) => error.hint(),

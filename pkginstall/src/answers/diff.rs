@@ -8,6 +8,7 @@ use copkg_spec::digest::Digest;
 use copkg_spec::index::{Entry, EntryPath};
 use serde::Serialize;
 
+use crate::configure::{Rendered, unified};
 use crate::generation::{Generation, Generations, Number};
 use crate::host::Prefix;
 use crate::receipts;
@@ -28,8 +29,8 @@ pub struct Comparison {
     pub same_package: bool,
     /// The files of the package.
     pub files: Vec<FileChange>,
-    /// The files of the rendered configuration. What stands in them is not shown: there may be secrets among it.
-    pub configuration: Vec<FileChange>,
+    /// The files of the rendered configuration.
+    pub configuration: Vec<ConfigurationChange>,
     /// Parameters that only the one side has.
     pub parameters_removed: Vec<String>,
     /// Parameters that only the other side has.
@@ -43,6 +44,17 @@ pub struct FileChange {
     pub path: EntryPath,
     /// `added`, `removed` or `changed`.
     pub change: &'static str,
+}
+
+/// A file of the rendered configuration that is different.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigurationChange {
+    /// Where, and whether it was added, removed or changed.
+    #[serde(flatten)]
+    pub file: FileChange,
+    /// The lines, as a unified diff. Not of what may hold a secret, and not of what is no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
 }
 
 /// Compares two generations of `service`.
@@ -73,7 +85,7 @@ pub fn compare(
         to,
         same_package,
         files,
-        configuration: differences(&configuration(&one), &configuration(&other)),
+        configuration: configuration(&generations, &one, &other)?,
         parameters_removed: only(&one, &other),
         parameters_added: only(&other, &one),
         packages: [one.package, other.package],
@@ -95,9 +107,22 @@ fn files_of(prefix: &Prefix, generation: &Generation) -> Result<Files, Failure> 
     Ok(described.collect())
 }
 
-fn configuration(generation: &Generation) -> Files {
-    let text = |(path, digest): (&EntryPath, &Digest)| (path.clone(), digest.to_string());
-    generation.configuration.iter().map(text).collect()
+fn configuration(
+    generations: &Generations,
+    one: &Generation,
+    other: &Generation,
+) -> Result<Vec<ConfigurationChange>, ServiceError> {
+    let digests = |generation: &Generation| -> Files {
+        let text = |(path, digest): (&EntryPath, &Digest)| (path.clone(), digest.to_string());
+        generation.configuration.iter().map(text).collect()
+    };
+    let read = |generation: &Generation| Rendered::read_from(&generations.etc(generation.number));
+    let (before, after) = (read(one)?, read(other)?);
+    let changes = differences(&digests(one), &digests(other)).into_iter().map(|file| {
+        let diff = unified(&file.path, before.files.get(&file.path), after.files.get(&file.path));
+        ConfigurationChange { file, diff }
+    });
+    Ok(changes.collect())
 }
 
 fn differences(one: &Files, other: &Files) -> Vec<FileChange> {

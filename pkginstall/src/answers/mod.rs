@@ -4,6 +4,6 @@ mod diff;
 mod export;
 mod why;
 
-pub use diff::{Comparison, FileChange, compare};
+pub use diff::{Comparison, ConfigurationChange, FileChange, compare};
 pub use export::export;
 pub use why::{Answer, Process, Source, Trusted, why};

@@ -5,7 +5,7 @@ use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::Context;
-use crate::answers::{self, Comparison};
+use crate::answers::{self, Comparison, FileChange};
 use crate::generation::Number;
 
 /// The arguments of `diff`.
@@ -34,8 +34,14 @@ fn describe(comparison: &Comparison) -> String {
     if !comparison.same_package {
         lines.push(format!("package        {from} → {to}"));
     }
-    for (name, changes) in [("file", &comparison.files), ("configuration", &comparison.configuration)] {
-        lines.extend(changes.iter().map(|c| format!("{name:<14} {:<8} {}", c.change, c.path)));
+    let line = |name: &str, change: &FileChange| format!("{name:<14} {:<8} {}", change.change, change.path);
+    lines.extend(comparison.files.iter().map(|change| line("file", change)));
+    for change in &comparison.configuration {
+        lines.push(line("configuration", &change.file));
+        match &change.diff {
+            Some(diff) => lines.push(diff.trim_end().to_owned()),
+            None => lines.push("  it may hold a secret, or is no text".into()),
+        }
     }
     lines.extend(comparison.parameters_removed.iter().map(|p| format!("parameter      removed  {p}")));
     lines.extend(comparison.parameters_added.iter().map(|p| format!("parameter      added    {p}")));

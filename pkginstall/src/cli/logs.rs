@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::Context;
 use super::select::{Selector, select};
 use super::start::at_site;
+use crate::host::Effect;
 use crate::service::{self, Follow, LogFile, Rotated, ServiceError, When};
 
 /// How often a followed file is looked at.
@@ -22,6 +23,7 @@ const LONGEST_LINE: usize = 64 << 10;
 
 /// The arguments of `logs`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Logs {
     /// The services, or patterns of services such as *.web.prod.*
     #[arg(value_name = "SERVICE", required_unless_present = "rotate")]
@@ -38,6 +40,9 @@ pub(super) struct Logs {
     /// Put it aside whatever its size
     #[arg(long, requires = "rotate")]
     force: bool,
+    /// Only say what would be put aside and removed
+    #[arg(long, requires = "rotate")]
+    dry_run: bool,
 }
 
 #[derive(Serialize)]
@@ -57,7 +62,7 @@ pub(super) fn run(args: &Logs, context: &mut Context<'_>) -> Result<Exit, Failur
     let services = select(&args.services, context)?;
     if args.rotate {
         let when = if args.force { When::Now } else { When::TooLarge };
-        return rotate(&services, when, context);
+        return rotate(&services, when, Effect::of_dry_run(args.dry_run), context);
     }
     let mut files = Vec::new();
     for name in &services {
@@ -77,12 +82,18 @@ pub(super) fn run(args: &Logs, context: &mut Context<'_>) -> Result<Exit, Failur
     }
 }
 
-fn rotate(services: &[ServiceCoordinate], when: When, context: &mut Context<'_>) -> Result<Exit, Failure> {
+fn rotate(
+    services: &[ServiceCoordinate],
+    when: When,
+    effect: Effect,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
     let mut all: Vec<Rotated> = Vec::new();
     for name in services {
-        all.extend(at_site(context, |site| service::rotate(site, name, when))?);
+        all.extend(at_site(context, |site| service::rotate(site, name, when, effect))?);
     }
-    let document = serde_json::json!({ "changed": !all.is_empty(), "rotated": all });
+    let changed = effect == Effect::Real && !all.is_empty();
+    let document = serde_json::json!({ "changed": changed, "rotated": all });
     context.report.data(&document, || all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     Ok(Exit::Ok)
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::context::describe;
-use crate::activate::{Change, InUse, Removal, remove};
+use crate::activate::{Change, InUse, Removal, RemoveError, remove};
+use crate::gc::{Reason, Survey};
 use crate::host::Catalogue;
 use crate::receipts;
 use crate::service;
@@ -18,7 +19,7 @@ pub(super) struct Remove {
     /// The packages, as group:id:version
     #[arg(required = true, value_name = "COORD")]
     packages: Vec<PackageCoordinate>,
-    /// Remove the files even while a service runs from them; the service is never stopped
+    /// Remove the files even while a service runs from them, or a rollback needs them; the service is never stopped
     #[arg(long)]
     force: bool,
     /// Only say what would be removed
@@ -38,6 +39,10 @@ pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure>
     for package in &args.packages {
         receipts::require(&prefix, package)?;
     }
+    if !args.force {
+        let survey = Survey::of(&prefix, 0)?;
+        args.packages.iter().try_for_each(|package| refuse_needed(&survey, package))?;
+    }
     for package in &args.packages {
         let outcome = if args.dry_run { "would_remove" } else { remove_one(args, context, package)? };
         context.report.note(format!("{package}: {}", outcome.replace('_', " ")));
@@ -46,6 +51,14 @@ pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure>
     let changed = rows.iter().any(|row| row["outcome"] == "removed");
     context.report.data(&json!({ "changed": changed, "packages": rows }), String::new);
     Ok(Exit::Ok)
+}
+
+/// Refuses to remove what a rollback leads to. That a service runs from it is found out when it is locked.
+fn refuse_needed(survey: &Survey, package: &PackageCoordinate) -> Result<(), RemoveError> {
+    let reasons = survey.reasons(package);
+    let back = reasons.iter().filter(|reason| matches!(reason, Reason::LastGood { .. }));
+    let reasons: Vec<String> = back.map(ToString::to_string).collect();
+    if reasons.is_empty() { Ok(()) } else { Err(RemoveError::Needed { package: package.clone(), reasons }) }
 }
 
 fn remove_one(

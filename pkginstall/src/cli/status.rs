@@ -61,10 +61,14 @@ fn line(view: &View, width: usize) -> String {
         State::Unknown => "unknown",
     };
     let package = view.package.as_ref().map(|package| format!("  {package}")).unwrap_or_default();
+    let generation = match (view.generation, view.outcome) {
+        (Some(number), Some(outcome)) => format!("  generation {number} ({})", outcome.word()),
+        _ => String::new(),
+    };
     let pids = if view.pids.is_empty() { String::new() } else { format!("  {}", pids(view)) };
     let since = view.since.map(|since| format!("  since {since:.0}")).unwrap_or_default();
     let why = view.why.as_ref().map(|why| format!("\n  {why}")).unwrap_or_default();
-    format!("{:width$}  {state}{package}{pids}{since}{why}", view.service)
+    format!("{:width$}  {state}{package}{generation}{pids}{since}{why}", view.service)
 }
 
 /// Names the processes of a service for a line.

@@ -5,7 +5,7 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::index::EntryPath;
 use serde::Serialize;
 
-use super::{ConfigureError, Rendered};
+use super::{ConfigureError, Rendered, RenderedFile};
 use crate::host::Prefix;
 use crate::runtime::RuntimeDirectory;
 
@@ -52,15 +52,27 @@ pub fn edits(
             continue;
         }
         let kind = if there.is_some() { EditKind::Changed } else { EditKind::Removed };
-        let diff = there.filter(|_| !file.secret).and_then(|there| unified(&path, &file.bytes, &there));
+        let there = there.map(|bytes| RenderedFile { bytes, secret: file.secret });
+        let diff = there.and_then(|there| unified(&path, Some(&file), Some(&there)));
         edits.push(Edit { path, kind, diff });
     }
     Ok(edits)
 }
 
-fn unified(path: &EntryPath, rendered: &[u8], there: &[u8]) -> Option<String> {
-    let (rendered, there) = (std::str::from_utf8(rendered).ok()?, std::str::from_utf8(there).ok()?);
+/// Compares two states of a file line by line. A state that is not there has no lines; `None` where one may hold a secret,
+/// or is no text.
+pub(crate) fn unified(
+    path: &EntryPath,
+    before: Option<&RenderedFile>,
+    after: Option<&RenderedFile>,
+) -> Option<String> {
+    let text = |file: Option<&RenderedFile>| match file {
+        None => Some(String::new()),
+        Some(file) if file.secret => None,
+        Some(file) => String::from_utf8(file.bytes.clone()).ok(),
+    };
+    let (before, after) = (text(before)?, text(after)?);
     let mut options = diffy::DiffOptions::new();
     options.set_original_filename(format!("rendered/{path}")).set_modified_filename(format!("etc/{path}"));
-    Some(options.create_patch(rendered, there).to_string())
+    Some(options.create_patch(&before, &after).to_string())
 }

@@ -16,6 +16,7 @@ mod settings;
 mod values;
 mod values_file;
 
+pub(crate) use edits::unified;
 pub use edits::{Edit, EditKind, edits};
 pub use error::ConfigureError;
 pub use merge::Accept;

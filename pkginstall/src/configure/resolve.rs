@@ -5,7 +5,7 @@ use copkg_spec::index::EntryPath;
 
 use super::review::{Pending, Review};
 use super::{Accept, ConfigureError};
-use crate::host::Prefix;
+use crate::host::{Effect, Prefix};
 
 /// How a conflict is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,8 @@ pub fn conflicts(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Vec<Pen
     Review::of(prefix, service).pending()
 }
 
-/// Decides the conflict in the file `path` below `etc/`, or all of them, and returns them as they are then.
+/// Decides the conflict in the file `path` below `etc/`, or all of them, and returns them as they are then. A dry run
+/// returns those that it would decide.
 ///
 /// # Errors
 /// When there is none, or an edited file still has both sides.
@@ -33,6 +34,7 @@ pub fn resolve(
     service: &ServiceCoordinate,
     path: Option<&EntryPath>,
     decision: Decision,
+    effect: Effect,
 ) -> Result<Vec<Pending>, ConfigureError> {
     let review = Review::of(prefix, service);
     let wanted: Vec<Pending> = review
@@ -42,6 +44,9 @@ pub fn resolve(
         .collect();
     if wanted.is_empty() {
         return Err(ConfigureError::NoConflict { service: service.clone(), path: path.cloned() });
+    }
+    if effect == Effect::DryRun {
+        return Ok(wanted);
     }
     for pending in &wanted {
         match decision {

@@ -6,10 +6,10 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use super::ConfigureError;
 use super::values::installed;
 use super::values_file::{self, Assignment};
-use crate::host::Prefix;
+use crate::host::{Effect, Prefix};
 use crate::service::{InstalledService, ServiceError};
 
-/// Sets values that are written `name=value`. Tells whether anything is different now.
+/// Sets values that are written `name=value`. Tells whether anything is different now, or would be.
 ///
 /// # Errors
 /// When a setting does not exist, or a value breaks its rule. Nothing is set then.
@@ -18,6 +18,7 @@ pub fn assign(
     service: &ServiceCoordinate,
     package: Option<&PackageCoordinate>,
     texts: &[String],
+    effect: Effect,
 ) -> Result<bool, ServiceError> {
     let installed = installed(prefix, service, package)?;
     let each = texts.iter().map(|text| {
@@ -32,7 +33,7 @@ pub fn assign(
         Ok(Assignment::Set(name.to_string(), value))
     });
     let assignments = each.collect::<Result<Vec<_>, ConfigureError>>()?;
-    Ok(values_file::set(prefix, service, &assignments)?)
+    Ok(values_file::set(prefix, service, &assignments, effect)?)
 }
 
 /// Takes values back, so that the package's default counts again. A name that is not set is no error: one that the package
@@ -44,9 +45,10 @@ pub fn take_back(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     names: &[String],
+    effect: Effect,
 ) -> Result<bool, ServiceError> {
     let assignments: Vec<Assignment> = names.iter().cloned().map(Assignment::Unset).collect();
-    Ok(values_file::set(prefix, service, &assignments)?)
+    Ok(values_file::set(prefix, service, &assignments, effect)?)
 }
 
 fn known<'i>(

@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml_edit::{DocumentMut, Item};
 
 use super::ConfigureError;
-use crate::host::Prefix;
+use crate::host::{Effect, Prefix};
 
 /// Returns the file in which the values of `service` are set. It need not be there.
 pub fn values_file(prefix: &Prefix, service: &ServiceCoordinate) -> Utf8PathBuf {
@@ -67,7 +67,7 @@ pub(super) enum Assignment {
     Unset(String),
 }
 
-/// Changes values, durably and in one step. Comments stay. Tells whether the file is another now.
+/// Changes values, durably and in one step. Comments stay. Tells whether the file is another now, or would be.
 ///
 /// # Errors
 /// When the file cannot be read or written; it is then as it was.
@@ -75,6 +75,7 @@ pub(super) fn set(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     assignments: &[Assignment],
+    effect: Effect,
 ) -> Result<bool, ConfigureError> {
     let path = values_file(prefix, service);
     let before = text_of(&path)?;
@@ -90,8 +91,8 @@ pub(super) fn set(
         }
     }
     let after = document.to_string();
-    if after == before {
-        return Ok(false);
+    if after == before || effect == Effect::DryRun {
+        return Ok(after != before);
     }
     let directory = prefix.service_state(service);
     durable::create_dir_all(directory.as_std_path()).map_err(ConfigureError::file("create", &directory))?;

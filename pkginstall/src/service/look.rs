@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use super::ServiceError;
 use super::record::{Desired, Phase, Run, ServiceRecord};
+use crate::generation::{Generations, Number, Trial};
 use crate::host::Prefix;
 use crate::process::{Family, ProcessIdentity, ProcessTable};
 use crate::runtime::{RecordedPids, RuntimeDirectory};
+use crate::unit::{self, Activity, Shown};
 
 /// Whether a service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,6 +51,12 @@ pub struct View {
     /// The digest of that package.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// The generation that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Number>,
+    /// What became of that generation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Trial>,
     /// The parameters that it was started with.
     pub parameters: Vec<String>,
     /// Where it keeps its state.
@@ -142,12 +150,50 @@ impl Look {
         service: &ServiceCoordinate,
         record: Option<&ServiceRecord>,
     ) -> Result<Self, ServiceError> {
+        let look = Self::at_processes(prefix, service, record)?;
+        match unit::managed(prefix, service)? {
+            Some(managed) => look.corrected(&managed.show()?),
+            None => Ok(look),
+        }
+    }
+
+    fn at_processes(
+        prefix: &Prefix,
+        service: &ServiceCoordinate,
+        record: Option<&ServiceRecord>,
+    ) -> Result<Self, ServiceError> {
         if let Some(run) = record.and_then(|record| record.run.as_ref())
             && let Some(look) = Self::at_run(run)?
         {
             return Ok(look);
         }
         Self::at_pid_file(prefix, service, record)
+    }
+
+    /// Takes systemd's word for a service that it runs. Of one that it has not started the processes say what it is.
+    fn corrected(mut self, shown: &Shown) -> Result<Self, ServiceError> {
+        match shown.activity() {
+            Activity::Down => {}
+            Activity::Failed => self.why = Some(shown.words()),
+            Activity::Waiting => {
+                self.state = State::Stopped;
+                self.why = Some(shown.words());
+            }
+            Activity::Between => {
+                self.state = State::Unknown;
+                self.why = Some(shown.words());
+            }
+            Activity::Up => {
+                self.state = State::Running;
+                self.why = None;
+                if self.processes.is_empty() {
+                    let main = shown.main_pid.map(ProcessIdentity::of).transpose()?.flatten();
+                    self.processes = main.into_iter().collect();
+                    self.family.members.clone_from(&self.processes);
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// Looks for the processes of a start of ours; `None` when none is left.
@@ -226,6 +272,10 @@ impl Look {
         record: Option<&ServiceRecord>,
     ) -> View {
         let run = record.and_then(|record| record.run.as_ref());
+        let generations = Generations::of(prefix, service);
+        // What cannot be read is not shown: whoever needs it asks for the history, which says why.
+        let generation = generations.current_number().ok().flatten();
+        let outcome = generation.and_then(|number| generations.outcome(number).ok());
         View {
             service: service.clone(),
             state: self.state,
@@ -235,6 +285,8 @@ impl Look {
             desired: record.map(|record| record.desired),
             package: record.map(|record| record.package.clone()),
             digest: record.map(|record| record.digest),
+            generation,
+            outcome: outcome.map(|outcome| outcome.state),
             parameters: record.map(|record| record.parameters.clone()).unwrap_or_default(),
             runtime_dir: prefix.runtime_dir(service),
         }

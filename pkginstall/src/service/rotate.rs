@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use super::{InstalledService, ServiceError, ServiceRecord, Site};
+use crate::host::Effect;
 use crate::runtime::{LogDirectory, RuntimeDirectory};
 
 /// The zstd level: logs are written once and hardly read.
@@ -59,7 +60,7 @@ impl fmt::Display for Rotated {
     }
 }
 
-/// Rotates what `service` writes to: the `.log` files of `console/`, and `log/console.log`.
+/// Rotates what `service` writes to: the `.log` files of `console/`, and `log/console.log`. A dry run says what it would do.
 ///
 /// # Errors
 /// When a file cannot be read, or what is put aside cannot be written. Nothing is cut off then.
@@ -67,6 +68,7 @@ pub fn rotate(
     site: &mut Site<'_>,
     service: &ServiceCoordinate,
     when: When,
+    effect: Effect,
 ) -> Result<Vec<Rotated>, ServiceError> {
     let Some(runtime) = RuntimeDirectory::open(site.prefix, service)? else {
         return Err(ServiceError::NeverStarted { service: service.clone() });
@@ -82,12 +84,14 @@ pub fn rotate(
             let file = logs.open_to_change(&name)?;
             let length = file.metadata().map_err(failed)?.len();
             let due = length > 0 && (when == When::Now || length >= rules.max_bytes);
-            let put = if due {
-                Some(put_aside(&logs, &name, &file, &rules, (site.clock)()).map_err(failed)?)
-            } else {
-                None
+            let put = match (due, effect) {
+                (false, _) => None,
+                (true, Effect::DryRun) => Some((aside_name(&name, &rules, (site.clock)()), length)),
+                (true, Effect::Real) => {
+                    Some(put_aside(&logs, &name, &file, &rules, (site.clock)()).map_err(failed)?)
+                }
             };
-            let removed = remove_old(&logs, &name, &rules, (site.clock)())?;
+            let removed = remove_old(&logs, &name, &rules, (site.clock)(), effect)?;
             if put.is_some() || !removed.is_empty() {
                 let (aside, bytes) =
                     put.map_or((None, 0), |(aside, bytes)| (Some(logs.path().join(aside)), bytes));
@@ -105,6 +109,11 @@ fn rules(site: &Site<'_>, service: &ServiceCoordinate) -> Result<Rotation, Servi
     Ok(installed.and_then(|installed| installed.service.logs).unwrap_or_default())
 }
 
+fn aside_name(name: &str, rules: &Rotation, now: Timestamp) -> String {
+    let ending = if rules.compress { ".zst" } else { "" };
+    format!("{name}.{}{ending}", now.strftime("%Y%m%dT%H%M%S%fZ"))
+}
+
 fn put_aside(
     logs: &LogDirectory,
     name: &str,
@@ -112,8 +121,7 @@ fn put_aside(
     rules: &Rotation,
     now: Timestamp,
 ) -> io::Result<(String, u64)> {
-    let ending = if rules.compress { ".zst" } else { "" };
-    let aside = format!("{name}.{}{ending}", now.strftime("%Y%m%dT%H%M%S%fZ"));
+    let aside = aside_name(name, rules, now);
     let block = fstatvfs(file)?.f_bsize.max(4096);
     let size = file.metadata()?.len();
     // The kernel cuts whole blocks, and never all of a file.
@@ -152,6 +160,7 @@ fn remove_old(
     name: &str,
     rules: &Rotation,
     now: Timestamp,
+    effect: Effect,
 ) -> Result<Vec<Utf8PathBuf>, ServiceError> {
     let mut aside: Vec<(Timestamp, String)> = logs
         .names()?
@@ -166,7 +175,9 @@ fn remove_old(
     for (number, (date, file)) in aside.into_iter().enumerate() {
         let is_old = rules.max_age_seconds > 0 && now.duration_since(date) > limit;
         if number >= keep || is_old {
-            logs.remove(&file)?;
+            if effect == Effect::Real {
+                logs.remove(&file)?;
+            }
             removed.push(logs.path().join(file));
         }
     }

@@ -143,6 +143,7 @@ fn probes_ask_a_port_and_an_address() {
     let probes = Health {
         http: Some("http://127.0.0.1:{{ parameter.port }}/health".into()),
         tcp: Some("127.0.0.1:{{ parameter.port }}".into()),
+        healthy_milliseconds: 0,
         ..Health::default()
     };
     let host = Host::with(Package::serving(SLEEPER).that(|service| {
@@ -238,6 +239,29 @@ fn of_what_was_put_aside_only_so_many_are_kept() {
     let texts: Vec<String> = aside.iter().map(|name| host.read(&format!("log/{name}"))).collect();
     assert_eq!(texts, ["2\n", "3\n"]);
     assert_eq!(host.read("log/console.log"), "");
+    host.stop().ok();
+}
+
+#[test]
+fn what_was_put_aside_goes_when_it_is_too_old() {
+    let rules = Rotation { max_bytes: 4096, max_age_seconds: 86_400, keep: 50, compress: false };
+    let host = Host::with(Package::serving(SLEEPER).that(|service| service.logs = Some(rules)));
+    host.start().ok();
+    let log = host.runtime().join("log");
+    let now = jiff::Timestamp::now();
+    let name = |hours: i64| {
+        let date = now - jiff::SignedDuration::from_hours(hours);
+        format!("console.log.{}", date.strftime("%Y%m%dT%H%M%S%fZ"))
+    };
+    let (old, young) = (name(25), name(23));
+    for file in [&old, &young] {
+        fs::write(log.join(file), "lines").unwrap();
+    }
+    let would = host.run(&["--json", "logs", "--rotate", "--dry-run", SERVICE]).ok().json();
+    assert_eq!(would["changed"], false);
+    assert!(would["rotated"].to_string().contains(&old) && log.join(&old).exists(), "{would}");
+    host.run(&["logs", "--rotate", SERVICE]).ok();
+    assert!(!log.join(&old).exists() && log.join(&young).exists());
     host.stop().ok();
 }
 

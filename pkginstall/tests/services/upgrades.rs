@@ -306,3 +306,33 @@ fn a_history_that_was_changed_is_not_believed() {
     let broken = host.run(&["--json", "history", SERVICE]);
     assert_eq!((broken.exit, broken.json()["error"]["code"].as_str()), (6, Some("history_broken")));
 }
+
+#[test]
+fn a_start_with_other_parameters_makes_a_new_generation() {
+    let host = Host::with(version("1.0"));
+    host.start().ok();
+    host.stop().ok();
+    host.start().ok();
+    assert_eq!(status(&host)["generation"], 1, "the same again is the same generation");
+    host.stop().ok();
+    host.run(&["start", PACKAGE, "--as", SERVICE, "--", "--motto=other"]).ok();
+    let now = status(&host);
+    assert_eq!((&now["generation"], &now["outcome"]), (&2.into(), &"good".into()), "{now}");
+    let diff = host.run(&["--json", "diff", SERVICE, "1", "2"]).ok().json();
+    assert_eq!(diff["parameters_added"], serde_json::json!(["--motto=other"]));
+    let shown = host.run(&["status", SERVICE]).ok().out;
+    assert!(shown.contains("generation 2 (good)"), "{shown}");
+}
+
+#[test]
+fn what_a_rollback_leads_to_is_not_removed() {
+    let host = host(&version("1.0"));
+    upgrade(&host).ok();
+    let refused = host.run(&["--json", "remove", PACKAGE]);
+    assert_eq!((refused.exit, refused.json()["error"]["code"].as_str()), (7, Some("needed")), "{refused:?}");
+    let message = refused.json()["error"]["message"].to_string();
+    assert!(message.contains("a rollback of 1.web.dev.local leads to it: generation 1"), "{message}");
+    host.run(&["gc", "--keep", "0", "--unused"]).ok();
+    host.run(&["rollback", SERVICE]).ok();
+    host.run(&["remove", "--force", NEXT]).ok();
+}

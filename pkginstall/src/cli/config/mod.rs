@@ -11,6 +11,7 @@ use copkg_spec::index::EntryPath;
 
 use self::settings::Origins;
 use super::Context;
+use crate::host::Effect;
 
 /// The arguments of `config`.
 #[derive(Debug, Args)]
@@ -42,6 +43,9 @@ enum ConfigCommand {
         /// The installed package that declares it; the one that the service runs if left out
         #[arg(long, value_name = "PACKAGE")]
         package: Option<PackageCoordinate>,
+        /// Check everything, and write nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Take values of a service back, so that the package's default counts again
     Unset {
@@ -50,6 +54,9 @@ enum ConfigCommand {
         /// What to take back
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
+        /// Only say whether anything would be different
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Render configurations anew and make them count: by a reload where a service can, else by a restart
     Apply(apply::Apply),
@@ -64,6 +71,7 @@ enum ConfigCommand {
 
 /// The arguments of `config resolve`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(group = clap::ArgGroup::new("decision").required(true))]
 struct Resolve {
     /// The service: instance.service.user.cell
@@ -80,6 +88,9 @@ struct Resolve {
     /// Take the file that was laid out for review, as it was edited
     #[arg(long, group = "decision")]
     edited: bool,
+    /// Only list what would be decided
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(super) fn run(args: &Config, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -90,10 +101,13 @@ pub(super) fn run(args: &Config, context: &mut Context<'_>) -> Result<Exit, Fail
         ConfigCommand::Show { service: Some(service), package, .. } => {
             service::show(service, package.as_ref(), context)
         }
-        ConfigCommand::Set { service, assignments, package } => {
-            service::set(service, package.as_ref(), assignments, context)
+        ConfigCommand::Set { service, assignments, package, dry_run } => {
+            let effect = Effect::of_dry_run(*dry_run);
+            service::set(service, package.as_ref(), assignments, effect, context)
         }
-        ConfigCommand::Unset { service, names } => service::unset(service, names, context),
+        ConfigCommand::Unset { service, names, dry_run } => {
+            service::unset(service, names, Effect::of_dry_run(*dry_run), context)
+        }
         ConfigCommand::Apply(args) => apply::run(args, context),
         ConfigCommand::Diff { service } => service::diff(service, context),
         ConfigCommand::Resolve(args) => service::resolve(args, context),

@@ -8,6 +8,7 @@ use super::super::Context;
 use super::Resolve;
 use crate::configure::{self, Accept, Decision, Edit, EditKind, Pending, Value, Values};
 use crate::generation::Generations;
+use crate::host::Effect;
 
 pub(super) fn show(
     service: &ServiceCoordinate,
@@ -38,25 +39,36 @@ pub(super) fn set(
     service: &ServiceCoordinate,
     package: Option<&PackageCoordinate>,
     assignments: &[String],
+    effect: Effect,
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
-    let changed = configure::assign(&context.prefix()?, service, package, assignments)?;
-    written(service, changed, context)
+    let changed = configure::assign(&context.prefix()?, service, package, assignments, effect)?;
+    written(service, changed, effect, context)
 }
 
 pub(super) fn unset(
     service: &ServiceCoordinate,
     names: &[String],
+    effect: Effect,
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
-    let changed = configure::take_back(&context.prefix()?, service, names)?;
-    written(service, changed, context)
+    let changed = configure::take_back(&context.prefix()?, service, names, effect)?;
+    written(service, changed, effect, context)
 }
 
-fn written(service: &ServiceCoordinate, changed: bool, context: &mut Context<'_>) -> Result<Exit, Failure> {
+fn written(
+    service: &ServiceCoordinate,
+    different: bool,
+    effect: Effect,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
     let file = configure::values_file(&context.prefix()?, service);
-    context.report.data(&json!({ "changed": changed, "service": service, "file": file }), || {
-        if changed { format!("written to {file}") } else { "nothing is different".into() }
+    let changed = different && effect == Effect::Real;
+    let document = json!({ "changed": changed, "would_change": different, "service": service, "file": file });
+    context.report.data(&document, || match (different, effect) {
+        (false, _) => "nothing is different".into(),
+        (true, Effect::Real) => format!("written to {file}"),
+        (true, Effect::DryRun) => format!("would be written to {file}"),
     });
     if changed {
         context.report.note(format!("it counts from `pkginstall config apply {service}` on"));
@@ -110,9 +122,10 @@ pub(super) fn resolve(args: &Resolve, context: &mut Context<'_>) -> Result<Exit,
         _ => Decision::Edited,
     };
     let prefix = context.prefix()?;
-    let conflicts = configure::resolve(&prefix, &args.service, args.file.as_ref(), decision)?;
+    let effect = Effect::of_dry_run(args.dry_run);
+    let conflicts = configure::resolve(&prefix, &args.service, args.file.as_ref(), decision, effect)?;
     let rows: Vec<Json> = conflicts.iter().map(row).collect();
-    let document = json!({ "changed": true, "service": args.service, "conflicts": rows });
+    let document = json!({ "changed": effect == Effect::Real, "service": args.service, "conflicts": rows });
     context.report.data(&document, || conflicts.iter().map(conflict_text).collect::<Vec<_>>().join("\n"));
     Ok(Exit::Ok)
 }
