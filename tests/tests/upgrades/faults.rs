@@ -186,10 +186,10 @@ impl Sweep {
         for at in self.moments(&points) {
             let mut ways = vec![("run", Victim::Service)];
             for mode in ["kill", "kill-after"] {
-                if sweep() != Extent::Drawn {
-                    ways.extend([(mode, Victim::Command), (mode, Victim::Both)]);
-                } else {
+                if sweep() == Extent::Drawn {
                     ways.push((mode, [Victim::Command, Victim::Both][self.random.below(2)]));
+                } else {
+                    ways.extend([(mode, Victim::Command), (mode, Victim::Both)]);
                 }
             }
             for (mode, victim) in ways {
