@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use copkg_tests::network::{free_port, http, redis};
 use copkg_tests::programs::project;
+use copkg_tests::python::environment;
 use copkg_tests::scene::{Scene, skip};
 
 use crate::Outcome;
@@ -61,6 +62,10 @@ fn redis_keeps_its_data_from_one_version_to_the_next() -> Outcome {
 
 #[test]
 fn a_web_application_whose_migration_fails_half_way_serves_on_with_its_old_data() -> Outcome {
+    if let Err(why) = environment("waitress", &["waitress==3.0.2"]) {
+        skip("a web application with its server from the package index", why);
+        return Ok(());
+    }
     let scene = Scene::new()?;
     scene.trust()?;
     for (version, fails) in [("1", "no"), ("2", "yes"), ("3", "no")] {
@@ -77,6 +82,10 @@ fn a_web_application_whose_migration_fails_half_way_serves_on_with_its_old_data(
     let before = http(port, "GET", "/", "")?;
     assert!(before.contains("version 1: Ada, Grace"), "{before}");
 
+    let file = scene.prefix().join("runtime").join(BOOK).join("etc/book.ini");
+    let edited = std::fs::read_to_string(&file)?.replace("by hand:", "by hand: yes");
+    std::fs::write(&file, &edited)?;
+
     let watch = Watch::begin(move || page("Ada"));
     let failed = scene.pkginstall(["upgrade", BOOK, "--to", "2"])?.expect_code(1)?;
     let down = watch.end();
@@ -84,6 +93,7 @@ fn a_web_application_whose_migration_fails_half_way_serves_on_with_its_old_data(
     assert!(failed.err.contains("no such column: nowhere"), "{failed}");
     assert!(failed.err.contains("it runs org.copkg.examples:book:1 as before"), "{failed}");
     assert!(http(port, "GET", "/", "")?.ends_with("version 1: Ada, Grace\n"));
+    assert_eq!(std::fs::read_to_string(&file)?, edited, "the old configuration, as it was edited");
     assert!(http(port, "POST", "/", "Edsger")?.contains("201"), "the old version writes as before");
 
     let watch = Watch::begin(move || http(port, "GET", "/", "").is_ok_and(|page| page.contains("200 OK")));
@@ -91,6 +101,8 @@ fn a_web_application_whose_migration_fails_half_way_serves_on_with_its_old_data(
     say(&format!("a migration that works: no answer for {:?}", watch.end()));
     let after = http(port, "GET", "/", "")?;
     assert!(after.contains("version 3: ADA, GRACE, EDSGER"), "{after}");
+    let merged = std::fs::read_to_string(&file)?;
+    assert!(merged.contains("by hand: yes") && merged.contains("title = version 3"), "{merged}");
     scene.pkginstall(["stop", BOOK])?.success()?;
     Ok(())
 }
@@ -116,37 +128,57 @@ version = "VERSION"
 src = "app"
 
 [[contents]]
+src = "vendor"
+
+[[contents]]
+src = "etc"
+
+[[contents]]
 src = "script.d"
 
 [service]
-exec = "python3 $SOFTWARE_DIR/app/book.py $PARAM_PORT $RUNTIME_DIR/data/book.sqlite"
+exec = "PYTHONPATH=$SOFTWARE_DIR/vendor python3 $SOFTWARE_DIR/app/book.py $PARAM_PORT $RUNTIME_DIR"
 parameters = [{ name = "port" }]
 settle = "200ms"
+
+[service.health]
+http = "http://127.0.0.1:{{ parameter.port }}/"
+interval = "50ms"
+healthy_for = "200ms"
+
+[service.config.title]
+type = "string"
+default = "version VERSION"
+max = 40
+
+[[service.templates]]
+src = "etc/book.ini.j2"
 "#;
 
-const APPLICATION: &str = r#"import http.server, sqlite3, sys
-database = sqlite3.connect(sys.argv[2], check_same_thread=False)
-database.execute("CREATE TABLE IF NOT EXISTS entries (name TEXT)")
+const APPLICATION: &str = r#"import configparser, sqlite3, sys, waitress
+port, here = sys.argv[1:]
+settings = configparser.ConfigParser()
+settings.read(here + "/etc/book.ini")
 COLUMN = "shown" if "VERSION" == "3" else "name"
 
-class Book(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        names = ", ".join(row[0] for row in database.execute(f"SELECT {COLUMN} FROM entries ORDER BY rowid"))
-        self.answer(200, f"version VERSION: {names}\n")
+def open_database():
+    return sqlite3.connect(here + "/data/book.sqlite")
 
-    def do_POST(self):
-        name = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        database.execute(f"INSERT INTO entries ({COLUMN}) VALUES (?)", (name,))
-        database.commit()
-        self.answer(201, "written\n")
+def book(environment, respond):
+    with open_database() as database:
+        if environment["REQUEST_METHOD"] == "POST":
+            name = environment["wsgi.input"].read(int(environment["CONTENT_LENGTH"])).decode()
+            database.execute(f"INSERT INTO entries ({COLUMN}) VALUES (?)", (name,))
+            status, text = "201 Created", "written\n"
+        else:
+            names = ", ".join(row[0] for row in database.execute(f"SELECT {COLUMN} FROM entries ORDER BY rowid"))
+            status, text = "200 OK", f"{settings['book']['title']}: {names}\n"
+    respond(status, [("Content-Length", str(len(text)))])
+    return [text.encode()]
 
-    def answer(self, code, text):
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Book).serve_forever()
+with open_database() as database:
+    database.execute("CREATE TABLE IF NOT EXISTS entries (name TEXT)")
+waitress.serve(book, listen="127.0.0.1:" + port)
 "#;
 
 const MIGRATE: &str = r#"#!/usr/bin/env python3
@@ -164,8 +196,26 @@ fn book(scene: &Scene, version: &str, fails: &str) -> Result<PathBuf, Box<dyn Er
     let text = |text: &str| text.replace("VERSION", version).replace("FAILS", fails);
     scene.write(tree.join("package.toml"), 0o644, text(RECIPE))?;
     scene.write(tree.join("app/book.py"), 0o644, text(APPLICATION))?;
+    scene.write(
+        tree.join("etc/book.ini.j2"),
+        0o644,
+        "[book]\n# kept by hand:\n\ntitle = {{ config.title }}\n",
+    )?;
+    vendor(scene, &tree)?;
     scene.write(tree.join("script.d/migrate"), 0o755, text(MIGRATE))?;
     Ok(tree)
+}
+
+/// Puts the server, which comes from the Python package index, beside the application.
+fn vendor(scene: &Scene, tree: &Path) -> Outcome {
+    let programs = environment("waitress", &["waitress==3.0.2"])?;
+    let find = "import os, waitress; print(os.path.dirname(waitress.__file__))";
+    let found = scene.run(Command::new(programs.join("python")).args(["-B", "-c", find]))?.success()?;
+    std::fs::create_dir_all(tree.join("vendor"))?;
+    let copied = tree.join("vendor/waitress");
+    scene.run(Command::new("cp").args(["-r", found.out.trim()]).arg(&copied))?.success()?;
+    let _ = std::fs::remove_dir_all(copied.join("__pycache__"));
+    Ok(())
 }
 
 /// Asks a service again and again, as its clients do, and measures the longest time without an answer.

@@ -5,7 +5,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use copkg_tests::execution::Execution;
@@ -202,4 +203,32 @@ fn copy(scene: &Scene, from: &Path, to: &Path) -> Outcome {
 /// Says on standard error what was measured, whatever becomes of the test's own output.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "measured: {text}");
+}
+
+/// Asks a service again and again, as its clients do, and counts.
+pub(crate) struct Asked {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<(u32, u32)>,
+}
+
+impl Asked {
+    pub(crate) fn begin(answers: impl Fn() -> bool + Send + 'static) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let (mut asked, mut failed) = (0, 0);
+            while !stopped.load(Ordering::SeqCst) {
+                asked += 1;
+                failed += u32::from(!answers());
+            }
+            (asked, failed)
+        });
+        Self { stop, thread }
+    }
+
+    /// How often it was asked, and how often it did not answer.
+    pub(crate) fn end(self) -> (u32, u32) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap_or((0, u32::MAX))
+    }
 }
