@@ -48,7 +48,7 @@ pub enum Reason {
 impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Current { service, number } => write!(f, "{service} is it: generation {number}"),
+            Self::Current { service, number } => write!(f, "it is what {service} is: generation {number}"),
             Self::LastGood { service, number } => {
                 write!(f, "a rollback of {service} leads to it: generation {number}")
             }

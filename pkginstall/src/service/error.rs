@@ -368,6 +368,9 @@ impl Explain for ServiceError {
             Self::Selector { text, .. } if text.contains(':') => {
                 Some(format!("say what it runs as: `pkginstall start {text} --as 1.web.prod.osl`"))
             }
+            Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("it is looked for in the PATH of the service, which is that of its start script".into())
+            }
             Self::NotReloadable { service, .. } => Some(format!("`pkginstall restart {service}`")),
             Self::NoMatch { .. } | Self::NeverStarted { .. } => {
                 Some("`pkginstall status` lists the services of this prefix".into())

@@ -13,7 +13,8 @@ fn said(host: &Host, ran: &Ran) -> String {
 /// The help of a command, without the options that all commands have.
 fn help(command: &str) -> String {
     let host = Host::new();
-    let text = said(&host, &host.run(&[command, "--help"]));
+    let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+    let text = said(&host, &host.run(&words));
     let (own, rest) = text.split_once("\nPrefix:").unwrap();
     let (_, end) = rest.split_once("Show no progress bars").unwrap();
     format!("{own}{end}")
@@ -26,6 +27,29 @@ fn the_commands_explain_themselves() {
     assert_snapshot!("help_restart", help("restart"));
     assert_snapshot!("help_status", help("status"));
     assert_snapshot!("help_logs", help("logs"));
+    for command in [
+        "reload",
+        "exec",
+        "check",
+        "supervise",
+        "unit",
+        "upgrade",
+        "rollback",
+        "rehearse",
+        "history",
+        "why",
+        "diff",
+        "gc",
+        "config",
+        "config show",
+        "config set",
+        "config unset",
+        "config apply",
+        "config diff",
+        "config resolve",
+    ] {
+        assert_snapshot!(format!("help_{}", command.replace(' ', "_")), help(command));
+    }
 }
 
 #[test]
@@ -92,4 +116,80 @@ fn a_conflict_says_with_what_it_runs() {
     error: 1.web.dev.local is running already, with the parameters "--port=1"
       hint: stop it first: `pkginstall stop 1.web.dev.local`; `restart` keeps package and parameters
     "##);
+}
+
+/// The text without what differs from run to run: digests, and lengths of time.
+fn without_numbers(text: &str) -> String {
+    let is_digest = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words: Vec<&str> = text.split_inclusive([' ', '\n']).collect();
+    let steady = words.iter().enumerate().map(|(at, word)| {
+        let is_time = words.get(at + 1).is_some_and(|next| next.trim() == "ms");
+        if is_digest(word.trim()) || is_time { word.replace(word.trim(), "…") } else { (*word).to_owned() }
+    });
+    steady.collect()
+}
+
+/// A package with two versions that fail in as many ways as there are commands to say so.
+fn upgradable() -> Host {
+    let next = Package::serving("#!/bin/sh\necho no such table >&2\nexit 3\n");
+    let host = Host::with(Package::serving(SLEEPER));
+    host.install("com.example:web:2.0", &next);
+    host.install("com.example:web:0.9", &Package::serving(SLEEPER));
+    host
+}
+
+#[test]
+fn what_is_not_there_is_named_by_each_command() {
+    let host = Host::with(Package::serving(SLEEPER));
+    let before: Vec<String> = [
+        &["reload", SERVICE][..],
+        &["exec", SERVICE, "--", "true"],
+        &["check", SERVICE],
+        &["unit", SERVICE],
+        &["upgrade", SERVICE],
+        &["rollback", SERVICE],
+        &["rehearse", SERVICE],
+        &["history", SERVICE],
+        &["why", SERVICE],
+        &["diff", SERVICE, "1", "2"],
+        &["gc", "--why", "com.example:other:1"],
+        &["supervise", "*"],
+        &["config", "show", SERVICE],
+        &["config", "set", SERVICE, "port=1"],
+        &["config", "apply", SERVICE],
+        &["config", "resolve", SERVICE, "--ours"],
+    ]
+    .iter()
+    .map(|words| format!("$ pkginstall {}\n{}", words.join(" "), said(&host, &host.run(words))))
+    .collect();
+    assert_snapshot!(before.join("\n\n"));
+}
+
+#[test]
+fn what_an_upgrade_and_the_way_back_say() {
+    let host = upgradable();
+    host.start().ok();
+    let mut told = Vec::new();
+    for words in [
+        &["upgrade", SERVICE, "--to", "2.0"][..],
+        &["upgrade", SERVICE, "--to", "1.0"],
+        &["upgrade", SERVICE, "--to", "0.9"],
+        &["upgrade", SERVICE, "--to", "2.0", "--rehearsed"],
+        &["rehearse", SERVICE, "--to", "2.0"],
+        &["rollback", SERVICE],
+        &["rollback", SERVICE, "--to", "2"],
+        &["rollback", SERVICE, "--to", "7"],
+        &["reload", SERVICE],
+        &["exec", SERVICE, "--", "no-such-program"],
+        &["config", "set", SERVICE, "port=1"],
+        &["config", "unset", SERVICE, "port"],
+        &["diff", SERVICE, "1", "9"],
+        &["gc", "--why", PACKAGE],
+        &["gc", "--dry-run"],
+    ] {
+        told.push(format!("$ pkginstall {}\n{}", words.join(" "), said(&host, &host.run(words))));
+    }
+    let told = told.join("\n\n");
+    assert_snapshot!(without_numbers(&told));
+    host.stop().ok();
 }
