@@ -2,12 +2,14 @@
 //!
 //! The modules stand in the order of the flow: what the recipe names is gathered ([`source`]), its scripts run
 //! ([`run`]), what they made is collected ([`collect`]) and looked over ([`lint`]), and [`build`] packs, signs and
-//! tests it. [`package`] reads packages that are there, [`rebuild`] makes them again, [`repository`] publishes them;
+//! tests it. [`package`] reads packages that are there, [`rebuild`] makes them again, [`delta`] makes
+//! the patch from one to another, [`repository`] publishes them;
 //! [`init`] writes a first recipe, [`keys`] makes and reads keys.
 
 pub mod build;
 pub mod cli;
 pub mod collect;
+pub mod delta;
 mod http;
 pub mod init;
 pub mod keys;

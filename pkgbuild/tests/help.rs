@@ -6,7 +6,7 @@ mod workshop;
 
 use workshop::Workshop;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "init",
     "keygen",
     "build",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 17] = [
     "verify",
     "lint",
     "diff",
+    "delta",
     "sign",
     "rebuild",
     "publish",

@@ -18,6 +18,7 @@ pub mod health;
 pub mod hook;
 pub mod host;
 pub mod metadata;
+pub mod patch;
 pub mod process;
 pub mod receipts;
 pub mod repository;

@@ -17,6 +17,7 @@ pub mod index;
 pub mod keys;
 pub mod limits;
 pub mod manifest;
+pub mod patch;
 pub mod platform;
 pub mod policy;
 pub mod recipe;

@@ -25,6 +25,12 @@ pub const ENTRIES: u64 = 2_000_000;
 pub const FRAME_BYTES: u64 = 4 << 20;
 /// The largest zstd window that a reader grants, in bytes.
 pub const WINDOW_BYTES: u64 = 8 << 20;
+/// The most that one step of a patch refers to, in bytes.
+pub const PATCH_FROM_BYTES: u64 = 8 << 20;
+/// The most that one step of a patch holds, in bytes.
+pub const PATCH_TO_BYTES: u64 = 4 << 20;
+/// The largest list of steps of a patch, before compression, in bytes.
+pub const PATCH_STEPS_BYTES: u64 = 32 << 20;
 /// The most signatures on one package.
 pub const SIGNATURES: usize = 64;
 

@@ -33,10 +33,25 @@ fn a_killed_removal_leaves_the_package_absent_or_whole() -> Outcome {
     case.try_all()
 }
 
+#[test]
+fn a_killed_upgrade_by_a_patch_leaves_the_package_absent_or_whole() -> Outcome {
+    let case = Case::upgrade()?;
+    case.try_all()
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Operation {
     Install,
+    /// By a patch, from another installed version.
+    Upgrade,
     Remove,
+}
+
+impl Operation {
+    /// Of an upgrade only what patches add to an installation is new, so a part of its points does.
+    fn stride(self) -> usize {
+        if self == Self::Upgrade { 3 } else { 1 }
+    }
 }
 
 /// One operation, and the states that may come of it.
@@ -86,6 +101,38 @@ impl Case {
         })
     }
 
+    /// An upgrade whose patch costs less than the parts that are missing.
+    fn upgrade() -> Result<Self, Box<dyn Error>> {
+        let scene = Scene::new()?;
+        let noise: Vec<String> = (0..30_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_string()).collect();
+        let repository = scene.path().join("repository").to_string_lossy().into_owned();
+        for version in ["1.0.0", "2.0.0"] {
+            let tree = scene.small_tree("target", version)?;
+            scene.write(tree.join("files/long.txt"), 0o644, format!("{}{version}", noise.join(" ")))?;
+            let file = scene.build(&tree)?.to_string_lossy().into_owned();
+            let publish =
+                ["publish", &file, "--repo", &repository, "--patches", "1", "--key", "publisher.key"];
+            scene.pkgbuild(publish)?.success()?;
+        }
+        scene.trust()?;
+        let install = |version: &str| {
+            ["install".to_owned(), format!("{GROUP}:target:{version}"), format!("--repo={repository}")]
+        };
+        let command = install("2.0.0");
+        scene.pkginstall(&install("1.0.0"))?.success()?;
+        let plan = scene.pkginstall(command.iter().map(String::as_str).chain(["--dry-run", "--json"]))?;
+        assert_eq!(plan.success()?.json()?["packages"][0]["way"], "patch");
+        // A prefix that has seen both, so that what is left does not depend on being the first.
+        scene.pkginstall(&command)?.success()?;
+        scene.pkginstall(["remove", &format!("{GROUP}:target:2.0.0")])?.success()?;
+        let absent = contents(scene.prefix());
+        snapshot(&scene, "before")?;
+        scene.pkginstall(&command)?.success()?;
+        let whole = contents(scene.prefix());
+        let (before, operation) = (scene.path().join("before"), Operation::Upgrade);
+        Ok(Self { before, scene, operation, command: command.to_vec(), absent, whole })
+    }
+
     fn try_all(&self) -> Outcome {
         let mut random = Random(SEED);
         if !faults::is_supported() {
@@ -94,7 +141,7 @@ impl Case {
         }
         let total = self.count_points()?;
         assert!(total >= 40, "only {total} points: is everything counted?");
-        for at in 1..=total {
+        for at in (1..=total).step_by(self.operation.stride()) {
             for mode in ["kill", "kill-after"] {
                 self.restore()?;
                 let ended = self.under_faultrun(&[mode, "--at", &at.to_string()])?;
@@ -152,7 +199,7 @@ impl Case {
                 let again = self.scene.pkginstall(&self.command)?;
                 let gone = self.operation == Operation::Remove && again.code == Some(5);
                 assert!(again.is_success() || gone, "{moment}: {again}");
-                Some(self.operation == Operation::Install)
+                Some(self.operation != Operation::Remove)
             }
             _ => {
                 self.scene.pkginstall(["remove", &format!("{GROUP}:stranger:1")])?.expect_code(5)?;

@@ -4,12 +4,14 @@ mod build;
 mod co_sign;
 mod completions;
 mod context;
+mod delta;
 mod diff;
 mod init;
 mod inspect;
 mod keygen;
 mod keys;
 mod lint;
+mod patches;
 mod promote;
 mod publish;
 mod rebuild;
@@ -55,6 +57,8 @@ enum Command {
     Lint(lint::Lint),
     /// Show how two package files differ
     Diff(diff::Diff),
+    /// Make the patch from one package file to another, for hosts that have the old one
+    Delta(delta::Delta),
     /// Add signatures to a package file
     Sign(sign::Sign),
     /// Build a package again from its recorded source, and compare
@@ -102,6 +106,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::run(&args, context),
         Command::Lint(args) => lint::run(&args, context),
         Command::Diff(args) => diff::run(&args, context),
+        Command::Delta(args) => delta::run(&args, context),
         Command::Sign(args) => sign::run(&args, context),
         Command::Rebuild(args) => rebuild::run(&args, context),
         Command::Publish(args) => publish::run(&args, context),

@@ -1,6 +1,7 @@
 //! `pkgbuild publish FILE… --repo URL|DIR`: publishes packages, or adds a signature to what waits for one.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
@@ -10,10 +11,15 @@ use copkg_spec::repository::ProposalId;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::patches::{self, Patches};
 use super::server::{GroupChange, Root, document, mode, remote, said};
 use super::{Context, co_sign};
+use crate::delta;
 use crate::repository::remote::Address;
-use crate::repository::{Expired, Publication, Released, Unsigned, check, publish, rehearse, release};
+use crate::repository::{
+    Checked, Expired, InDirectory, NewPatch, OnServer, Publication, Reading, Released, Unsigned, check,
+    publish, rehearse, release,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Publish {
@@ -27,8 +33,10 @@ pub(super) struct Publish {
     root: Root,
     #[command(flatten)]
     change: GroupChange,
+    #[command(flatten)]
+    patches: Patches,
     /// List what waits for signatures, or show and sign the proposal with this id
-    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = LIST, conflicts_with_all = ["files", "expires_in"])]
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = LIST, conflicts_with_all = ["files", "expires_in", "patches"])]
     co_sign: Option<Wanted>,
     /// Publish packages that nobody signed, too: only to a directory
     #[arg(long)]
@@ -78,15 +86,40 @@ fn to_server(args: &Publish, url: &str, context: &mut Context) -> Result<Exit, F
     let keys = args.change.read_keys(context)?;
     let files = args.files.iter().map(|file| check(&context.path(file), Unsigned::Refused));
     let packages = files.collect::<Result<Vec<_>, _>>()?;
+    let published = published(args, &packages, &reading, context)?;
+    let made = args.patches.make(&packages, &published, &keys, context)?;
     let editor = args.change.editor(reading, &keys, context);
-    let (edited, released) = release(&packages, &editor, mode(args.dry_run))?;
+    let (edited, released) = release(&packages, &made.patches, &editor, mode(args.dry_run))?;
     let mut document = document(&edited);
     document["packages"] = released.iter().map(|released| describe(released, args.dry_run)).collect();
+    let patches = made.patches.iter();
+    document["patches"] = patches.clone().map(|patch| patches::describe(patch, !args.dry_run)).collect();
     context.report.data(&document, || {
         let lines = released.iter().map(|released| line(released, &document["state"]));
-        lines.chain(said(&edited, url)).collect::<Vec<_>>().join("\n")
+        let patches = patches.map(|patch| patches::line(patch, did(&document["state"])));
+        lines.chain(patches).chain(said(&edited, url)).collect::<Vec<_>>().join("\n")
     });
     Ok(Exit::Ok)
+}
+
+/// Reads what the groups have published, where patches from it are wanted.
+fn published<'r>(
+    args: &Publish,
+    packages: &[Checked],
+    reading: &Reading<'r>,
+    context: &Context,
+) -> Result<OnServer<'r>, Failure> {
+    let mut published = OnServer { remote: reading.remote, groups: BTreeMap::new() };
+    if args.patches.patches == 0 {
+        return Ok(published);
+    }
+    let mut view = reading.view(&context.ambient)?;
+    for package in packages {
+        let group = package.coordinate.group();
+        let says = view.group(group)?.and_then(|found| found.content);
+        published.groups.insert(group.clone(), says);
+    }
+    Ok(published)
 }
 
 fn describe(released: &Released, dry_run: bool) -> Value {
@@ -101,13 +134,17 @@ fn describe(released: &Released, dry_run: bool) -> Value {
 }
 
 fn line(released: &Released, state: &Value) -> String {
-    let did = match (released.is_new, state.as_str()) {
-        (false, _) => "already there:",
-        (true, Some("rehearsed")) => "would publish",
-        (true, Some("pending")) => "proposed",
-        (true, _) => "published",
-    };
+    let did = if released.is_new { did(state) } else { "already there:" };
     format!("{did} {} ({})", released.package.coordinate, released.package.platform)
+}
+
+/// Says what became of what is new.
+fn did(state: &Value) -> &'static str {
+    match state.as_str() {
+        Some("rehearsed") => "would publish",
+        Some("pending") => "proposed",
+        _ => "published",
+    }
 }
 
 fn to_directory(args: &Publish, context: &mut Context) -> Result<Exit, Failure> {
@@ -120,7 +157,9 @@ fn to_directory(args: &Publish, context: &mut Context) -> Result<Exit, Failure> 
     } else {
         publish(&files, &repository, unsigned)?
     };
-    let changed = !args.dry_run && published.iter().any(|publication| publication.changed);
+    let patches = patches_in_directory(args, &files, &repository, unsigned, context)?;
+    let changed =
+        !args.dry_run && (published.iter().any(|publication| publication.changed) || !patches.is_empty());
     let packages: Vec<_> = published
         .iter()
         .map(|p| {
@@ -133,7 +172,8 @@ fn to_directory(args: &Publish, context: &mut Context) -> Result<Exit, Failure> 
             })
         })
         .collect();
-    let document = json!({ "changed": changed, "packages": packages });
+    let described: Vec<Value> = patches.iter().map(|patch| patches::describe(patch, !args.dry_run)).collect();
+    let document = json!({ "changed": changed, "packages": packages, "patches": described });
     let line = |p: &Publication| {
         let did = match (p.changed, args.dry_run) {
             (true, false) => "published",
@@ -142,15 +182,43 @@ fn to_directory(args: &Publish, context: &mut Context) -> Result<Exit, Failure> 
         };
         format!("{did} {} ({}) {}", p.coordinate, p.platform, p.path.display())
     };
-    context.report.data(&document, || published.iter().map(line).collect::<Vec<_>>().join("\n"));
+    let say_patch = |patch| patches::line(patch, if args.dry_run { "would publish" } else { "published" });
+    context.report.data(&document, || {
+        published.iter().map(line).chain(patches.iter().map(say_patch)).collect::<Vec<_>>().join("\n")
+    });
     Ok(Exit::Ok)
+}
+
+/// Makes the patches to what is in a directory now, and puts them beside it.
+fn patches_in_directory(
+    args: &Publish,
+    files: &[PathBuf],
+    repository: &Path,
+    unsigned: Unsigned,
+    context: &mut Context,
+) -> Result<Vec<NewPatch>, Failure> {
+    if args.patches.patches == 0 {
+        return Ok(Vec::new());
+    }
+    // Nothing but a signature vouches for what lies in a directory.
+    let keys = args.change.read_keys(context)?;
+    let packages = files.iter().map(|file| check(file, unsigned)).collect::<Result<Vec<_>, _>>()?;
+    let made = args.patches.make(&packages, &InDirectory(repository), &keys, context)?;
+    for patch in made.patches.iter().filter(|_| !args.dry_run) {
+        delta::put(
+            patch.sha256,
+            &patch.file,
+            &repository.join("targets").join(patch.target.path().as_str()),
+        )?;
+    }
+    Ok(made.patches)
 }
 
 impl Publish {
     /// A directory has no metadata to sign: an option that would be ignored is a mistake.
     fn check_for_directory(&self) -> Result<(), NotThere> {
         let given = [
-            ("--key", !self.change.keys.keys.is_empty()),
+            ("--key", !self.change.keys.keys.is_empty() && self.patches.patches == 0),
             ("--root", self.root.is_given()),
             ("--expires-in", self.change.expires_in.is_some()),
             ("--co-sign", self.co_sign.is_some()),

@@ -10,6 +10,7 @@ use copkg_spec::repository::{GroupContent, GroupError, PackageCustom, PackageTar
 use thiserror::Error;
 
 use super::edit::{EditError, Edited, Editor, Mode};
+use super::patches::NewPatch;
 use super::publish::{Checked, PublishError};
 use super::send::Blobs;
 
@@ -22,12 +23,13 @@ pub struct Released {
     pub is_new: bool,
 }
 
-/// Publishes files that were checked.
+/// Publishes files that were checked, and patches to them.
 ///
 /// # Errors
 /// When two of them contradict each other, other bytes are published already, or as [`Editor::edit`].
 pub fn release(
     packages: &[Checked],
+    patches: &[NewPatch],
     editor: &Editor<'_>,
     mode: Mode,
 ) -> Result<(Edited, Vec<Released>), ReleaseError> {
@@ -38,7 +40,8 @@ pub fn release(
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let blobs: Blobs = packages.iter().map(|package| (package.sha256, package.file.clone())).collect();
+    let files = packages.iter().map(|package| (package.sha256, package.file.clone()));
+    let blobs: Blobs = files.chain(patches.iter().map(|patch| (patch.sha256, patch.file.clone()))).collect();
     // The last attempt tells what was new.
     let mut new: BTreeMap<PackageTarget, bool> = BTreeMap::new();
     let edited = editor.edit(&groups, &blobs, mode, |speakers, content| {
@@ -49,25 +52,24 @@ pub fn release(
                 return Err(EditError::NotOurs { coordinate, file });
             }
             let is_new = add(package, content)?;
-            new.insert(target_of(package), is_new);
+            new.insert(package.target(), is_new);
+        }
+        for patch in patches.iter().filter(|patch| *patch.target.package.coordinate.group() == group) {
+            content.add_patch(&patch.target, (patch.length, patch.sha256), &patch.custom)?;
         }
         Ok(())
     });
     let edited = edited.map_err(|error| named(error, packages))?;
     let released = packages.iter().map(|package| Released {
-        is_new: new.get(&target_of(package)).copied().unwrap_or_default(),
+        is_new: new.get(&package.target()).copied().unwrap_or_default(),
         package: package.clone(),
     });
     Ok((edited, released.collect()))
 }
 
-fn target_of(package: &Checked) -> PackageTarget {
-    PackageTarget { coordinate: package.coordinate.clone(), platform: package.platform.clone() }
-}
-
 /// Adds a package; tells whether it was not there.
 fn add(package: &Checked, content: &mut GroupContent) -> Result<bool, GroupError> {
-    let target = target_of(package);
+    let target = package.target();
     let is_new = content.target(&target.path()).is_none();
     // The description of a package is that of the version published last: repeating an older one does not bring its back.
     let description = if is_new { package.description.as_deref() } else { None };
@@ -86,7 +88,7 @@ fn check_together(packages: &[Checked]) -> Result<(), ReleaseError> {
     for (number, package) in packages.iter().enumerate() {
         for other in &packages[..number] {
             package.coordinate.check_beside(&other.coordinate)?;
-            if target_of(package) == target_of(other) && package.sha256 != other.sha256 {
+            if package.target() == other.target() && package.sha256 != other.sha256 {
                 return Err(PublishError::Conflict {
                     coordinate: package.coordinate.clone(),
                     platform: package.platform.clone(),
@@ -103,7 +105,7 @@ fn check_together(packages: &[Checked]) -> Result<(), ReleaseError> {
 /// Names the package instead of its path where it is ours.
 fn named(error: EditError, packages: &[Checked]) -> ReleaseError {
     if let EditError::Group(GroupError::Changed { path }) = &error
-        && let Some(package) = packages.iter().find(|package| target_of(package).path() == *path)
+        && let Some(package) = packages.iter().find(|package| package.target().path() == *path)
     {
         return ReleaseError::Published { package: Box::new(package.clone()) };
     }

@@ -8,7 +8,7 @@ use copkg_spec::digest::Digest;
 use rustix::io::Errno;
 
 use super::{Change, InstallError};
-use crate::host::{self, Catalogue, HostError, OpenIntent, Prefix, Wait};
+use crate::host::{self, Catalogue, HostError, Notice, OpenIntent, Prefix, Wait};
 use crate::receipts::{self, Receipt};
 use crate::stage::{Payload, Reuse, StagedPackage, stage};
 use crate::tree::Directory;
@@ -21,13 +21,13 @@ const BYTES_PER_ENTRY: u64 = 3 << 10;
 
 /// A package that is ready to be installed.
 #[derive(Debug)]
-pub struct Installation {
+pub struct Installation<'s> {
     /// The package.
     pub package: VerifiedIndex,
     /// Where it came from, for the receipt.
     pub source: String,
     /// What is there already.
-    pub reuse: Reuse,
+    pub reuse: Reuse<'s>,
 }
 
 /// How an installation ended.
@@ -55,7 +55,7 @@ impl Installed {
 /// was before.
 pub fn install(
     change: &mut Change<'_>,
-    installation: Installation,
+    installation: Installation<'_>,
     payload: Payload<'_>,
 ) -> Result<Installed, InstallError> {
     let Installation { package, source, reuse } = installation;
@@ -65,8 +65,13 @@ pub fn install(
         Opened::Intent(intent, staging) => (intent, staging),
     };
     let identity = staging.identity()?;
-    let staged = stage(package, payload, &reuse, &staging).map_err(InstallError::from);
-    let result = staged.and_then(|staged| commit(change, &intent, &staged, &staging, source));
+    let staged = stage(package, payload, reuse, &staging).map_err(InstallError::from);
+    let result = staged.and_then(|staged| {
+        if let Some(why) = staged.patch_failed() {
+            (change.tell)(Notice::PatchFailed { package: coordinate.clone(), why: why.to_owned() });
+        }
+        commit(change, &intent, &staged, &staging, source)
+    });
     match result {
         Ok(receipt) => {
             intent.close()?;

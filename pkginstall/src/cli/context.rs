@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::config::{Given, Places, Settings};
 use crate::fetch::{Fetcher, Proxies};
-use crate::host::{Notice, Prefix, PrefixError, Wait};
+use crate::host::{Prefix, PrefixError, Wait};
 use crate::metadata::{Asking, Keeping};
 use crate::repository::{Network, Repository, Sources};
 use crate::unit::{Backends, Boot};
@@ -164,14 +164,6 @@ impl<'a> Context<'a> {
     /// Returns what asking a repository needs.
     pub fn asking<'p>(&self, prefix: &'p Prefix, network: Network, keeping: Keeping) -> Asking<'p> {
         Asking { prefix, now: self.now(), network, keeping, wait: self.wait() }
-    }
-}
-
-/// Says what a notice says, in words.
-pub(super) fn describe(notice: &Notice) -> String {
-    match notice {
-        Notice::Waiting { holder } => format!("waiting for {holder} …"),
-        Notice::Recovered(recovered) => format!("recovered: {recovered}"),
     }
 }
 

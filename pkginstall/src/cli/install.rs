@@ -13,18 +13,20 @@ use copkg_spec::trust::Keyring;
 use serde_json::json;
 
 use super::Context;
-use super::context::{Offline, describe};
+use super::cheapest::cheapest;
+use super::context::Offline;
 use super::opened::{Opened, open, warn_if_yanked};
 use super::progress::Progress;
 use super::row::{Fetch, Row};
 use super::wanted::{Argument, Item, expand};
 use crate::activate::{Change, Installation, Installed, find_installed, install};
 use crate::fetch::{Fetcher, Location, Span};
-use crate::host::{Catalogue, Effect, Prefix};
+use crate::host::{Catalogue, Effect, Notice, Prefix};
 use crate::metadata::{Asking, Keeping};
+use crate::patch::installed_last;
 use crate::receipts::{self, Receipt};
-use crate::repository::{LockFile, Locked, Network, Resolved, Resolver, Sources, Vouched, Wanted};
-use crate::stage::{Donors, LinkMode, Payload, Reuse};
+use crate::repository::{LockFile, Locked, Network, Offer, Resolved, Resolver, Sources, Vouched, Wanted};
+use crate::stage::{Donors, LinkMode, MOST_DONORS, Payload, Reuse};
 use crate::trust;
 use crate::verify::{Expected, read_head, verify};
 
@@ -53,14 +55,14 @@ pub(super) struct Install {
 /// A package on its way.
 enum Found<'s> {
     /// Its head is verified, its payload is still to come, but for what is there already.
-    New(Opened<'s>, Reuse),
+    New(Opened<'s>, Reuse<'s>),
     /// It is installed already.
     Here(Receipt),
 }
 
 /// A package that is wanted, as far as it is known without fetching anything of it.
 enum Known<'s> {
-    Resolved(Box<Resolved<'s>>),
+    Resolved(Box<Resolved<'s>>, Vec<Offer<'s>>),
     File(Utf8PathBuf),
     Here(Box<Receipt>),
 }
@@ -189,7 +191,7 @@ impl<'s> Search<'s> {
             return Ok(());
         }
         let wait = context.wait();
-        let mut tell = |notice| context.report.note(describe(&notice));
+        let mut tell = |notice: Notice| context.report.note(notice.to_string());
         Ok(Catalogue::settle(self.prefix, package, wait, &mut tell)?)
     }
 
@@ -217,7 +219,9 @@ impl<'s> Search<'s> {
         for wanted in names {
             let platform = self.locked(&wanted).map_or(&self.host, |locked| &locked.platform);
             let found = resolver.resolve(&wanted, platform)?;
-            known.push(Known::Resolved(Box::new(found)));
+            let installed = installed_last(self.prefix, &found.coordinate, MOST_DONORS);
+            let offers = resolver.offers(&found, installed);
+            known.push(Known::Resolved(Box::new(found), offers));
         }
         Ok(known)
     }
@@ -248,11 +252,16 @@ impl<'s> Search<'s> {
         match known {
             Known::Here(receipt) => Ok(Found::Here(*receipt)),
             Known::File(path) => self.open_file(context, path),
-            Known::Resolved(resolved) => self.open_resolved(context, &resolved),
+            Known::Resolved(resolved, offers) => self.open_resolved(context, &resolved, &offers),
         }
     }
 
-    fn open_resolved(&self, context: &mut Context, resolved: &Resolved<'s>) -> Result<Found<'s>, Failure> {
+    fn open_resolved(
+        &self,
+        context: &mut Context,
+        resolved: &Resolved<'s>,
+        offers: &[Offer<'s>],
+    ) -> Result<Found<'s>, Failure> {
         let package = &resolved.coordinate;
         if let Vouched::Repository(vouched) = &resolved.vouched {
             self.check_locked(package, vouched.digest())?;
@@ -264,14 +273,15 @@ impl<'s> Search<'s> {
         warn_if_yanked(context, resolved);
         let opened = open(context, resolved, &self.keyring)?;
         self.check_locked(package, opened.package.contents().digest())?;
-        Ok(self.with_donors(opened))
+        Ok(self.with_donors(context, opened, offers))
     }
 
-    /// Looks for what other installed versions have of it.
-    fn with_donors(&self, opened: Opened<'s>) -> Found<'s> {
+    /// Looks for what other installed versions have of it, and for a patch from one of them.
+    fn with_donors(&self, context: &mut Context, opened: Opened<'s>, offers: &[Offer<'s>]) -> Found<'s> {
         let contents = opened.package.contents();
         let donors = Donors::find(self.prefix, &contents.manifest().coordinate(), contents.index());
-        Found::New(opened, Reuse { donors, link_mode: self.link_mode })
+        let patch = cheapest(context, offers, (self.prefix, &self.keyring), contents, &donors);
+        Found::New(opened, Reuse { donors, link_mode: self.link_mode, patch })
     }
 
     fn open_file(&self, context: &mut Context, path: Utf8PathBuf) -> Result<Found<'s>, Failure> {
@@ -286,7 +296,7 @@ impl<'s> Search<'s> {
         payload.widen(head.payload_offset());
         let package = Box::new(verify(head, &mut payload, &Vouched::Pins, &self.keyring)?);
         payload.rest();
-        Ok(self.with_donors(Opened { package, payload, source }))
+        Ok(self.with_donors(context, Opened { package, payload, source }, &[]))
     }
 }
 
@@ -305,7 +315,7 @@ fn install_all(context: &mut Context, prefix: &Prefix, found: Vec<Found<'_>>) ->
                 let installation = Installation { package: *package, source, reuse };
                 let (wait, now) = (context.wait(), context.now());
                 let report = &mut *context.report;
-                let mut tell = |notice| progress.aside(|| report.note(describe(&notice)));
+                let mut tell = |notice: Notice| progress.aside(|| report.note(notice.to_string()));
                 let mut change = Change { prefix, wait, now, tell: &mut tell };
                 match install(&mut change, installation, payload)? {
                     Installed::Now(_) => row,

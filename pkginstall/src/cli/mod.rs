@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, each of which calls the steps and reports what they say.
 
+mod cheapest;
 mod check;
 mod completions;
 mod config;

@@ -5,7 +5,6 @@ use copkg_spec::command::{Exit, Failure};
 use serde_json::json;
 
 use super::Context;
-use super::context::describe;
 use super::start::at_site;
 use crate::host::{Catalogue, Intent, Notice, Operation};
 use crate::unit::Boot;
@@ -37,7 +36,7 @@ pub(super) fn run(args: &Recover, context: &mut Context) -> Result<Exit, Failure
 fn look(context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let (report, wait) = (&mut *context.report, context.settings.wait());
-    let left = Catalogue::left_behind(&prefix, wait, &mut |notice| report.note(describe(&notice)))?;
+    let left = Catalogue::left_behind(&prefix, wait, &mut |notice| report.note(notice.to_string()))?;
     let services = upgrade::left_behind(&prefix)?;
     let document = json!({ "changed": false, "left_behind": left, "services": services });
     context.report.data(&document, || {
@@ -64,7 +63,7 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
     let (report, wait) = (&mut *context.report, context.settings.wait());
     Catalogue::lock(&prefix, wait, &mut |notice| match notice {
         Notice::Recovered(what) => recovered.push(what),
-        waiting @ Notice::Waiting { .. } => report.note(describe(&waiting)),
+        other => report.note(other.to_string()),
     })?;
     let services = at_site(context, upgrade::recover_all)?;
     let nothing = recovered.is_empty() && services.is_empty();

@@ -6,10 +6,9 @@ use copkg_spec::coordinate::PackageCoordinate;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::context::describe;
 use crate::activate::{Change, InUse, Removal, RemoveError, remove};
 use crate::gc::{Reason, Survey};
-use crate::host::Catalogue;
+use crate::host::{Catalogue, Notice};
 use crate::receipts;
 use crate::service;
 
@@ -33,7 +32,7 @@ pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure>
     if !args.dry_run {
         // What a dead command left is put right first, so that the receipts can be believed.
         let (report, wait) = (&mut *context.report, context.settings.wait());
-        Catalogue::lock(&prefix, wait, &mut |notice| report.note(describe(&notice)))?;
+        Catalogue::lock(&prefix, wait, &mut |notice| report.note(notice.to_string()))?;
     }
     // A coordinate that is not installed is found before anything is removed.
     for package in &args.packages {
@@ -70,7 +69,7 @@ fn remove_one(
     let in_use = if args.force { InUse::RemoveAnyway } else { InUse::Refuse };
     let (wait, now) = (context.wait(), context.now());
     let report = &mut *context.report;
-    let mut tell = |notice| report.note(describe(&notice));
+    let mut tell = |notice: Notice| report.note(notice.to_string());
     let mut change = Change { prefix: &prefix, wait, now, tell: &mut tell };
     let running = |package: &PackageCoordinate| service::running_from(&prefix, package);
     match remove(&mut change, package, in_use, running)? {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::Context;
-use super::context::{Offline, describe};
+use super::context::Offline;
 use crate::config::{self, Edited, Origin, add_repository, remove_repository};
 use crate::host::{Catalogue, Effect};
 use crate::metadata::{self, Keeping, Kept, Session, keep_pinned, remove_cache};
@@ -268,7 +268,7 @@ fn auth(args: &Add, context: &Context) -> Option<Auth> {
 
 fn lock<'p>(context: &mut Context, prefix: &'p crate::host::Prefix) -> Result<Catalogue<'p>, Failure> {
     let wait = context.wait();
-    Ok(Catalogue::lock(prefix, wait, &mut |notice| context.report.note(describe(&notice)))?)
+    Ok(Catalogue::lock(prefix, wait, &mut |notice| context.report.note(notice.to_string()))?)
 }
 
 fn report(context: &mut Context, edited: Edited, effect: Effect, name: &Label) -> Exit {

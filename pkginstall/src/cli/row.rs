@@ -48,28 +48,66 @@ pub(super) struct Fetch {
     reused_bytes: u64,
     /// Whether parts can be fetched.
     ranges: bool,
+    way: Way,
+    /// What the parts alone would come to.
+    parts_bytes: u64,
+}
+
+/// How what is missing is fetched: whichever is cheapest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Way {
+    /// It is not: all of it is there.
+    Nothing,
+    /// A patch makes it from an installed version.
+    Patch,
+    /// The parts that are missing.
+    Parts,
+    /// All of the package.
+    Whole,
 }
 
 impl Fetch {
-    pub(super) fn new(opened: &Opened<'_>, reuse: &Reuse) -> Self {
+    pub(super) fn new(opened: &Opened<'_>, reuse: &Reuse<'_>) -> Self {
         let plan = Plan::new(opened.package.contents().index(), &reuse.donors);
         let Summary { fetch_bytes, payload_bytes, requests, reused_files, reused_bytes } = plan.summary();
         let ranges = opened.payload.origin().parts() != Parts::None;
         // Without ranges what is wanted comes with all of the rest.
         let all = !ranges && fetch_bytes > 0;
-        let (bytes, requests) = if all { (payload_bytes, 1) } else { (fetch_bytes, requests) };
-        Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges }
+        let (parts_bytes, requests) = if all { (payload_bytes, 1) } else { (fetch_bytes, requests) };
+        let found = Self {
+            bytes: parts_bytes,
+            payload_bytes,
+            requests,
+            reused_files,
+            reused_bytes,
+            ranges,
+            way: Way::Parts,
+            parts_bytes,
+        };
+        match &reuse.patch {
+            Some(patch) => Self { bytes: patch.length(), requests: 1, way: Way::Patch, ..found },
+            None if parts_bytes == 0 => Self { way: Way::Nothing, ..found },
+            None if parts_bytes >= payload_bytes => Self { way: Way::Whole, ..found },
+            None => found,
+        }
     }
 
     fn text(&self) -> String {
-        let Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges } = self;
-        let mut parts = vec![format!("{bytes} of {payload_bytes} bytes in {requests} requests")];
+        let Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges, way, parts_bytes } =
+            self;
+        let mut parts = match way {
+            Way::Patch => vec![format!(
+                "a patch of {bytes} bytes, which is less than the parts that are missing ({parts_bytes} of {payload_bytes} bytes)"
+            )],
+            _ => vec![format!("{bytes} of {payload_bytes} bytes in {requests} requests")],
+        };
         if *reused_bytes > 0 {
             parts.push(format!(
                 "another version has {reused_files} of its files, {reused_bytes} bytes in all"
             ));
         }
-        if !ranges {
+        if !ranges && *way != Way::Patch {
             parts.push("the server has no ranges, so all of it or nothing".to_owned());
         }
         parts.join("; ")

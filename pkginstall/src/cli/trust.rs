@@ -7,7 +7,6 @@ use copkg_spec::trust::{GroupPattern, Pin};
 use serde_json::{Value, json};
 
 use super::Context;
-use super::context::describe;
 use crate::host::{Catalogue, Effect};
 use crate::trust;
 
@@ -73,7 +72,7 @@ fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
         .map(|key| trust::read_key(key, context.working_directory()))
         .collect::<Result<_, _>>()?;
     let wait = context.wait();
-    let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(describe(&notice)))?;
+    let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(notice.to_string()))?;
     let added =
         trust::add(&catalogue, &args.groups, &keys, args.threshold, Effect::of_dry_run(args.dry_run))?;
     context
@@ -97,7 +96,7 @@ fn list(context: &mut Context) -> Result<Exit, Failure> {
 fn remove(args: &Remove, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let wait = context.wait();
-    let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(describe(&notice)))?;
+    let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(notice.to_string()))?;
     trust::remove(&catalogue, &args.groups, &args.keys, Effect::of_dry_run(args.dry_run))?;
     context.report.data(&json!({ "changed": !args.dry_run, "groups": args.groups }), String::new);
     Ok(Exit::Ok)

@@ -157,10 +157,7 @@ fn remove_package(
 fn take_away(site: &mut Site<'_>, package: &PackageCoordinate) -> Result<bool, Failure> {
     let (prefix, wait, now): (&Prefix, _, _) = (site.prefix, site.wait, (site.clock)());
     let tell = &mut *site.tell;
-    let mut notice = |notice: Notice| match notice {
-        Notice::Waiting { holder } => tell(Told::Note(format!("waiting for {holder}"))),
-        Notice::Recovered(what) => tell(Told::Note(format!("recovered: {what}"))),
-    };
+    let mut notice = |notice: Notice| tell(Told::Note(notice.to_string()));
     let mut change = Change { prefix, wait, now, tell: &mut notice };
     let running = |package: &PackageCoordinate| service::running_from(prefix, package);
     match remove(&mut change, package, InUse::Refuse, running) {

@@ -3,6 +3,7 @@
 //! Comes after the prefix is known and before every change. The lock is held only while an intent is opened and while
 //! it is committed; the long work in between is protected by the intent, so unrelated work runs in parallel.
 
+use std::fmt;
 use std::time::Instant;
 
 use copkg_spec::coordinate::PackageCoordinate;
@@ -23,6 +24,28 @@ pub enum Notice {
     },
     /// What an earlier command left was put right.
     Recovered(Recovered),
+    /// A patch could not be used as a whole, and parts were fetched in its place.
+    PatchFailed {
+        /// The package that it makes.
+        package: PackageCoordinate,
+        /// What was wrong.
+        why: String,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting { holder } => write!(f, "waiting for {holder} …"),
+            Self::Recovered(recovered) => write!(f, "recovered: {recovered}"),
+            Self::PatchFailed { package, why } => {
+                write!(
+                    f,
+                    "warning: the patch to {package} did not do for all, parts were fetched, too: {why}"
+                )
+            }
+        }
+    }
 }
 
 /// Whether a change is made or only thought through.

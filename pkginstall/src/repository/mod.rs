@@ -10,6 +10,7 @@
 mod auth;
 mod error;
 mod lockfile;
+mod patches;
 mod place;
 mod resolve;
 mod resolved;
@@ -19,6 +20,7 @@ mod wanted;
 pub use auth::{Auth, Secret};
 pub use error::{RepositoryError, ResolveError};
 pub use lockfile::{LockFile, LockFileError, Locked};
+pub use patches::Offer;
 pub use place::{Base, Place};
 pub use resolve::{Listed, Resolver};
 pub use resolved::{Candidate, Resolved, Vouched};

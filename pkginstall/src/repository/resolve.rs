@@ -171,6 +171,13 @@ impl<'s, 't> Resolver<'s, 't> {
             Vouched::Pins => Some(target.path().to_string()),
         };
         let path = path.ok_or_else(|| ResolveError::Outside { path: target.path() })?;
+        let candidates = self.candidates(source, &path);
+        let PackageTarget { coordinate, platform } = target;
+        Ok(Resolved { wanted: wanted.clone(), coordinate, platform, vouched, candidates })
+    }
+
+    /// Returns where the copies of a file below `targets/` lie, in the order in which they are asked.
+    pub(super) fn candidates(&self, source: &'s Source, path: &str) -> Vec<Candidate<'s>> {
         let copies = match self.sessions.get(source.repository().name.as_str()) {
             Some(session) => session.copies().to_vec(),
             None => source.places(self.asking.network).map(|(at, _)| at).collect(),
@@ -180,9 +187,7 @@ impl<'s, 't> Resolver<'s, 't> {
             let location = places.get(at)?.base.location(&format!("targets/{path}"));
             Some(Candidate { source, at, location })
         };
-        let candidates = copies.into_iter().filter_map(candidate).collect();
-        let PackageTarget { coordinate, platform } = target;
-        Ok(Resolved { wanted: wanted.clone(), coordinate, platform, vouched, candidates })
+        copies.into_iter().filter_map(candidate).collect()
     }
 
     /// Looks whether a plain directory has the file; nothing but its name says which package it is.
@@ -256,7 +261,10 @@ impl<'s, 't> Resolver<'s, 't> {
     }
 
     /// Returns the session with a repository whose root is pinned, and whom to tell what it says.
-    fn session(&mut self, source: &'s Source) -> Result<(&mut dyn FnMut(String), &mut Session<'s>)> {
+    pub(super) fn session(
+        &mut self,
+        source: &'s Source,
+    ) -> Result<(&mut dyn FnMut(String), &mut Session<'s>)> {
         let repository = source.repository();
         let pin = repository.root.as_ref().ok_or_else(|| ResolveError::NotPinned {
             name: repository.name.clone(),

@@ -10,11 +10,12 @@ use copkg_spec::digest::Digest;
 use copkg_spec::index::{Entry, EntryPath, Index};
 
 use crate::host::Prefix;
-use crate::receipts::{self, Receipt};
+use crate::patch::installed_last;
+use crate::receipts;
 use crate::tree::Directory;
 
 /// How many installed versions are looked through: those installed last. Each costs its index in memory for a moment.
-const MOST: usize = 3;
+pub const MOST_DONORS: usize = 3;
 
 /// A file of a donor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,16 +47,11 @@ impl Donors {
     pub fn find(prefix: &Prefix, package: &PackageCoordinate, index: &Index) -> Self {
         let mut donors = Self::default();
         let wanted = Wanted::of(index);
-        let mut versions: Vec<Receipt> = receipts::versions(prefix, package)
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|other| other != package)
-            .filter_map(|other| receipts::read(prefix, &other).ok().flatten())
-            .collect();
-        versions.sort_by_key(|receipt| std::cmp::Reverse(receipt.installed));
-        for receipt in versions.iter().take(MOST) {
-            let (root, contents) =
-                (Directory::open(&prefix.install_dir(&receipt.package)), receipts::contents(prefix, receipt));
+        for receipt in installed_last(prefix, package, MOST_DONORS) {
+            let (root, contents) = (
+                Directory::open(&prefix.install_dir(&receipt.package)),
+                receipts::contents(prefix, &receipt),
+            );
             if let (Ok(root), Ok(contents)) = (root, contents) {
                 donors.add(root, contents.index(), &wanted);
             }

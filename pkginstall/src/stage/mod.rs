@@ -7,12 +7,13 @@ mod direct;
 mod donors;
 mod error;
 mod parallel;
+mod patched;
 mod payload;
 mod plan;
 mod take;
 mod writer;
 
-pub use donors::Donors;
+pub use donors::{Donors, MOST_DONORS};
 pub use error::StageError;
 pub use payload::Payload;
 pub use plan::{Plan, Summary};
@@ -30,9 +31,11 @@ use copkg_spec::index::Index;
 use copkg_spec::keys::KeyId;
 use rustix::fs::Timestamps;
 
+use crate::patch::OpenPatch;
 use crate::tree::{Directory, TreeError};
 use direct::Job;
 use parallel::Failed;
+use patched::Applied;
 use take::{Taken, Taker};
 use writer::FileWriter;
 
@@ -42,6 +45,7 @@ use writer::FileWriter;
 #[derive(Debug)]
 pub struct StagedPackage {
     package: VerifiedIndex,
+    patch_failed: Option<String>,
 }
 
 impl StagedPackage {
@@ -54,25 +58,33 @@ impl StagedPackage {
     pub fn signers(&self) -> &[KeyId] {
         self.package.signers()
     }
+
+    /// Returns what was wrong with the patch, where one was to be used and parts had to be fetched after all.
+    pub fn patch_failed(&self) -> Option<&str> {
+        self.patch_failed.as_deref()
+    }
 }
 
 /// What of a package is there already, and how it is taken.
 #[derive(Debug, Default)]
-pub struct Reuse {
+pub struct Reuse<'s> {
     /// What other installed versions have.
     pub donors: Donors,
     /// How it is taken.
     pub link_mode: LinkMode,
+    /// A patch that makes the rest, from one of the donors.
+    pub patch: Option<Box<OpenPatch<'s>>>,
 }
 
-/// Makes the tree of a package in the empty directory `into`: takes what donors have, and unpacks the rest.
+/// Makes the tree of a package in the empty directory `into`: takes what donors have, makes what a patch makes, and unpacks the
+/// rest.
 ///
 /// A package that is not verified cannot be staged:
 ///
 /// ```compile_fail
 /// use pkginstall::stage::{Payload, Reuse, stage};
 /// fn install(unverified: copkg_spec::archive::Contents, payload: Payload, into: &pkginstall::tree::Directory) {
-///     let _ = stage(unverified, payload, &Reuse::default(), into);
+///     let _ = stage(unverified, payload, Reuse::default(), into);
 /// }
 /// ```
 ///
@@ -81,7 +93,7 @@ pub struct Reuse {
 /// ```
 /// use pkginstall::stage::{Payload, Reuse, stage};
 /// fn install(verified: copkg_spec::archive::VerifiedIndex, payload: Payload, into: &pkginstall::tree::Directory) {
-///     let _ = stage(verified, payload, &Reuse::default(), into);
+///     let _ = stage(verified, payload, Reuse::default(), into);
 /// }
 /// ```
 ///
@@ -90,27 +102,32 @@ pub struct Reuse {
 pub fn stage(
     package: VerifiedIndex,
     payload: Payload<'_>,
-    reuse: &Reuse,
+    mut reuse: Reuse<'_>,
     into: &Directory,
 ) -> Result<StagedPackage, StageError> {
     let contents = package.contents();
     let (index, times) = (contents.index(), writer::times_of(contents.manifest().source_date()));
     let plan = Plan::new(index, &reuse.donors);
+    let patch = reuse.patch.take();
     writer::make_directories(index, into)?;
-    let site = Site { index, plan: &plan, reuse, no_clones: AtomicBool::new(false), into, times: &times };
-    let not_taken = site.take()?;
-    site.unpack(not_taken, payload)
+    let site =
+        Site { index, plan: &plan, reuse: &reuse, no_clones: AtomicBool::new(false), into, times: &times };
+    let (missing, patch_failed) = match patch {
+        None => ([site.take(&plan.taken, &Applied::default())?, plan.unpacked.clone()].concat(), None),
+        Some(patch) => site.patch(*patch, &payload)?,
+    };
+    site.unpack(missing, payload)
         .map_err(|failed| StageError::of(contents.manifest().coordinate(), failed))?;
     writer::finish(index, into, &times)?;
     into.sync_file_system()?;
-    Ok(StagedPackage { package })
+    Ok(StagedPackage { package, patch_failed })
 }
 
 /// Everything that the threads need to know of the tree that they make.
 struct Site<'s> {
     index: &'s Index,
     plan: &'s Plan,
-    reuse: &'s Reuse,
+    reuse: &'s Reuse<'s>,
     no_clones: AtomicBool,
     into: &'s Directory,
     times: &'s Timestamps,
@@ -126,20 +143,41 @@ impl Site<'_> {
         FileWriter::new(self.into, self.times.clone())
     }
 
-    /// Takes what the plan says, and returns the runs of which a donor did not have what it should.
-    fn take(&self) -> Result<Vec<usize>, TreeError> {
+    /// Makes what the patch makes and takes all the rest, and returns the runs that have to be unpacked after all, with what was wrong
+    /// with the patch.
+    fn patch(
+        &self,
+        patch: OpenPatch<'_>,
+        payload: &Payload<'_>,
+    ) -> Result<(Vec<usize>, Option<String>), TreeError> {
+        let applied = patched::apply(self.index, patch, payload.progress(), threads(), || self.writer())?;
+        let all: Vec<usize> = (0..self.plan.runs.len()).collect();
+        let missing = self.take(&all, &applied)?;
+        let changed = || "the installed version is not as it was".to_owned();
+        let why = applied.why.or_else(|| (!missing.is_empty()).then(changed));
+        Ok((missing, why))
+    }
+
+    /// Takes the files of `runs` that a patch did not make, and returns the runs of which something is missing, without any
+    /// file.
+    fn take(&self, runs: &[usize], applied: &Applied) -> Result<Vec<usize>, TreeError> {
         let (next, not_taken) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || {
             let mut taker = self.taker();
-            while let Some(&run) = self.plan.taken.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if taker.take(&self.index.entries()[self.plan.runs[run].entries()])? == Taken::No {
+            while let Some(&run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let places = self.plan.runs[run].entries();
+                let entries = &self.index.entries()[places.clone()];
+                let failed = places.clone().any(|place| applied.failed.contains(&place));
+                let needed = places.zip(entries).filter(|(place, _)| !applied.made.contains(place));
+                if failed || taker.take(needed.map(|(_, entry)| entry))? == Taken::No {
+                    taker.undo(entries)?;
                     not_taken.lock().unwrap_or_else(PoisonError::into_inner).push(run);
                 }
             }
             Ok::<(), TreeError>(())
         };
         thread::scope(|scope| {
-            let count = threads().get().min(self.plan.taken.len());
+            let count = threads().get().min(runs.len());
             let handles: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
             handles
                 .into_iter()
@@ -148,9 +186,7 @@ impl Site<'_> {
         Ok(not_taken.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn unpack(&self, not_taken: Vec<usize>, mut payload: Payload<'_>) -> Result<(), Failed> {
-        let mut runs = not_taken;
-        runs.extend(&self.plan.unpacked);
+    fn unpack(&self, mut runs: Vec<usize>, mut payload: Payload<'_>) -> Result<(), Failed> {
         runs.sort_unstable();
         if runs.is_empty() {
             return Ok(());

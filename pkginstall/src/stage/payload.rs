@@ -22,6 +22,11 @@ impl<'p> Payload<'p> {
         Self { origin, stream, start, progress }
     }
 
+    /// Returns whom to tell how many bytes come.
+    pub(super) fn progress(&self) -> &'p (dyn Fn(u64) + Sync) {
+        self.progress
+    }
+
     /// Tells how parts of it can be had.
     pub(super) fn parts(&self) -> Parts {
         self.origin.parts()
@@ -41,6 +46,12 @@ impl<'p> Payload<'p> {
     /// Reads all of it from the front, once.
     pub(super) fn whole(&mut self) -> impl Read {
         Watched { inner: &mut self.stream, progress: self.progress }
+    }
+}
+
+impl<'p, R> Watched<'p, R> {
+    pub(super) fn new(inner: R, progress: &'p (dyn Fn(u64) + Sync)) -> Self {
+        Self { inner, progress }
     }
 }
 

@@ -64,16 +64,32 @@ impl<'d> Taker<'d> {
         Self { donors, mode, no_clones, sources, into: Stack::new(into), times, buffer: vec![0; WINDOW] }
     }
 
-    /// Takes the files of `entries`, all or none.
-    pub(super) fn take(&mut self, entries: &[Entry]) -> Result<Taken, TreeError> {
-        for (number, entry) in entries.iter().enumerate() {
+    /// Takes the files of `entries`. Where one cannot be taken, those before it are there and have to be undone.
+    pub(super) fn take<'e>(
+        &mut self,
+        entries: impl IntoIterator<Item = &'e Entry>,
+    ) -> Result<Taken, TreeError> {
+        for entry in entries {
             let Entry::File { path, mode, size, sha256 } = entry else { continue };
-            let Some(place) = self.donors.files.get(sha256) else { return Ok(Taken::No) };
-            if self.file(place, path, *mode, (*size, *sha256))? == Taken::No {
-                self.undo(&entries[..=number])?;
+            let taken = match self.donors.files.get(sha256) {
+                Some(place) => self.file(place, path, *mode, (*size, *sha256))?,
+                None if *size == 0 && *sha256 == Digest::of(b"") => self.empty(path, *mode)?,
+                None => Taken::No,
+            };
+            if taken == Taken::No {
                 return Ok(Taken::No);
             }
         }
+        Ok(Taken::Yes)
+    }
+
+    /// Makes an empty file, for which no donor is needed.
+    fn empty(&mut self, path: &EntryPath, mode: Mode) -> Result<Taken, TreeError> {
+        self.into.enter(parent(path))?;
+        let here = self.into.here();
+        let file = here.create_file(path.name(), mode.bits())?;
+        rustix::fs::futimens(&file, &self.times)
+            .map_err(|error| TreeError::make(&here.path().join(path.name()), error))?;
         Ok(Taken::Yes)
     }
 
@@ -95,11 +111,7 @@ impl<'d> Taker<'d> {
     }
 
     fn open(&mut self, place: &Place) -> Option<File> {
-        let source = &mut self.sources[place.donor];
-        source.enter(parent(&place.path)).ok()?;
-        let file = source.here().open_file(place.path.name()).ok()?;
-        let stat = rustix::fs::fstat(&file).ok()?;
-        (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(file)
+        open_regular(&mut self.sources[place.donor], &place.path)
     }
 
     fn file(
@@ -156,6 +168,14 @@ impl<'d> Taker<'d> {
             _ => Taken::No,
         }
     }
+}
+
+/// Opens a file of an installed version; nothing where there is none.
+pub(super) fn open_regular(source: &mut Stack<'_>, path: &EntryPath) -> Option<File> {
+    source.enter(parent(path)).ok()?;
+    let file = source.here().open_file(path.name()).ok()?;
+    let stat = rustix::fs::fstat(&file).ok()?;
+    (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(file)
 }
 
 /// Reads a file to its end and returns its length and digest; `None` where it cannot be read. What `pass` says is an error.

@@ -8,6 +8,8 @@ mod commands;
 #[cfg(test)]
 mod install;
 #[cfg(test)]
+mod patched;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod refusals;

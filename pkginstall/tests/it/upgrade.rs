@@ -14,11 +14,11 @@ use copkg_spec::platform::Platform;
 use crate::support::{Host, Package, SOURCE_DATE, key};
 use crate::wire::{Ranges, Wire};
 
-const OLD: &str = "com.example:app:1";
-const NEW: &str = "com.example:app:2";
+pub(crate) const OLD: &str = "com.example:app:1";
+pub(crate) const NEW: &str = "com.example:app:2";
 
 /// Two hundred small files and a large one; those in `changed` are other ones in the second version.
-fn tree(changed: &[usize]) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn tree(changed: &[usize]) -> BTreeMap<String, Vec<u8>> {
     let small = (0..200_usize).map(|number| {
         let version = u8::from(changed.contains(&number));
         (format!("lib/{:02}/{number}", number % 10), noise(20_000, number as u64, version))
@@ -30,7 +30,7 @@ fn tree(changed: &[usize]) -> BTreeMap<String, Vec<u8>> {
     small.chain([("bin/large".to_owned(), large)]).collect()
 }
 
-fn package(coordinate: &str, files: &BTreeMap<String, Vec<u8>>) -> Package {
+pub(crate) fn package(coordinate: &str, files: &BTreeMap<String, Vec<u8>>) -> Package {
     let coordinate: copkg_spec::coordinate::PackageCoordinate = coordinate.parse().unwrap();
     let directories = ["bin", "lib"].map(str::to_owned).into_iter();
     let directories = directories.chain((0..10).map(|n| format!("lib/{n:02}")));

@@ -161,6 +161,7 @@ fn class_of_blob(error: &BlobError) -> (StatusCode, &'static str) {
         }
         BlobError::Head(_)
         | BlobError::Verify(_)
+        | BlobError::Patch(_)
         | BlobError::Payload(_)
         | BlobError::Other(_)
         | BlobError::Path(_) => (StatusCode::UNPROCESSABLE_ENTITY, "blob_refused"),

@@ -10,7 +10,10 @@ use copkg_spec::coordinate::CoordinateError;
 use copkg_spec::digest::{Digest, Hashed};
 use copkg_spec::index::{EntryPath, LinkTarget, Mode};
 use copkg_spec::keys::{Payload, PublicKey};
-use copkg_spec::repository::{MissingBlob, PackageCustom, PackageTarget, TargetFile};
+use copkg_spec::patch::{PatchError, PatchHead};
+use copkg_spec::repository::{
+    MissingBlob, PackageCustom, PackageTarget, PatchCustom, PatchTarget, TargetFile,
+};
 use copkg_spec::tuf::Target;
 use futures_util::{Stream, StreamExt as _};
 use thiserror::Error;
@@ -87,6 +90,9 @@ pub enum BlobError {
     /// Its payload is not what its index says.
     #[error("its payload is refused: {0}")]
     Payload(#[from] UnpackError<io::Error>),
+    /// It is no patch, or not a whole one.
+    #[error("it is no patch: {0}")]
+    Patch(#[from] PatchError),
     /// It is another package than its path says.
     #[error("it is not the package that the proposal says: {0}")]
     Other(&'static str),
@@ -181,14 +187,30 @@ async fn checked(file: File, expected: Expected) -> Result<File, BlobError> {
     tokio::task::spawn_blocking(check).await.map_err(|error| BlobError::Spool(io::Error::other(error)))?
 }
 
-/// Checks that a file is what the proposal says. A patch is data for a host that checks what comes of it; its bytes are
-/// those that the group signed, and there is nothing more to say of them.
+/// Checks that a file is what the proposal says.
 fn check(mut file: File, expected: &Expected) -> Result<File, BlobError> {
-    if let TargetFile::Package(package) = TargetFile::parse(&expected.blob.path)? {
-        file.rewind().map_err(BlobError::Spool)?;
-        check_package(&file, &package, expected)?;
+    file.rewind().map_err(BlobError::Spool)?;
+    match TargetFile::parse(&expected.blob.path)? {
+        TargetFile::Package(package) => check_package(&file, &package, expected)?,
+        TargetFile::Patch(patch) => check_patch(&file, &patch, expected)?,
     }
     Ok(file)
+}
+
+/// Checks that a patch is whole and between the packages that the group says. What comes of it the host checks.
+fn check_patch(file: &File, patch: &PatchTarget, expected: &Expected) -> Result<(), BlobError> {
+    let mut reader = BufReader::with_capacity(256 << 10, file);
+    let head = PatchHead::read(&mut reader)?;
+    let said = PatchCustom::of(&expected.target).map_err(|_| BlobError::Other("custom"))?;
+    let manifest = head.unverified_manifest();
+    if manifest.target() != *patch {
+        return Err(BlobError::Other("it is for another package, version or platform"));
+    }
+    let digests = (head.digest(), manifest.from().digest, manifest.to().digest);
+    if digests != (said.digest, said.from, said.to) {
+        return Err(BlobError::Other("it has another digest, or is for packages with others"));
+    }
+    Ok(head.check_whole(&mut reader)?)
 }
 
 fn check_package(file: &File, package: &PackageTarget, expected: &Expected) -> Result<(), BlobError> {

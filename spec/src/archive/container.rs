@@ -18,6 +18,10 @@ pub(crate) mod names {
     pub(crate) const SBOM: &str = "sbom.cdx.json";
     pub(crate) const PROVENANCE: &str = "provenance.intoto.jsonl";
     pub(crate) const PAYLOAD: &str = "payload.tar.zst";
+    // Of a patch, which has signatures, too.
+    pub(crate) const PATCH: &str = "patch.json";
+    pub(crate) const STEPS: &str = "steps.json.zst";
+    pub(crate) const DATA: &str = "data";
 }
 
 /// Returns how many bytes a member takes, with its header and its padding.
@@ -179,6 +183,7 @@ impl Explain for ContainerError {
         match self {
             Self::Read(_) => None,
             Self::Refused(refused) => refused.hint(),
+            Self::NotAMember { expected: names::PATCH } => Some("this is not a .patch file".into()),
             Self::NotAMember { expected: names::MANIFEST } => Some("this is not a .copkg file".into()),
             _ => Some("the file is damaged or was made by another program; fetch it again".into()),
         }

@@ -46,7 +46,7 @@ impl FrameReader {
     }
 
     /// Decompresses one whole frame of exactly `size` bytes.
-    pub(super) fn decompress(
+    pub(crate) fn decompress(
         &mut self,
         compressed: &[u8],
         size: u64,
@@ -61,7 +61,7 @@ impl FrameReader {
 }
 
 /// Checks that `bytes` are one zstd frame with a checksum, without a dictionary, that holds `size` bytes.
-pub(super) fn check_shape(bytes: &[u8], size: u64) -> Result<(), FrameError> {
+pub(crate) fn check_shape(bytes: &[u8], size: u64) -> Result<(), FrameError> {
     let [magic @ .., descriptor] = *bytes.first_chunk::<5>().ok_or(FrameError::NotAFrame)?;
     if magic != MAGIC {
         return Err(FrameError::NotAFrame);

@@ -7,12 +7,12 @@
 //! and what has no index cannot be unpacked.
 
 mod body;
-mod container;
+pub(crate) mod container;
 mod cut;
 mod diagnose;
 mod earlier;
 mod fill;
-mod frame;
+pub(crate) mod frame;
 mod head;
 mod output;
 mod pack;
@@ -29,4 +29,5 @@ pub use earlier::{EarlierFrames, ReadAt};
 pub use frame::{FrameError, FrameReader};
 pub use head::{Contents, Head, HeadError, UnverifiedPackage, VerifiedIndex, VerifiedPackage, VerifyError};
 pub use pack::{Attachments, PackError, PackOptions, PackPlan, Packed, Packer, TreeEntry, TreeNode, pack};
+pub(crate) use press::new_compressor;
 pub use resign::{ResignError, add_signatures};

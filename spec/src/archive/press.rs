@@ -44,7 +44,7 @@ impl<'a> Press<'a> {
 }
 
 /// Sets zstd up for frames as the format wants them.
-pub(super) fn new_compressor(level: i32) -> io::Result<Compressor<'static>> {
+pub(crate) fn new_compressor(level: i32) -> io::Result<Compressor<'static>> {
     let mut compressor = Compressor::new(level)?;
     compressor.set_parameter(CParameter::ChecksumFlag(true))?;
     compressor.set_parameter(CParameter::ContentSizeFlag(true))?;

@@ -11,6 +11,8 @@ use crate::limits::{SIGNATURES, SIGNATURES_BYTES};
 
 /// The type of a package manifest, as it is signed.
 const MANIFEST_TYPE: &str = "application/vnd.copkg.package.v1+json";
+/// The type of what a patch says of itself, as it is signed.
+const PATCH_TYPE: &str = "application/vnd.copkg.patch.v1+json";
 
 /// A document to be signed, with its type.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +25,11 @@ impl<'a> Payload<'a> {
     /// Takes the bytes of a `package.json`.
     pub fn manifest(bytes: &'a [u8]) -> Self {
         Self { payload_type: MANIFEST_TYPE, bytes }
+    }
+
+    /// Takes the bytes of a `patch.json`.
+    pub fn patch(bytes: &'a [u8]) -> Self {
+        Self { payload_type: PATCH_TYPE, bytes }
     }
 
     /// Returns what is really signed: `DSSEv1`, then length and text of the type and of the bytes, as DSSE 1.0 says.

@@ -25,7 +25,7 @@ impl Format {
     }
 
     /// Checks the version in a manifest before anything else of it is read.
-    pub(super) fn check(manifest: &[u8]) -> Result<(), FormatError> {
+    pub(crate) fn check(manifest: &[u8]) -> Result<(), FormatError> {
         #[derive(Deserialize)]
         struct Versioned {
             format: Format,

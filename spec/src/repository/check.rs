@@ -8,7 +8,7 @@ use super::delegation::bins_prefix;
 use super::error::GroupError;
 use super::group::GroupContent;
 use super::listing::PackageEntry;
-use super::target::TargetFile;
+use super::target::{PackageTarget, PatchTarget, TargetFile};
 use crate::coordinate::{Group, Label, Version as PackageVersion};
 use crate::tuf::{Delegated, Target, TargetPath};
 
@@ -34,6 +34,9 @@ impl GroupContent {
         for (path, target) in self.targets() {
             check_target(self.group(), path, target)?;
         }
+        for (patch, _, custom) in self.patch_targets() {
+            self.check_patch(&patch, &custom)?;
+        }
         let newest = self.newest();
         let listed: BTreeSet<_> = self.packages().keys().collect();
         if let Some(id) = newest.keys().find(|id| !listed.contains(id)) {
@@ -48,6 +51,21 @@ impl GroupContent {
 }
 
 impl GroupContent {
+    /// A patch leads from a package that is here to another one that is here, and says which.
+    fn check_patch(&self, patch: &PatchTarget, said: &PatchCustom) -> Result<()> {
+        let digest = |package: &PackageTarget| {
+            self.target(&package.path()).and_then(|target| PackageCustom::of(target).ok()).map(|c| c.digest)
+        };
+        let wrong = |why| Err(GroupError::Target { path: patch.path(), why });
+        if digest(&patch.package) != Some(said.to) {
+            return wrong("it makes a package that is not here");
+        }
+        if digest(&patch.from_package()) != Some(said.from) {
+            return wrong("it is for a package that is not here");
+        }
+        Ok(())
+    }
+
     /// A group delegates to bins of its own name alone: another name could be that of another group's role.
     fn check_delegations(&self) -> Result<()> {
         let refused = |why: &str| Err(GroupError::Role(why.to_owned()));

@@ -30,6 +30,8 @@ pub struct PackageCustom {
 pub struct PatchCustom {
     /// Always `patch`.
     pub kind: PatchKind,
+    /// The digest of `patch.json`, the identity of the patch.
+    pub digest: Digest,
     /// The digest of the package that it is applied to.
     pub from: Digest,
     /// The digest of the package that it makes.

@@ -96,6 +96,14 @@ impl GroupContent {
         })
     }
 
+    /// Returns the patches among the targets; what is said of each was checked.
+    pub fn patch_targets(&self) -> impl Iterator<Item = (PatchTarget, &Target, PatchCustom)> {
+        self.targets().filter_map(|(path, target)| match TargetFile::parse(path) {
+            Ok(TargetFile::Patch(patch)) => Some((patch, target, PatchCustom::of(target).ok()?)),
+            _ => None,
+        })
+    }
+
     /// Returns what is said of a target.
     pub fn target(&self, path: &TargetPath) -> Option<&Target> {
         let bin = self.hash_bins().and_then(|bins| bins.bin_for(path));

@@ -28,4 +28,4 @@ pub use group::{BINS_ABOVE, GroupContent, NextRole};
 pub use listing::{DESCRIPTION_CHARACTERS, PackageEntry, Packages, packages_of};
 pub use proposal::{Committed, MissingBlob, MissingSignatures, Pending, Proposal, ProposalId, ProposedRole};
 pub use target::{PackageTarget, PatchTarget, TargetFile};
-pub use vouched::{VouchError, VouchedPackage};
+pub use vouched::{VouchError, VouchedPackage, VouchedPatch};

@@ -101,6 +101,20 @@ impl PackageTarget {
 }
 
 impl PatchTarget {
+    /// Returns the package that it is applied to.
+    pub fn from_package(&self) -> PackageTarget {
+        let PackageTarget { coordinate, platform } = &self.package;
+        let (group, id) = (coordinate.group().clone(), coordinate.id().clone());
+        let coordinate = PackageCoordinate::new(group, id, self.from.clone());
+        PackageTarget { coordinate, platform: platform.clone() }
+    }
+
+    /// Returns the name of the file.
+    pub fn file_name(&self) -> String {
+        let path = self.path();
+        path.as_str().rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
     /// Returns the path below the repository's targets.
     pub fn path(&self) -> TargetPath {
         let package = self.package.coordinate.target_path(&self.package.platform);

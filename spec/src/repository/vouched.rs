@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use super::custom::PackageCustom;
+use super::custom::{PackageCustom, PatchCustom};
 use super::target::{PackageTarget, TargetFile};
 use crate::command::{Exit, Explain};
 use crate::digest::Digest;
@@ -74,6 +74,32 @@ impl VouchedPackage {
     /// Returns the role that vouches for it.
     pub fn role(&self) -> &Role {
         self.target.role()
+    }
+
+    /// Returns the target: its path, its length and where it lies.
+    pub fn target(&self) -> &VerifiedTarget {
+        &self.target
+    }
+}
+
+/// A patch that the metadata of a repository vouches for, by the digest of its head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VouchedPatch {
+    target: VerifiedTarget,
+    custom: PatchCustom,
+}
+
+impl VouchedPatch {
+    /// Reads which patch the target is; nothing where it is none, or what is said of it does not go with its name.
+    pub fn by(target: VerifiedTarget) -> Option<Self> {
+        let Ok(TargetFile::Patch(patch)) = TargetFile::parse(target.path()) else { return None };
+        let custom = PatchCustom::of(target.target()).ok()?;
+        (custom.platform == patch.package.platform).then_some(Self { target, custom })
+    }
+
+    /// Returns what the repository says of it.
+    pub fn custom(&self) -> &PatchCustom {
+        &self.custom
     }
 
     /// Returns the target: its path, its length and where it lies.

@@ -15,7 +15,7 @@ use copkg_spec::manifest::{About, Draft, Kind};
 use copkg_spec::platform::Platform;
 use copkg_spec::repository::ceremony::Speakers;
 use copkg_spec::repository::{
-    GroupContent, PackageCustom, PackageTarget, Proposal, ProposedRole, group_role,
+    GroupContent, PackageCustom, PackageTarget, PatchCustom, PatchTarget, Proposal, ProposedRole, group_role,
 };
 use copkg_spec::tuf::{Document, RoleName, Targets, Time};
 
@@ -123,7 +123,6 @@ impl Publisher {
             Some(published) => published.clone(),
             None => GroupContent::new(self.group.clone(), end),
         };
-        let digest = Digest::of(&file);
         let custom = PackageCustom {
             digest: package_digest,
             kind: Kind::Content,
@@ -132,10 +131,30 @@ impl Publisher {
         };
         after.add(
             &PackageTarget { coordinate, platform },
-            (file.len() as u64, digest),
+            (file.len() as u64, Digest::of(&file)),
             &custom,
             Some("a test"),
         )?;
+        self.sign(&after, file)
+    }
+
+    /// Signs the group's next metadata with a patch in it, between two packages that it published.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn prepare_patch(
+        &self,
+        target: &PatchTarget,
+        custom: &PatchCustom,
+        file: Vec<u8>,
+    ) -> Result<Prepared> {
+        let mut after = self.published.clone().ok_or("nothing is published")?;
+        after.add_patch(target, (file.len() as u64, Digest::of(&file)), custom)?;
+        self.sign(&after, file)
+    }
+
+    fn sign(&self, after: &GroupContent, file: Vec<u8>) -> Result<Prepared> {
+        let (end, digest): (Time, Digest) = (END.parse()?, Digest::of(&file));
         let speakers = self.speakers()?;
         let next = after.next(self.published.as_ref(), &speakers, end)?;
         let mut roles = Vec::new();

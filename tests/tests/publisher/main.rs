@@ -4,6 +4,7 @@ mod broken;
 mod channels;
 mod co_signing;
 mod keys;
+mod patches;
 mod publish;
 
 use std::error::Error;

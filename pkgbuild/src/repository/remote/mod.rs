@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use copkg_spec::digest::Digest;
 use copkg_spec::repository::{Committed, Pending, Proposal, ProposalId};
-use copkg_spec::tuf::Signature;
+use copkg_spec::tuf::{Signature, Target};
 use reqwest::StatusCode;
 use reqwest::blocking::{Body, Client, RequestBuilder, Response};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -170,6 +170,25 @@ impl Remote {
                 self.client.put(&url).header(CONTENT_TYPE, "application/octet-stream").timeout(time);
             let response = self.send(request.body(body), &url)?;
             if response.status().is_success() { Ok(()) } else { Err(refused(response, &url)) }
+        })
+    }
+
+    /// Downloads a file that the repository vouches for, into a file of ours.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses, or what it sends is another file.
+    pub fn download(&self, location: &str, target: &Target, into: &Path) -> Result<(), RemoteError> {
+        let url = self.address.join(&format!("targets/{location}"));
+        let time = DECISION + Duration::from_secs(target.length / SLOWEST_UPLOAD);
+        self.patience.attempt(|| {
+            let response = self.send(self.client.get(&url).timeout(time), &url)?;
+            if response.status() != StatusCode::OK {
+                return Err(refused(response, &url));
+            }
+            let interrupted = |source| RemoteError::Interrupted { url: url.clone(), source };
+            let mut file = File::create(into).map_err(interrupted)?;
+            let read = target.checked(response.take(target.length.saturating_add(1)));
+            io::copy(&mut { read }, &mut file).map(|_| ()).map_err(interrupted)
         })
     }
 
