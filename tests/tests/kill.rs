@@ -119,7 +119,7 @@ impl Case {
             ["install".to_owned(), format!("{GROUP}:target:{version}"), format!("--repo={repository}")]
         };
         let command = install("2.0.0");
-        scene.pkginstall(&install("1.0.0"))?.success()?;
+        scene.pkginstall(install("1.0.0"))?.success()?;
         let plan = scene.pkginstall(command.iter().map(String::as_str).chain(["--dry-run", "--json"]))?;
         assert_eq!(plan.success()?.json()?["packages"][0]["way"], "patch");
         // A prefix that has seen both, so that what is left does not depend on being the first.

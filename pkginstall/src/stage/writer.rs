@@ -19,8 +19,7 @@ pub(super) fn make_directories(index: &Index, root: &Directory) -> Result<(), Tr
     for entry in index.entries() {
         if let Entry::Directory { path } = entry {
             stack.enter(parent(path))?;
-            let made = stack.here().make(path.name(), 0o755)?;
-            stack.push(path.name(), made);
+            stack.here().make_closed(path.name(), 0o755)?;
         }
     }
     Ok(())
@@ -37,11 +36,11 @@ pub(super) fn finish(index: &Index, root: &Directory, times: &Timestamps) -> Res
     }
     for entry in index.entries() {
         if let Entry::Directory { path } = entry {
-            stack.enter(path.components())?;
-            set_time(stack.here(), times)?;
+            stack.enter(parent(path))?;
+            set_time(path, stack.here(), times)?;
         }
     }
-    set_time(root, times)
+    rustix::fs::futimens(root, times).map_err(|source| TreeError::make(root.path(), source))
 }
 
 /// Returns the times of everything in a package.
@@ -57,12 +56,13 @@ fn make_link(
     times: &Timestamps,
 ) -> Result<(), TreeError> {
     here.symlink(path.name(), target.as_str())?;
-    rustix::fs::utimensat(here, path.name(), times, AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(|source| TreeError::make(&here.path().join(path.name()), source))
+    set_time(path, here, times)
 }
 
-fn set_time(directory: &Directory, times: &Timestamps) -> Result<(), TreeError> {
-    rustix::fs::futimens(directory, times).map_err(|source| TreeError::make(directory.path(), source))
+/// Sets the time of a directory or a link, which need not be opened for that.
+fn set_time(path: &EntryPath, here: &Directory, times: &Timestamps) -> Result<(), TreeError> {
+    rustix::fs::utimensat(here, path.name(), times, AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|source| TreeError::make(&here.path().join(path.name()), source))
 }
 
 pub(super) fn parent(path: &EntryPath) -> impl Iterator<Item = &str> {

@@ -22,6 +22,9 @@ use rustix::io::Errno;
 const DIRECTORY_FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// The bits of a mode that say who may do what.
+const PERMISSIONS: u32 = 0o7777;
+
 /// The mode of every directory that is made for packages: independent of the umask.
 const DIRECTORY_MODE: u32 = 0o755;
 
@@ -77,11 +80,24 @@ impl Directory {
     /// When something has that name already, or the file system refuses.
     pub fn make(&self, name: &str, mode: u32) -> Result<Self, TreeError> {
         let failed = |source| TreeError::make(&self.path.join(name), source);
-        // Nobody else looks in before the mode is what it shall be.
-        rustix::fs::mkdirat(&self.handle, name, Mode::RWXU).map_err(failed)?;
+        rustix::fs::mkdirat(&self.handle, name, Mode::from_raw_mode(mode)).map_err(failed)?;
         let child = self.child(name)?;
-        rustix::fs::fchmod(&child.handle, Mode::from_raw_mode(mode)).map_err(failed)?;
+        set_mode(&child.handle, mode).map_err(failed)?;
         Ok(child)
+    }
+
+    /// Makes the directory `name` in this one as [`Self::make`] does, without opening it where its mode is right at once.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub fn make_closed(&self, name: &str, mode: u32) -> Result<(), TreeError> {
+        let failed = |source| TreeError::make(&self.path.join(name), source);
+        rustix::fs::mkdirat(&self.handle, name, Mode::from_raw_mode(mode)).map_err(failed)?;
+        let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        if stat.st_mode & PERMISSIONS == mode {
+            return Ok(());
+        }
+        set_mode(&self.child(name)?.handle, mode).map_err(failed)
     }
 
     /// Opens the directory `name` in this one, and makes it where it is missing.
@@ -102,8 +118,9 @@ impl Directory {
     pub fn create_file(&self, name: &str, mode: u32) -> Result<File, TreeError> {
         let failed = |source| TreeError::make(&self.path.join(name), source);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(failed)?;
+        let file =
+            rustix::fs::openat(&self.handle, name, flags, Mode::from_raw_mode(mode)).map_err(failed)?;
+        set_mode(&file, mode).map_err(failed)?;
         Ok(File::from(file))
     }
 
@@ -253,6 +270,15 @@ impl AsFd for Directory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.handle.as_fd()
     }
+}
+
+/// Gives what was just made its mode. The umask, an access list or a set-gid bit of the directory may have made it another one, never
+/// one that lets others do more; where none has, to look is far cheaper than to write the inode once more.
+fn set_mode(file: &OwnedFd, mode: u32) -> rustix::io::Result<()> {
+    if rustix::fs::fstat(file)?.st_mode & PERMISSIONS == mode {
+        return Ok(());
+    }
+    rustix::fs::fchmod(file, Mode::from_raw_mode(mode))
 }
 
 /// What tells one directory from every other on its host, across renames.

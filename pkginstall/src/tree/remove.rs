@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 
+use rayon::prelude::*;
 use rustix::fs::{AtFlags, Dir, FileType, Mode};
 use rustix::io::Errno;
 
@@ -59,10 +60,18 @@ impl Directory {
             let entry = entry.map_err(failed)?;
             entries.push((entry.file_name().to_owned(), entry.file_type()));
         }
-        for (name, kind) in entries.iter().filter(|(name, _)| !is_dots(name)) {
+        entries.retain(|(name, _)| !is_dots(name));
+        let is_directory = |kind: FileType| matches!(kind, FileType::Directory | FileType::Unknown);
+        let (directories, others): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|(_, kind)| is_directory(*kind));
+        for (name, kind) in &others {
             self.remove_entry(name, *kind)?;
         }
-        Ok(())
+        // Side by side, on as many threads as there are processors: each holds one directory open for every level.
+        match &directories[..] {
+            [(name, kind)] => self.remove_entry(name, *kind),
+            several => several.par_iter().try_for_each(|(name, kind)| self.remove_entry(name, *kind)),
+        }
     }
 
     fn remove_entry(&self, name: &CStr, kind: FileType) -> Result<(), TreeError> {
