@@ -6,4 +6,4 @@ mod why;
 
 pub use diff::{Comparison, ConfigurationChange, FileChange, compare};
 pub use export::export;
-pub use why::{Answer, Process, Source, Trusted, why};
+pub use why::{Answer, Process, Source, Trusted, Vouching, why};

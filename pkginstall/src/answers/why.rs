@@ -16,6 +16,7 @@ use crate::audit;
 use crate::generation::{Event, Generation, GenerationError, Generations, History, Outcome};
 use crate::host::Prefix;
 use crate::receipts::{self, Receipt};
+use crate::repository::{Resolver, Vouched, Wanted};
 use crate::service::{self, State};
 use crate::tree::Directory;
 use crate::trust;
@@ -44,8 +45,10 @@ pub struct Answer {
     /// The package, where it is still installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
-    /// Who vouches for the package, checked now.
+    /// Who signed the package, checked now.
     pub trusted: Trusted,
+    /// Which repository vouches for it, by the metadata that is kept here.
+    pub vouched: Vouching,
     /// How many files of the installed tree are not what was signed; `None` when it is not installed.
     pub differences: Option<usize>,
     /// What the package says it was built from.
@@ -78,6 +81,24 @@ pub enum Trusted {
     },
 }
 
+/// Which repository vouches for a package.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum Vouching {
+    /// This one, in the metadata of this role.
+    By {
+        /// The repository, by its name in the configuration.
+        repository: String,
+        /// The role.
+        role: String,
+    },
+    /// None does: the package came from a file or a plain directory, or what is kept does not say.
+    Nobody {
+        /// Why.
+        why: String,
+    },
+}
+
 /// What a package was built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Source {
@@ -87,11 +108,15 @@ pub struct Source {
     pub digest: String,
 }
 
-/// Explains `service`, offline.
+/// Explains `service`, offline. `resolver` asks what is kept of repositories.
 ///
 /// # Errors
 /// When it has no generation, its history is broken, or something cannot be read.
-pub fn why(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Answer, Failure> {
+pub fn why(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    resolver: &mut Resolver<'_, '_>,
+) -> Result<Answer, Failure> {
     let generations = Generations::of(prefix, service);
     let none = || GenerationError::None { service: service.clone() };
     let generation = generations.current()?.ok_or_else(none)?;
@@ -103,7 +128,12 @@ pub fn why(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Answer, Failu
         Some(receipt) => package(prefix, receipt)?,
         None => (Trusted::Not { why: "the package is not installed any more".into() }, None, Vec::new()),
     };
+    let vouched = match &receipt {
+        Some(receipt) => vouching(resolver, receipt),
+        None => Vouching::Nobody { why: "the package is not installed any more".into() },
+    };
     Ok(Answer {
+        vouched,
         service: service.clone(),
         state: view.state,
         processes: view.pids.iter().map(|&pid| process(pid)).collect(),
@@ -118,6 +148,24 @@ pub fn why(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Answer, Failu
         differences,
         sources,
     })
+}
+
+/// Asks the metadata that is kept whether it names this digest.
+fn vouching(resolver: &mut Resolver<'_, '_>, receipt: &Receipt) -> Vouching {
+    let wanted = Wanted::Exactly(receipt.package.clone());
+    let role = match resolver.resolve(&wanted, &receipt.platform).map(|resolved| resolved.vouched) {
+        Ok(Vouched::Repository(vouched)) if vouched.digest() == receipt.digest => vouched.role().to_string(),
+        Ok(Vouched::Repository(vouched)) => {
+            let why =
+                format!("its repository vouches for another package of that name: {}", vouched.digest());
+            return Vouching::Nobody { why };
+        }
+        Ok(Vouched::Pins) => return Vouching::Nobody { why: "it lies in a plain directory".into() },
+        Err(error) => return Vouching::Nobody { why: Failure::of(&error).message },
+    };
+    let listed = resolver.list(receipt.package.group(), receipt.package.id());
+    let repository = listed.ok().flatten().map(|listed| listed.repository).unwrap_or_default();
+    Vouching::By { repository, role }
 }
 
 fn process(pid: u32) -> Process {

@@ -42,6 +42,7 @@ pub(super) fn run(args: &Rollback, context: &mut Context<'_>) -> Result<Exit, Fa
         restore: if args.restore_data { Restore::Data } else { Restore::Nothing },
         accept: None,
         reload: Reload::Never,
+        asked: None,
     };
     if args.dry_run {
         let would = at_site(context, |site| upgrade::check(site, &request))?;

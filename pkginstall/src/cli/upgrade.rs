@@ -97,6 +97,11 @@ fn request(args: &Upgrade, package: &PackageCoordinate) -> Request {
         restore: Restore::Nothing,
         accept: args.accept,
         reload: Reload::Never,
+        asked: Some(match (&args.to, &args.channel) {
+            (Some(to), _) => format!("--to {to}"),
+            (None, Some(channel)) => format!("--channel {channel}"),
+            (None, None) => "the newest version".into(),
+        }),
     }
 }
 

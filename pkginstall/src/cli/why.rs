@@ -5,7 +5,9 @@ use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::Context;
-use crate::answers::{self, Answer, Trusted};
+use crate::answers::{self, Answer, Trusted, Vouching};
+use crate::metadata::Keeping;
+use crate::repository::{Network, Resolver};
 
 /// The arguments of `why`.
 #[derive(Debug, Args)]
@@ -16,7 +18,11 @@ pub(super) struct Why {
 }
 
 pub(super) fn run(args: &Why, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let answer = answers::why(&context.prefix()?, &args.service)?;
+    let prefix = context.prefix()?;
+    let sources = context.sources();
+    let asking = context.asking(&prefix, Network::Offline, Keeping::InMemory);
+    let mut tell = |_: String| {};
+    let answer = answers::why(&prefix, &args.service, &mut Resolver::new(&sources, asking, &mut tell))?;
     context.report.data(&answer, || describe(&answer));
     Ok(Exit::Ok)
 }
@@ -37,6 +43,9 @@ fn describe(answer: &Answer) -> String {
         "made by",
         format!("{} on {:.0}: {}", generation.actor, generation.created, generation.reason),
     ));
+    if let Some(asked) = &generation.asked {
+        lines.push(("asked for", asked.clone()));
+    }
     if let Some(change) = &answer.change {
         let by = format!("{} by {} on {:.0}", change.cause.word(), change.actor, change.time);
         let recorded = if answer.generation_as_recorded { "as recorded" } else { "NOT AS RECORDED" };
@@ -48,6 +57,7 @@ fn describe(answer: &Answer) -> String {
     }
     lines.push(("files", files(answer.differences)));
     lines.push(("signed", signed(&answer.trusted)));
+    lines.push(("vouched", vouched(&answer.vouched)));
     lines.extend(answer.sources.iter().map(|source| ("source", format!("{} {}", source.uri, source.digest))));
     lines.iter().map(|(name, value)| format!("{name:<10} {value}")).collect::<Vec<_>>().join("\n")
 }
@@ -66,5 +76,12 @@ fn signed(trusted: &Trusted) -> String {
             format!("by {}", by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         }
         Trusted::Not { why } => format!("not confirmed: {why}"),
+    }
+}
+
+fn vouched(vouched: &Vouching) -> String {
+    match vouched {
+        Vouching::By { repository, role } => format!("by the repository {repository}, role {role}"),
+        Vouching::Nobody { why } => format!("by no repository: {why}"),
     }
 }

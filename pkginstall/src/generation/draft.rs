@@ -39,6 +39,9 @@ pub struct Generation {
     pub directories: Vec<EntryPath>,
     /// The files of the rendered configuration in `etc/`, with their digests.
     pub configuration: BTreeMap<EntryPath, Digest>,
+    /// What was asked for, which led to this package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// Who made it.
     pub actor: Actor,
     /// Why.
@@ -60,6 +63,8 @@ pub struct Proposal {
     pub parameters: Vec<String>,
     /// The directories that the package asks for.
     pub directories: Vec<EntryPath>,
+    /// What was asked for, which led to this package.
+    pub asked: Option<String>,
     /// Who makes it.
     pub actor: Actor,
     /// Why.
@@ -89,7 +94,8 @@ impl Draft<'_> {
         let draft = self.directory.path().join(DRAFT);
         let configuration = digests(&self.etc())?;
         let number = self.generations.next_number()?;
-        let Proposal { parent, package, digest, parameters, directories, actor, reason, created } = proposal;
+        let Proposal { parent, package, digest, parameters, directories, asked, actor, reason, created } =
+            proposal;
         let generation = Generation {
             schema_version: SCHEMA_VERSION,
             service: self.generations.service().clone(),
@@ -100,6 +106,7 @@ impl Draft<'_> {
             parameters,
             directories,
             configuration,
+            asked,
             actor,
             reason,
             created,

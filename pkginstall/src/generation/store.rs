@@ -288,6 +288,7 @@ mod tests {
             digest: Digest::of(b"package"),
             parameters: vec!["--port=1".into()],
             directories: Vec::new(),
+            asked: None,
             actor: Actor::of(0, &BTreeMap::new()),
             reason: "a test".into(),
             created: Timestamp::UNIX_EPOCH,

@@ -31,6 +31,8 @@ pub struct Request {
     pub accept: Option<Accept>,
     /// Whether a reload will do, where the service can.
     pub reload: Reload,
+    /// What was asked for, in words: the version, the channel, the file that led to the package.
+    pub asked: Option<String>,
 }
 
 /// Whether a service that runs may be reloaded instead of restarted.
@@ -116,6 +118,7 @@ pub(crate) fn start_as(
         restore: Restore::Nothing,
         accept: None,
         reload: Reload::Never,
+        asked: Some(request.package.to_string()),
     };
     match plan(site, &request)? {
         Some(plan) => Ok(begin(site, plan)?.view),

@@ -186,6 +186,7 @@ fn target(
                 digest: installed.digest,
                 parameters: parameters.clone().unwrap_or_else(inherited),
                 directories: installed.service.directories,
+                asked: request.asked.clone(),
                 actor: Actor::of(site.user, site.environment),
                 reason: request.reason.clone(),
                 created: (site.clock)(),

@@ -90,6 +90,7 @@ fn change(current: &Generation, request: &Reconfiguration) -> Request {
         keep: Keep::Logs,
         restore: Restore::Nothing,
         accept: request.accept,
+        asked: current.asked.clone(),
         reload: if request.way == Way::Gentle { Reload::Enough } else { Reload::Never },
     }
 }

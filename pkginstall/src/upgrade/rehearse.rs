@@ -150,6 +150,7 @@ fn try_out(
         digest: from.digest,
         parameters: from.parameters.clone(),
         directories: from.directories.clone(),
+        asked: None,
         actor: Actor::of(stage.user, stage.environment),
         reason: "rehearsal".into(),
         created: (stage.clock)(),
@@ -173,6 +174,7 @@ fn try_out(
             restore: Restore::Nothing,
             accept,
             reload: Reload::Never,
+            asked: None,
         },
     )?;
     Ok((parameters, copied))

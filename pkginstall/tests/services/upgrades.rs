@@ -288,6 +288,8 @@ fn why_and_diff_lead_back_to_what_was_installed() {
     host.run(&["upgrade", SERVICE, "--to", "2.0", "--reason", "a new file", "--", "--port=1"]).ok();
     let why = host.run(&["--json", "why", SERVICE]).ok().json();
     assert_eq!(why["generation"]["reason"], "a new file");
+    assert_eq!(why["generation"]["asked"], "--to 2.0");
+    assert_eq!(why["vouched"]["verdict"], "nobody", "no repository is configured: {why}");
     assert_eq!(why["generation_as_recorded"], true);
     assert_eq!(why["differences"], 0);
     assert_eq!(why["trusted"]["verdict"], "not", "nobody signed the packages of this test");
