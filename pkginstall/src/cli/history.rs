@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Context;
 use crate::answers;
-use crate::generation::{Event, GenerationError, Generations, History, Number};
+use crate::generation::{Event, GenerationError, Generations, History, Number, Verdict};
 
 /// The arguments of `history`.
 #[derive(Debug, Args)]
@@ -48,14 +48,20 @@ pub(super) fn run(args: &Show, context: &mut Context<'_>) -> Result<Exit, Failur
         "changes": history.events(),
     });
     context.report.data(&document, || {
-        let lines = history.events().iter().map(|event| line(event, current));
+        let events = history.events();
+        // What it is now, it is by the last change that led there.
+        let is_it = |event: &Event| event.verdict == Verdict::Good && Some(event.to) == current;
+        let here = events.iter().rposition(is_it);
+        let lines = events
+            .iter()
+            .enumerate()
+            .map(|(at, event)| line(event, if Some(at) == here { "*" } else { " " }));
         lines.collect::<Vec<_>>().join("\n")
     });
     Ok(Exit::Ok)
 }
 
-fn line(event: &Event, current: Option<Number>) -> String {
-    let mark = if current == Some(event.to) { "*" } else { " " };
+fn line(event: &Event, mark: &str) -> String {
     let verdict = serde_json::to_value(event.verdict).unwrap_or_default();
     let verdict = verdict.as_str().unwrap_or_default().to_owned();
     let from = event.from.map_or_else(|| "-".to_owned(), |from| from.to_string());

@@ -75,7 +75,7 @@ fn signed(trusted: &Trusted) -> String {
         Trusted::Signed { by } => {
             format!("by {}", by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         }
-        Trusted::Not { why } => format!("not confirmed: {why}"),
+        Trusted::Not { why } => format!("by no key that is pinned here: {why}"),
     }
 }
 
