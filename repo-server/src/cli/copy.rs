@@ -212,7 +212,7 @@ async fn first_root(source: &Source) -> Result<Option<Fingerprint>, Failure> {
     let path =
         crate::layout::StorePath::metadata(&copkg_spec::tuf::Role::Root, copkg_spec::tuf::Version::FIRST);
     let bytes = storage.read(&path).await.map_err(ReplicaError::from)?;
-    let bytes = bytes.ok_or_else(|| ReplicaError::Missing { path: path.to_string() })?;
+    let bytes = bytes.ok_or_else(|| ReplicaError::NoRepository { place: source.to_string() })?;
     Ok(Some(Fingerprint::of_first_root(&bytes)))
 }
 

@@ -55,8 +55,8 @@ impl<'j> Client<'j> {
             Some(bytes) => bytes.clone(),
             None if job.pinned.is_none() => return Err(ReplicaError::NotPinned),
             None => {
-                let missing = || ReplicaError::Missing { path: first.to_string() };
-                job.source.small(&Place::same(first.clone()), limit).await?.ok_or_else(missing)?
+                let none = || ReplicaError::NoRepository { place: job.source.to_string() };
+                job.source.small(&Place::same(first.clone()), limit).await?.ok_or_else(none)?
             }
         };
         let found = Fingerprint::of_first_root(&bytes);
@@ -158,15 +158,18 @@ impl<'j> Client<'j> {
     pub(super) async fn publish(&mut self, trusted: &Trusted, before: &Before) -> Result<(), ReplicaError> {
         let snapshot = Bytes::copy_from_slice(trusted.snapshot().bytes());
         self.write(&StorePath::metadata(&Role::Snapshot, trusted.snapshot().version), snapshot).await?;
-        let mut roots: Vec<(Version, Vec<u8>)> = std::mem::take(&mut self.new_roots).into_iter().collect();
         // A reader of an empty copy needs the roots first. Of another the last one comes after the timestamp, which the keys of
         // both roots signed.
-        let last = if before.commit.is_some() { roots.pop() } else { None };
-        for (version, bytes) in roots {
-            self.write(&StorePath::metadata(&Role::Root, version), bytes.into()).await?;
-        }
+        let last = if before.commit.is_some() { self.new_roots.pop_last() } else { None };
+        self.publish_roots().await?;
         self.write(&StorePath::timestamp(), Bytes::copy_from_slice(trusted.timestamp().bytes())).await?;
-        if let Some((version, bytes)) = last {
+        self.new_roots.extend(last);
+        self.publish_roots().await
+    }
+
+    /// Lets readers of the copy see the roots that came: also those that a crash behind the timestamp kept from them.
+    pub(super) async fn publish_roots(&mut self) -> Result<(), ReplicaError> {
+        while let Some((version, bytes)) = self.new_roots.pop_first() {
             self.write(&StorePath::metadata(&Role::Root, version), bytes.into()).await?;
         }
         Ok(())
@@ -208,7 +211,12 @@ impl<'j> Client<'j> {
                     Role::Root => drop(self.new_roots.insert(kept.version, kept.bytes)),
                     // Shown at the end.
                     Role::Timestamp | Role::Snapshot => {}
-                    role => self.write(&StorePath::metadata(&role, kept.version), kept.bytes.into()).await?,
+                    role => {
+                        let path = StorePath::metadata(&role, kept.version);
+                        if self.job.copy.read(&path).await?.is_none_or(|there| there != kept.bytes) {
+                            self.write(&path, kept.bytes.into()).await?;
+                        }
+                    }
                 }
                 Ok(None)
             }

@@ -29,8 +29,7 @@ pub(super) async fn copy(
         client.read_role(trusted, &Role::Targets, name.clone()).await?;
         let registrar = Role::Delegated(name);
         let groups = trusted.role(&registrar).map(|role| names(role)).unwrap_or_default();
-        let groups: Vec<RoleName> =
-            listed(trusted, groups).into_iter().filter(|name| is_new(trusted, before, name)).collect();
+        let groups = new_ones(client.job(), trusted, before, listed(trusted, groups)).await?;
         for some in groups.chunks(PARALLEL) {
             client.fetch_ahead(trusted, some).await?;
             for group in some {
@@ -139,10 +138,23 @@ fn listed(trusted: &Trusted, names: Vec<RoleName>) -> Vec<RoleName> {
     names.into_iter().filter(is_listed).collect()
 }
 
-/// Tells whether a group published since. Its bins did not when it did not.
-fn is_new(trusted: &Trusted, before: &Before, name: &RoleName) -> bool {
-    let role = Role::Delegated(name.clone());
-    let version = trusted.snapshot().file(&role).map(|file| file.version);
-    let old = before.snapshot.as_ref().and_then(|snapshot| snapshot.file(&role)).map(|file| file.version);
-    old != version
+/// Keeps the groups that published since, and those that were left out and may be believed now. The bins of a group did not
+/// change when it did not.
+async fn new_ones(
+    job: &Job<'_>,
+    trusted: &Trusted,
+    before: &Before,
+    names: Vec<RoleName>,
+) -> Result<Vec<RoleName>, ReplicaError> {
+    let mut new = Vec::new();
+    for name in names {
+        let role = Role::Delegated(name.clone());
+        let Some(version) = trusted.snapshot().file(&role).map(|file| file.version) else { continue };
+        let old = before.snapshot.as_ref().and_then(|snapshot| snapshot.file(&role));
+        let is_same = old.is_some_and(|old| old.version == version);
+        if !is_same || job.copy.object(&StorePath::metadata(&role, version)).await?.is_none() {
+            new.push(name);
+        }
+    }
+    Ok(new)
 }

@@ -44,7 +44,7 @@ pub enum ReplicaError {
         why: String,
     },
     /// A URL is none.
-    #[error("{url} cannot be a repository: it is http(s)://host/path, without query and password")]
+    #[error("{url} cannot be a repository: it is http(s)://host/path, without query, user and password")]
     BadUrl {
         /// What was given.
         url: String,
@@ -73,6 +73,12 @@ pub enum ReplicaError {
         path: String,
         /// The limit.
         limit: u64,
+    },
+    /// There is no first root.
+    #[error("there is no repository with metadata at {place}")]
+    NoRepository {
+        /// Where it was looked for.
+        place: String,
     },
     /// A file is missing from the source.
     #[error("the source has no {path}")]
@@ -112,7 +118,7 @@ impl Explain for ReplicaError {
             Self::Client { .. } => Exit::Failure,
             Self::NotPinned => Exit::Trust,
             Self::BadUrl { .. } => Exit::Usage,
-            Self::Missing { .. } | Self::Refused { .. } => Exit::NotFound,
+            Self::Missing { .. } | Self::Refused { .. } | Self::NoRepository { .. } => Exit::NotFound,
         }
     }
 
@@ -131,6 +137,7 @@ impl Explain for ReplicaError {
             Self::Client { .. } => "http_client",
             Self::BadUrl { .. } => "bad_repository",
             Self::NotPinned => "root_not_pinned",
+            Self::NoRepository { .. } => "no_repository",
         }
     }
 
@@ -141,6 +148,9 @@ impl Explain for ReplicaError {
             Self::Transparency(error) => return error.hint(),
             Self::Missing { .. } | Self::Mismatch { .. } | Self::TooLong { .. } => {
                 "run it again; if it repeats, the source is damaged: tell its owner".into()
+            }
+            Self::NoRepository { .. } => {
+                "give the address below which its metadata/, targets/ and tlog/ are; a plain directory of packages has none".into()
             }
             Self::NotPinned => {
                 "the first time name it with --root FINGERPRINT; its owner prints it with `pkgbuild repo status`".into()

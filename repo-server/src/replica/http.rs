@@ -63,9 +63,15 @@ impl HttpSource {
     pub fn new(client: Client, url: &str, token: Option<String>) -> Result<Self, ReplicaError> {
         let bad = || ReplicaError::BadUrl { url: url.to_owned() };
         let base = Url::parse(&format!("{}/", url.trim_end_matches('/'))).map_err(|_| bad())?;
-        let fits =
-            matches!(base.scheme(), "http" | "https") && base.query().is_none() && base.password().is_none();
+        let has_more = base.query().is_some() || base.fragment().is_some();
+        let names_somebody = base.password().is_some() || !base.username().is_empty();
+        let fits = matches!(base.scheme(), "http" | "https") && !has_more && !names_somebody;
         if fits { Ok(Self { client, base, token: token.map(Token) }) } else { Err(bad()) }
+    }
+
+    /// Returns where it is.
+    pub(super) fn base(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
     }
 
     /// Reads a small file: nothing when there is none, and nothing inside when it is longer than `limit`.

@@ -9,7 +9,7 @@
 //! roots but the last, `timestamp.json`, the last root, `tlog/checkpoint`. So the copy is as the source was before, or as it
 //! is now. After a crash at any point the next run finds what is there and goes on; nothing is fetched twice.
 //!
-//! Memory: the roles of 16 groups at a time, one piece of each of 4 blobs, one bundle of the log.
+//! Memory: the roles of 16 groups at a time, one piece of each of 4 blobs, 16 MiB of the log.
 
 mod client;
 mod content;
@@ -103,12 +103,16 @@ pub async fn copy(job: &Job<'_>) -> Result<Copied, ReplicaError> {
         entries: 0,
         left_out: Vec::new(),
     };
+    // Also when the commit is the same: a role that was left out may be as it should be now.
+    content::copy(&mut client, &mut trusted, &before, &mut copied).await?;
     if copied.changed {
-        content::copy(&mut client, &mut trusted, &before, &mut copied).await?;
         history::copy(job, &trusted, &before, &mut copied).await?;
         client.publish(&trusted, &before).await?;
-        copied.roles = client.written();
+    } else {
+        client.publish_roots().await?;
     }
+    copied.roles = client.written();
+    copied.changed |= copied.roles > 0;
     history::copy_checkpoint(job, &trusted, &copied.fingerprint).await?;
     Ok(copied)
 }

@@ -1,5 +1,7 @@
 //! Where a copy comes from: a store of this machine, or a repository over HTTP. The same paths in both.
 
+use std::fmt;
+
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -30,6 +32,15 @@ impl Place {
     pub(super) fn same(path: StorePath) -> Self {
         let url = path.to_string();
         Self { path, url }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(_) => f.write_str("the store"),
+            Self::Http(source) => f.write_str(source.base()),
+        }
     }
 }
 

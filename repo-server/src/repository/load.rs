@@ -16,19 +16,37 @@ use super::error::RepositoryError;
 use super::head::Head;
 use crate::layout::StorePath;
 use crate::log;
+use crate::signer::Signer;
 use crate::storage::Storage;
 use crate::transparency::{Log, TransparencyError};
 
 type Result<T> = std::result::Result<T, RepositoryError>;
 
+/// What becomes of a newest root that a crash behind the timestamp has kept from readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastRoot {
+    /// It is written, as whoever goes on with the repository must.
+    Written,
+    /// It is not there yet. The root before it will do: its keys signed snapshot and timestamp too.
+    Awaited,
+}
+
+impl LastRoot {
+    /// Tells what whoever holds the keys of `signer` does about it.
+    pub(super) fn by(signer: &Signer) -> Self {
+        if signer.keys().is_empty() { Self::Awaited } else { Self::Written }
+    }
+}
+
 /// Reads the state that the timestamp names; `None` when there is no timestamp.
-pub(super) async fn load(storage: &Storage) -> Result<Option<Head>> {
+pub(super) async fn load(storage: &Storage, last_root: LastRoot) -> Result<Option<Head>> {
     let Some(timestamp_bytes) = storage.read(&StorePath::timestamp()).await? else { return Ok(None) };
     let document = parse::<Timestamp>(&Role::Timestamp, &timestamp_bytes)?;
     let commit = CommitNumber::new(document.unverified().version.number()).ok_or(RepositoryError::Last)?;
     let entry = log::read(storage, commit).await?.ok_or_else(|| missing(&StorePath::commit(commit)))?;
-    // The one file that is written after the timestamp.
-    super::materialise::write_root(storage, &entry).await?;
+    if last_root == LastRoot::Written {
+        super::materialise::write_root(storage, &entry).await?;
+    }
     let roots = roots(storage).await?;
     let root = Arc::clone(&roots.current);
     let timestamp = verify(&Role::Timestamp, document, root.timestamp_authority())?;

@@ -24,11 +24,13 @@ use std::sync::Arc;
 
 use copkg_spec::coordinate::Group;
 use copkg_spec::repository::{CommitEntry, CommitNumber, GroupContent};
+use copkg_spec::tuf::Role;
 use tokio::sync::{Mutex, watch};
 
 pub(crate) use append::{Appended, Moving};
 pub use error::RepositoryError;
 pub use head::Head;
+use load::LastRoot;
 pub(crate) use load::delegated_names;
 
 use crate::layout::StorePath;
@@ -63,7 +65,7 @@ impl Repository {
     /// # Errors
     /// When the store fails, or what is in it breaks a rule.
     pub async fn open(storage: Storage, signer: Signer) -> Result<Option<Self>, RepositoryError> {
-        let loaded = load::load(&storage).await?;
+        let loaded = load::load(&storage, LastRoot::by(&signer)).await?;
         let head = match loaded {
             Some(head) => head,
             None if signer.keys().is_empty() => return Ok(None),
@@ -169,9 +171,10 @@ impl Repository {
         let inner = &self.inner;
         let before = self.head();
         let moved = if inner.signer.keys().is_empty() {
-            match inner.storage.read(&StorePath::timestamp()).await? {
-                Some(bytes) if bytes != before.timestamp_bytes => load::load(&inner.storage).await?,
-                _ => None,
+            if self.is_behind(&before).await? {
+                load::load(&inner.storage, LastRoot::Awaited).await?
+            } else {
+                None
             }
         } else {
             roll_forward(&inner.storage, &inner.signer, Some(&before)).await?
@@ -180,6 +183,17 @@ impl Repository {
             inner.head.send_replace(Arc::new(head));
         }
         Ok(self.head())
+    }
+
+    /// Tells whether somebody else has moved the timestamp, or shown the root that comes behind it.
+    async fn is_behind(&self, head: &Head) -> Result<bool, RepositoryError> {
+        let storage = self.storage();
+        let timestamp = storage.read(&StorePath::timestamp()).await?;
+        if timestamp.is_some_and(|bytes| bytes != head.timestamp_bytes) {
+            return Ok(true);
+        }
+        let Some(next) = head.root.version.next() else { return Ok(false) };
+        Ok(storage.object(&StorePath::metadata(&Role::Root, next)).await?.is_some())
     }
 }
 

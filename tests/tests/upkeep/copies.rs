@@ -11,11 +11,11 @@ fn export(scene: &Scene, into: &Path, more: &[&str]) -> (i32, Value) {
     scene.json(scene.store(), &[&["export", into.to_str().unwrap()], more].concat())
 }
 
-/// What a copy serves.
+/// What a copy serves. What a killed run wrote beside its place has a `#` in its name, and nobody asks for it.
 fn served(directory: &Path) -> Vec<String> {
     files(directory)
         .into_iter()
-        .filter(|path| !path.starts_with("private/") && !path.starts_with("log/"))
+        .filter(|path| !path.starts_with("private/") && !path.starts_with("log/") && !path.contains('#'))
         .collect()
 }
 

@@ -5,6 +5,9 @@
 
 mod copies;
 mod health;
+mod killed;
+mod mirror;
 mod scene;
 mod tokens;
+mod upstream;
 mod witness;
