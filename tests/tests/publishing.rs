@@ -87,14 +87,16 @@ fn sixteen_publishers_at_once_lose_no_commit_and_time_never_goes_back() {
 
 #[test]
 fn what_was_acknowledged_survives_a_server_that_is_killed_again_and_again() {
-    let mut publishers = publishers(4);
+    let mut publishers = publishers(5);
     let (directory, place) = directory(&publishers);
     let server = place.serve("server", None, &[]).unwrap();
     let address = server.address;
     let sources = [files(&directory), Source::Servers(vec![address])];
     let over = AtomicBool::new(false);
+    let mortal = publishers.pop().unwrap();
     let (figures, kills) = thread::scope(|scope| {
         let executioner = scope.spawn(|| kill_until(&over, &place, server));
+        scope.spawn(|| die_until(&over, address, &mortal));
         let race = Race { rounds: 12, patience: PATIENCE };
         let figures = race.run(&mut publishers, &[address], &sources);
         over.store(true, Ordering::SeqCst);
@@ -103,6 +105,24 @@ fn what_was_acknowledged_survives_a_server_that_is_killed_again_and_again() {
     let figures = figures.unwrap();
     assert_eq!(figures.acknowledged, 4 * 12);
     assert!(kills > 0, "the race was over before anything was killed: {figures:?}");
+}
+
+/// Publishes and dies half-way, again and again: before the file, in the middle of it, and behind it.
+fn die_until(over: &AtomicBool, server: SocketAddr, publisher: &Publisher) {
+    let mut number = 0;
+    while !over.load(Ordering::SeqCst) {
+        let prepared = publisher.prepare("web", &format!("1.{number}"), b"never finished").unwrap();
+        // The server may be dead itself just now.
+        let _ = send(server, "POST", "/api/v1/proposals", &prepared.proposal);
+        let path = format!("/api/v1/blobs/{}", prepared.digest);
+        match number % 3 {
+            0 => {}
+            1 => drop(half_a_file(server, &prepared.digest.to_string(), &prepared.file)),
+            _ => drop(send(server, "PUT", &path, &prepared.file)),
+        }
+        number += 1;
+        thread::sleep(Duration::from_millis(40));
+    }
 }
 
 /// Kills the server and starts it again, each time a little later in its life, until the race is over.
@@ -130,7 +150,7 @@ fn publishers_that_die_half_way_leave_nothing_that_a_reader_sees() {
     // Dead before the file, in the middle of it, and after it.
     assert_eq!(send(server.address, "POST", "/api/v1/proposals", &prepared.proposal).unwrap().status, 202);
     assert!(reader.read_all().unwrap().is_empty());
-    half_a_file(server.address, &prepared.digest.to_string(), &prepared.file);
+    half_a_file(server.address, &prepared.digest.to_string(), &prepared.file).unwrap();
     assert!(reader.read_all().unwrap().is_empty());
     let path = format!("/api/v1/blobs/{}", prepared.digest);
     assert_eq!(send(server.address, "PUT", &path, &prepared.file).unwrap().status, 201);
@@ -140,13 +160,13 @@ fn publishers_that_die_half_way_leave_nothing_that_a_reader_sees() {
     assert_eq!(reader.read_all().unwrap().len(), 1);
 }
 
-fn half_a_file(server: SocketAddr, digest: &str, file: &[u8]) {
+fn half_a_file(server: SocketAddr, digest: &str, file: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
-    let mut stream = std::net::TcpStream::connect(server).unwrap();
+    let mut stream = std::net::TcpStream::connect(server)?;
     let length = file.len();
     let head =
         format!("PUT /api/v1/blobs/{digest} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
-    stream.write_all(&[head.as_bytes(), &file[..length / 2]].concat()).unwrap();
+    stream.write_all(&[head.as_bytes(), &file[..length / 2]].concat())
 }
 
 /// Starts an S3 server; without the Python index there is none, and the test says so.
@@ -355,4 +375,69 @@ fn a_proposal_that_two_must_sign_waits_for_the_second_and_is_there_after_a_crash
     assert_eq!(Reader::new(files(&directory)).unwrap().read_all().unwrap().len(), 1);
     let listed = send(server.address, "GET", "/api/v1/proposals", b"").unwrap().json();
     assert_eq!(listed["proposals"], serde_json::json!([]));
+}
+
+/// Where a file lies in the store.
+fn blob(directory: &TempDir, path: &str, digest: &str) -> std::path::PathBuf {
+    let (above, name) = path.rsplit_once('/').unwrap();
+    directory.path().join("store/targets").join(above).join(format!("{digest}.{name}"))
+}
+
+/// Lets a file be a month old.
+fn age(path: &Path) {
+    let month = Duration::from_secs(30 * 24 * 60 * 60);
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(std::time::SystemTime::now() - month).unwrap();
+}
+
+fn gc(place: &Place) {
+    let program = copkg_tests::programs::Programs::find().unwrap().path("repo-server");
+    let output = std::process::Command::new(program).args(["gc", "--store", &place.store]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_file_of_a_proposal_that_waits_is_no_garbage_however_old_it_is() {
+    let publishers = [Publisher::with_keys("com.example.two", &[1, 2], 2).unwrap()];
+    let (directory, place) = directory(&publishers);
+    let server = place.serve("server", None, &[]).unwrap();
+    let prepared = publishers[0].prepare("web", "1.0", b"content").unwrap();
+    let id = send(server.address, "POST", "/api/v1/proposals", &prepared.proposal).unwrap().json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/api/v1/blobs/{}", prepared.digest);
+    assert_eq!(send(server.address, "PUT", &path, &prepared.file).unwrap().status, 201);
+    let file = blob(&directory, &publishers[0].path("web", "1.0").unwrap(), &prepared.digest.to_string());
+    age(&file);
+    gc(&place);
+    assert!(file.exists());
+    // It is older than any file that a new proposal may rely on.
+    let second = publishers[0].co_signature(&prepared, 1).unwrap();
+    let signatures = format!("/api/v1/proposals/{id}/signatures");
+    let waits = send(server.address, "POST", &signatures, &second).unwrap();
+    assert_eq!((waits.status, waits.json()["missing_blobs"].as_array().unwrap().len()), (202, 1));
+    assert_eq!(send(server.address, "PUT", &path, &prepared.file).unwrap().status, 201);
+    assert_eq!(send(server.address, "POST", &signatures, &second).unwrap().status, 201);
+    gc(&place);
+    assert_eq!(Reader::new(files(&directory)).unwrap().read_all().unwrap().len(), 1);
+    assert!(!directory.path().join("store/private/proposals").join(id).exists());
+}
+
+#[test]
+fn an_old_file_that_nothing_names_is_wanted_again() {
+    let publishers = publishers(1);
+    let (directory, place) = directory(&publishers);
+    let server = place.serve("server", None, &[]).unwrap();
+    let prepared = publishers[0].prepare("web", "1.0", b"content").unwrap();
+    let file = blob(&directory, &publishers[0].path("web", "1.0").unwrap(), &prepared.digest.to_string());
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, &prepared.file).unwrap();
+    age(&file);
+    // A collector may be about to remove it.
+    let waits = send(server.address, "POST", "/api/v1/proposals", &prepared.proposal).unwrap();
+    assert_eq!((waits.status, waits.json()["missing_blobs"].as_array().unwrap().len()), (202, 1));
+    assert_eq!(Publisher::send(server.address, &prepared).unwrap().status, 201);
+    gc(&place);
+    assert_eq!(Reader::new(files(&directory)).unwrap().read_all().unwrap().len(), 1);
 }

@@ -32,7 +32,7 @@ pub(super) struct PolicyOptions {
     /// Snapshots that are kept with all that they name; hosts that refresh rarely read an older one for a moment
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     keep: u32,
-    /// What is younger is kept; longer than a proposal may wait, which is seven days
+    /// What is younger is kept; longer than the seven days for which servers rely on a file that nothing names
     #[arg(long, value_name = "TIME", default_value = "192h", value_parser = units::duration)]
     min_age: Duration,
 }

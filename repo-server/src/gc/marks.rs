@@ -10,6 +10,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::GcError;
 use crate::inventory::{self, Place};
 use crate::layout::StorePath;
+use crate::publish::waiting_files;
 use crate::storage::Storage;
 
 /// How many roles are read at once.
@@ -26,11 +27,13 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Marks what the timestamp's snapshot and those before it name, `snapshots` of them.
+    /// Marks what proposals that wait name, and what the timestamp's snapshot and those before it do, `snapshots` of them.
     ///
     /// # Errors
     /// When one of the files cannot be read.
     pub async fn of(storage: &Storage, snapshots: usize) -> Result<Self, GcError> {
+        // In this order: what waits no longer when it is read is named by the snapshot that is read then.
+        let waiting = waiting_files(storage).await?;
         let bytes = storage.read(&StorePath::timestamp()).await?.ok_or(GcError::NoRepository)?;
         let timestamp = Document::<Timestamp>::parse(bytes.to_vec()).map_err(GcError::Timestamp)?;
         let newest = timestamp.unverified().meta.snapshot.version;
@@ -39,6 +42,9 @@ impl Marks {
             log_size: timestamp.unverified().version.number(),
             ..Self::default()
         };
+        for path in waiting {
+            marks.add(&path);
+        }
         let mut named: HashSet<(Role, Version)> = HashSet::new();
         for version in last_snapshots(storage, newest, snapshots).await? {
             marks.add(&StorePath::metadata(&Role::Snapshot, version));

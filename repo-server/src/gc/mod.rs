@@ -1,9 +1,11 @@
 //! Garbage collection: removes what neither the newest snapshots nor the log refer to.
 //!
-//! Two passes. The first marks: the last K snapshots, the roles that they name, the bytes that these name. The second lists
-//! the store and removes what is unmarked, has a name that this program gives, and is old enough. The age guard keeps what
-//! a publisher has uploaded and not yet committed; it must be longer than a proposal waits, which is seven days.
-//! Beside a running server this is safe for the same reason: what a commit made a moment ago is young.
+//! Two passes. The first marks: the files of proposals that wait, the last K snapshots, the roles that they name, the bytes that
+//! these name. The second lists the store and removes what is unmarked, has a name that this program gives, and is old enough.
+//!
+//! The age guard is for what comes between the passes, from servers that run beside: what a commit made a moment ago is young, and
+//! no server lets a new proposal rely on a file of more than seven days that nothing referred to; it wants that one again
+//! ([`crate::publish`]). So the guard must be longer than seven days and the run itself.
 //!
 //! Memory: 16 bytes for each file that is kept, one role's metadata for each of 8 workers, one page of the listing.
 //! A crash leaves some garbage removed and some not; the next run goes on.

@@ -19,6 +19,8 @@ use futures_util::{Stream, StreamExt as _};
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::pending::before;
+use super::stored::{FRESH, lacking};
 use super::{PublishError, Publishing};
 use crate::layout::StorePath;
 
@@ -125,7 +127,8 @@ impl Publishing {
         // The file may come with another publisher while this one waits for its turn.
         let turn = timeout(TURN, self.inner.uploads.acquire()).await;
         let _uploading = turn.map_err(|_| BlobError::Busy)?;
-        if self.has_all(&expected).await? {
+        let oldest = before((self.inner.clock)(), FRESH);
+        if lacking(self.inner.repository.storage(), &expected, oldest).await?.files.is_empty() {
             return Ok(Received::Before);
         }
         let mut file = self.spool(digest, size, body).await?;
@@ -136,17 +139,6 @@ impl Publishing {
             self.inner.repository.storage().upload(&path, copy).await?;
         }
         Ok(Received::New)
-    }
-
-    async fn has_all(&self, expected: &[Expected]) -> Result<bool, PublishError> {
-        for Expected { blob, .. } in expected {
-            let path = StorePath::blob(&blob.path, &blob.sha256);
-            let there = self.inner.repository.storage().object(&path).await?;
-            if there.is_none_or(|object| object.size() != blob.length) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// Writes the body to a file without a name, which is gone with the process.

@@ -4,13 +4,15 @@
 //! bytes are committed already, other bytes come too late.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
-use copkg_spec::repository::{Committed, CommittedRole, ProposalId};
+use copkg_spec::repository::{Committed, CommittedRole, Pending, ProposalId};
 use copkg_spec::tuf::Role;
 use tokio::sync::{mpsc, oneshot};
 
 use super::check::{self, Checked, Wanted};
 use super::proposed::{Proposed, ROLES};
+use super::stored::lacking;
 use super::{Clock, Outcome, PublishError};
 use crate::repository::advance::Files;
 use crate::repository::{Appended, Head, Moving, Repository};
@@ -87,26 +89,31 @@ async fn commit_all(repository: &Repository, clock: Clock, mut jobs: Vec<Job>) {
     }
 }
 
-/// Holds a proposal against the head, unless it was already, and answers it when it cannot be committed there.
+/// Holds a proposal against the head, unless it was already, and looks a last time for its files; answers it when it cannot be
+/// committed there.
 async fn checked_again(repository: &Repository, head: &Head, mut job: Job, clock: Clock) -> Option<Job> {
-    if job.wanted.at == head.commit() {
-        return Some(job);
-    }
     let id = job.proposed.id();
-    match check::check(repository, head, &job.proposed, clock()).await {
-        Ok(Checked::Next(wanted)) if wanted.missing_signatures.is_empty() => {
-            job.wanted = wanted;
-            Some(job)
+    if job.wanted.at != head.commit() {
+        match check::check(repository, head, &job.proposed, clock()).await {
+            Ok(Checked::Next(wanted)) => job.wanted = wanted,
+            Ok(Checked::Before(commit)) => {
+                job.answer(Ok(Outcome::Before(Committed { id, commit })));
+                return None;
+            }
+            Err(error) => {
+                job.answer(Err(error));
+                return None;
+            }
         }
-        // Other keys speak for it since.
-        Ok(Checked::Next(wanted)) => {
-            let (missing_signatures, missing_blobs) = (wanted.missing_signatures, Vec::new());
-            let pending = copkg_spec::repository::Pending { id, missing_signatures, missing_blobs };
-            job.answer(Ok(Outcome::Pending(pending)));
-            None
-        }
-        Ok(Checked::Before(commit)) => {
-            job.answer(Ok(Outcome::Before(Committed { id, commit })));
+    }
+    // However old they are: their age was looked at when the proposal came.
+    match lacking(repository.storage(), &job.wanted.blobs, SystemTime::UNIX_EPOCH).await {
+        Ok(missing) if missing.files.is_empty() && job.wanted.missing_signatures.is_empty() => Some(job),
+        // Other keys speak for it since, or somebody took a file away.
+        Ok(missing) => {
+            let missing_blobs = missing.files;
+            let missing_signatures = std::mem::take(&mut job.wanted.missing_signatures);
+            job.answer(Ok(Outcome::Pending(Pending { id, missing_signatures, missing_blobs })));
             None
         }
         Err(error) => {

@@ -77,6 +77,12 @@ pub enum PublishError {
         /// When.
         expires: Time,
     },
+    /// The server could not go on.
+    #[error("this server does not hold the keys that root names for {role}")]
+    OnlineKeys {
+        /// The role.
+        role: &'static str,
+    },
     /// A role says what it may not say.
     #[error("{role} may not say this: {why}")]
     Shape {

@@ -3,8 +3,8 @@
 //!
 //! The signature is the credential. A proposal is held against what its delegators say today (`check`); while
 //! signatures or files are missing it waits (`pending`), files are taken only where a waiting proposal names them and
-//! only when they are what it says (`blob`); then it is committed together with others that are ready
-//! (`committer`).
+//! only when they are what it says (`blob`); those that the store has already are not asked for (`stored`). Then it is
+//! committed together with others that are ready (`committer`).
 
 mod blob;
 mod check;
@@ -16,32 +16,31 @@ mod pending;
 mod proposed;
 mod rate;
 mod rules;
+mod stored;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use copkg_spec::digest::Digest;
-use copkg_spec::repository::{Committed, MissingBlob, Pending, Proposal, ProposalId, ProposedRole};
+use copkg_spec::repository::{Committed, Pending, Proposal, ProposalId, ProposedRole};
 use copkg_spec::tuf::{Signature, Time};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Semaphore;
 
 pub use blob::{BlobError, Received};
 pub use error::PublishError;
 pub use found::found;
+pub use pending::waiting_files;
 
-use crate::layout::StorePath;
 use crate::repository::Repository;
 use crate::storage::Sharing;
 use blob::Expected;
 use check::{Checked, Wanted};
 use committer::Committer;
-use pending::Waiting;
+use pending::{Waiting, before};
 use proposed::Proposed;
+use stored::{FRESH, lacking};
 
-/// How many files are looked for at once.
-const PARALLEL: usize = 16;
 /// How many proposals are checked at once.
 const CHECKS: usize = 8;
 
@@ -101,10 +100,9 @@ pub enum Outcome {
 }
 
 /// A proposal that waits, to be looked at by those who may sign it.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
 pub struct Shown {
     /// What is missing, by today's keys.
-    #[serde(flatten)]
     pub pending: Pending,
     /// The metadata, as text.
     pub roles: Vec<ProposedRole>,
@@ -174,7 +172,16 @@ impl Publishing {
     /// When the store fails, or it can no longer become a commit.
     pub async fn shown(&self, id: ProposalId) -> Result<Option<Shown>> {
         let Some(proposed) = self.inner.waiting.get(id).await? else { return Ok(None) };
-        let Checked::Next(wanted) = self.check(&proposed).await? else { return Ok(None) };
+        let wanted = match self.check(&proposed).await {
+            Ok(Checked::Next(wanted)) => wanted,
+            Ok(Checked::Before(_)) => return Ok(None),
+            // Something else was published that it does not build upon: nobody can complete it any more.
+            Err(PublishError::Version { next, found, .. }) if next.is_none_or(|next| found < next) => {
+                self.inner.waiting.done(id).await;
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         let pending = self.missing(&proposed, &wanted).await?;
         Ok(Some(Shown { pending, roles: proposed.to_wire().roles }))
     }
@@ -230,20 +237,18 @@ impl Publishing {
 
     /// Looks which of the new files are not in the store.
     async fn missing(&self, proposed: &Proposed, wanted: &Wanted) -> Result<Pending> {
-        let storage = self.inner.repository.storage();
-        let blobs: Vec<MissingBlob> = wanted.blobs.iter().map(|expected| expected.blob.clone()).collect();
-        let missing_blobs: Vec<MissingBlob> = stream::iter(blobs)
-            .map(|blob| async move {
-                let there = storage.object(&StorePath::blob(&blob.path, &blob.sha256)).await?;
-                let there = there.is_some_and(|object| object.size() == blob.length);
-                Ok::<_, PublishError>((!there).then_some(blob))
-            })
-            .buffered(PARALLEL)
-            .try_filter_map(|blob| async { Ok(blob) })
-            .try_collect()
-            .await?;
+        let (storage, id) = (self.inner.repository.storage(), proposed.id());
+        let oldest = before((self.inner.clock)(), FRESH);
+        let mut missing = lacking(storage, &wanted.blobs, oldest).await?;
+        if missing.because_of_age
+            && let Some(since) = self.inner.waiting.since(id).await?
+        {
+            // What was young when the proposal came is kept for it.
+            let oldest = since.checked_sub(FRESH).unwrap_or(oldest);
+            missing = lacking(storage, &wanted.blobs, oldest).await?;
+        }
         let missing_signatures = wanted.missing_signatures.clone();
-        Ok(Pending { id: proposed.id(), missing_signatures, missing_blobs })
+        Ok(Pending { id, missing_signatures, missing_blobs: missing.files })
     }
 
     /// Finds what waiting proposals say of a file.

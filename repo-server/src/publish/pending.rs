@@ -1,7 +1,8 @@
 //! Proposals that wait for signatures or files, in the store, where every server finds them.
 //!
-//! `private/proposals/<id>/<digest>.json` is one copy of a proposal with the signatures that its sender had. Copies are
+//! `private/proposals/<id>.<digest>.json` is one copy of a proposal with the signatures that its sender had. Copies are
 //! only added and read together, so nobody's signature is lost when two people sign at the same time on two servers.
+//! What they name is no garbage: [`waiting_files`] tells [`crate::gc`].
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,13 +11,14 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use copkg_spec::digest::Digest;
 use copkg_spec::repository::{Proposal, ProposalId};
-use copkg_spec::tuf::Time;
+use copkg_spec::tuf::{Document, Targets, Time};
 
 use super::blob::Expected;
 use super::proposed::Proposed;
 use super::{Limits, PublishError};
+use crate::inventory::blobs;
 use crate::layout::StorePath;
-use crate::storage::{Storage, Stored};
+use crate::storage::{ReadError, Storage, Stored};
 
 /// Where they are, below the store.
 const DIRECTORY: &str = "private/proposals";
@@ -53,12 +55,10 @@ impl Waiting {
     /// Reads one, with all signatures that anybody gave.
     pub(super) async fn get(&self, id: ProposalId) -> Result<Option<Proposed>> {
         let mut whole: Option<Proposed> = None;
-        let mut copies = self.storage.list_all(&format!("{DIRECTORY}/{id}")).await?;
+        let mut copies = self.copies_of(id).await?;
         copies.sort_by(|a, b| a.path.as_str().cmp(b.path.as_str()));
         for copy in copies {
-            // One that was removed since, or that a crash left half written elsewhere, is not there.
-            let Some(bytes) = self.storage.read(&copy.path).await? else { continue };
-            let Ok(proposal) = serde_json::from_slice::<Proposal>(&bytes) else { continue };
+            let Some(proposal) = read_copy(&self.storage, &copy).await? else { continue };
             let Ok(read) = Proposed::read(proposal) else { continue };
             match &mut whole {
                 Some(whole) if whole.id() == read.id() => whole.merge(&read)?,
@@ -73,7 +73,7 @@ impl Waiting {
     pub(super) async fn add(&self, proposed: &Proposed) -> Result<()> {
         let bytes = Bytes::from(serde_json::to_vec(&proposed.to_wire()).unwrap_or_default());
         let id = proposed.id();
-        let path = StorePath::private(format_args!("proposals/{id}/{}.json", Digest::of(&bytes)));
+        let path = StorePath::private(format_args!("proposals/{id}.{}.json", Digest::of(&bytes)));
         if self.storage.object(&path).await?.is_some() {
             return Ok(());
         }
@@ -99,7 +99,7 @@ impl Waiting {
 
     /// Forgets a proposal that was committed. What stays behind after a crash ends by its age.
     pub(super) async fn done(&self, id: ProposalId) {
-        let Ok(copies) = self.storage.list_all(&format!("{DIRECTORY}/{id}")).await else { return };
+        let Ok(copies) = self.copies_of(id).await else { return };
         for copy in copies {
             let _ = self.storage.remove(&copy.path).await;
         }
@@ -107,11 +107,8 @@ impl Waiting {
 
     /// Removes what waited too long.
     pub(super) async fn expire(&self, now: Time) -> Result<()> {
-        let seconds = u64::try_from(now.unix_seconds()).unwrap_or_default();
-        let oldest = (SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).checked_sub(self.time);
-        for copy in
-            self.copies().await?.iter().filter(|copy| oldest.is_some_and(|oldest| copy.modified < oldest))
-        {
+        let oldest = before(now, self.time);
+        for copy in self.copies().await?.iter().filter(|copy| copy.modified < oldest) {
             tracing::info!(path = %copy.path, "a proposal waited too long");
             self.storage.remove(&copy.path).await?;
         }
@@ -137,11 +134,52 @@ impl Waiting {
         expected.get(digest).cloned().unwrap_or_default()
     }
 
+    /// Returns since when a proposal waits; nothing when it does not.
+    pub(super) async fn since(&self, id: ProposalId) -> Result<Option<SystemTime>> {
+        Ok(self.copies_of(id).await?.iter().map(|copy| copy.modified).min())
+    }
+
     async fn copies(&self) -> Result<Vec<Stored>> {
         Ok(self.storage.list_all(DIRECTORY).await?)
     }
+
+    async fn copies_of(&self, id: ProposalId) -> Result<Vec<Stored>> {
+        let mut copies = self.copies().await?;
+        copies.retain(|copy| id_of(copy) == Some(id));
+        Ok(copies)
+    }
+}
+
+/// Returns the time that lies `span` before `now`.
+pub(super) fn before(now: Time, span: Duration) -> SystemTime {
+    let seconds = u64::try_from(now.unix_seconds()).unwrap_or_default();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    now.checked_sub(span).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Returns where the files are, or will be, that proposals that wait name.
+///
+/// # Errors
+/// When the store fails.
+pub async fn waiting_files(storage: &Storage) -> std::result::Result<Vec<StorePath>, ReadError> {
+    let mut files = Vec::new();
+    for copy in storage.list_all(DIRECTORY).await? {
+        let Some(proposal) = read_copy(storage, &copy).await? else { continue };
+        for role in proposal.roles {
+            // Root names no files, and what is no metadata will never be committed.
+            let Ok(targets) = Document::<Targets>::parse(role.metadata.into_bytes()) else { continue };
+            files.extend(blobs(targets.unverified()).map(|(path, ..)| path));
+        }
+    }
+    Ok(files)
+}
+
+/// Reads one copy. One that was removed since, or that a crash left half written elsewhere, is not there.
+async fn read_copy(storage: &Storage, copy: &Stored) -> std::result::Result<Option<Proposal>, ReadError> {
+    let bytes = storage.read(&copy.path).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 fn id_of(copy: &Stored) -> Option<ProposalId> {
-    copy.path.as_str().strip_prefix(DIRECTORY)?.strip_prefix('/')?.split('/').next()?.parse().ok()
+    copy.path.as_str().strip_prefix(DIRECTORY)?.strip_prefix('/')?.split('.').next()?.parse().ok()
 }

@@ -20,7 +20,7 @@ pub(super) fn root(root: &Root, signer: &Signer) -> Result<()> {
     for (role, keys) in [("snapshot", &root.roles.snapshot), ("timestamp", &root.roles.timestamp)] {
         let held = signer.keys().iter().filter(|key| keys.keyids().contains(&KeyId::from(key.public().id())));
         if held.count() < keys.threshold().get() as usize {
-            return wrong("root", format!("this server does not hold the keys that it names for {role}"));
+            return Err(PublishError::OnlineKeys { role });
         }
     }
     Ok(())

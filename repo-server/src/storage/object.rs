@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use copkg_spec::tuf::Time;
@@ -73,6 +74,11 @@ impl Object {
     /// Returns the strong entity tag, where the store has one.
     pub fn tag(&self) -> Option<EntityTag> {
         self.meta.e_tag.as_deref().and_then(EntityTag::of_store)
+    }
+
+    /// Returns when the store got these bytes, to the precision that it has.
+    pub fn modified(&self) -> SystemTime {
+        self.meta.last_modified.into()
     }
 
     /// Returns when the store got these bytes.

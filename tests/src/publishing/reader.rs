@@ -1,6 +1,7 @@
-//! A reader that polls: each time a whole client's refresh, and every group that the registrar knows. What it sees must be
-//! valid, and never older than what it saw before.
+//! A reader that polls: each time a whole client's refresh, every group that the registrar knows, and every file that it has not
+//! fetched before. What it sees must be valid, and never older than what it saw before.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -8,8 +9,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use copkg_spec::digest::Digest;
 use copkg_spec::tuf::{
-    Delegated, Driver, Fetch, Kept, Limits, ReadRole, Refresh, Role, RoleName, Time, Trusted, TufError,
+    Delegated, Driver, Fetch, Kept, Limits, ReadRole, Refresh, Role, RoleName, Target, TargetPath, Time,
+    Trusted, TufError,
 };
 
 use super::wire::send;
@@ -35,6 +38,8 @@ pub struct Reader {
     targets: Option<Vec<u8>>,
     /// The newest timestamp that was seen.
     newest: u64,
+    /// The files that were fetched, and were what their group says.
+    fetched: BTreeSet<String>,
 }
 
 /// What a reader saw while it polled.
@@ -53,8 +58,20 @@ pub struct Watch {
 pub enum Failed {
     /// What was read breaks a rule.
     Tuf(TufError),
+    /// A file is named, and is not there or is another one.
+    File(String),
     /// Nobody answered.
     Gone(Error),
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Tuf(error) => error.into(),
+            Failed::File(why) => why.into(),
+            Failed::Gone(error) => error,
+        }
+    }
 }
 
 impl From<TufError> for Failed {
@@ -77,12 +94,9 @@ impl Reader {
             snapshot: None,
             targets: None,
             newest: 0,
+            fetched: BTreeSet::new(),
         };
-        reader.root = match reader.get("1.root.json") {
-            Ok(root) => root.ok_or("there is no first root")?,
-            Err(Failed::Gone(error)) => return Err(error),
-            Err(Failed::Tuf(error)) => return Err(error.into()),
-        };
+        reader.root = reader.get("metadata/1.root.json")?.ok_or("there is no first root")?;
         Ok(reader)
     }
 
@@ -97,7 +111,7 @@ impl Reader {
             match self.poll() {
                 Ok(_) => watch.valid += 1,
                 Err(Failed::Gone(_)) => watch.absent += 1,
-                Err(Failed::Tuf(error)) => {
+                Err(error) => {
                     return Err(format!("after {} valid states: {error:?}", watch.valid).into());
                 }
             }
@@ -113,10 +127,7 @@ impl Reader {
     /// # Errors
     /// When it breaks a rule, or nobody answers.
     pub fn read_all(&mut self) -> Result<Vec<String>> {
-        self.poll().map_err(|failed| match failed {
-            Failed::Tuf(error) => error.into(),
-            Failed::Gone(error) => error,
-        })
+        Ok(self.poll()?)
     }
 
     fn poll(&mut self) -> std::result::Result<Vec<String>, Failed> {
@@ -136,11 +147,29 @@ impl Reader {
                     continue;
                 }
                 self.read(&mut trusted, &registrar, group.clone())?;
-                let targets = trusted.role(&Role::Delegated(group));
-                paths.extend(targets.iter().flat_map(|role| role.targets.keys().map(ToString::to_string)));
+                let Some(role) = trusted.role(&Role::Delegated(group)) else { continue };
+                for (path, target) in &role.targets {
+                    self.look_at(path, target)?;
+                    paths.push(path.to_string());
+                }
             }
         }
         Ok(paths)
+    }
+
+    /// Fetches a file that was not fetched before, and checks that it is what its group says.
+    fn look_at(&mut self, path: &TargetPath, target: &Target) -> std::result::Result<(), Failed> {
+        let wrong = |why: &str| Failed::File(format!("{path} {why}"));
+        let location = target.location(path, true).ok_or_else(|| wrong("has no place"))?;
+        if self.fetched.contains(&location) {
+            return Ok(());
+        }
+        let bytes = self.get(&format!("targets/{location}"))?.ok_or_else(|| wrong("is not there"))?;
+        if bytes.len() as u64 != target.length || Digest::of(&bytes).to_string() != target.hashes.prefix() {
+            return Err(wrong("is another file"));
+        }
+        self.fetched.insert(location);
+        Ok(())
     }
 
     fn read(
@@ -153,18 +182,19 @@ impl Reader {
         self.drive(step).map(|_| ())
     }
 
+    /// Reads a file of the repository; nothing when there is none.
     fn get(&self, file: &str) -> std::result::Result<Option<Vec<u8>>, Failed> {
         match &self.source {
             Source::Servers(servers) => {
                 let server = servers[self.turn % servers.len()];
-                let answer = send(server, "GET", &format!("/metadata/{file}"), b"").map_err(Failed::Gone)?;
+                let answer = send(server, "GET", &format!("/{file}"), b"").map_err(Failed::Gone)?;
                 match answer.status {
                     200 => Ok(Some(answer.body)),
                     404 => Ok(None),
                     status => Err(Failed::Gone(format!("{file}: {status}").into())),
                 }
             }
-            Source::Files(directory) => match fs::read(directory.join("metadata").join(file)) {
+            Source::Files(directory) => match fs::read(directory.join(file)) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 Err(error) => Err(Failed::Gone(error.into())),
@@ -198,7 +228,7 @@ impl Driver for Reader {
     }
 
     fn fetch(&mut self, fetch: &Fetch) -> std::result::Result<Option<Vec<u8>>, Failed> {
-        self.get(&fetch.file)
+        self.get(&format!("metadata/{}", fetch.file))
     }
 
     fn keep(&mut self, kept: &Kept) -> std::result::Result<(), Failed> {
