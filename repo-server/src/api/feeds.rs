@@ -5,6 +5,8 @@ use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use copkg_spec::coordinate::{Group, Label};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{Problem, State};
 use crate::badges::{Badge, Tone};
@@ -21,8 +23,24 @@ const VERSIONS: usize = 20;
 /// The media type of a feed.
 const ATOM: &str = "application/atom+xml; charset=utf-8";
 
-/// The feed of the repository, `all.atom`, or of a group, `GROUP.atom`.
-pub(super) async fn many(
+/// Returns the routes, each with its description.
+pub(super) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(many))
+        .routes(routes!(package))
+        .routes(routes!(newest))
+        .routes(routes!(channel))
+}
+
+/// The feed of the repository, `all.atom`, or of a group, `GROUP.atom`
+#[utoipa::path(
+    get, path = "/feeds/{name}", tag = "watching",
+    params(
+        ("name" = String, Path, description = "`all.atom`, or a group and `.atom`", pattern = "^(all|[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3})\\.atom$")
+    ),
+    responses((status = 200, description = "An Atom feed", body = String, content_type = "application/atom+xml"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn many(
     Shared(state): Shared<State>,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -44,8 +62,16 @@ pub(super) async fn many(
     Ok(feed(&state, &headers, &overview, format!("/feeds/{name}.atom"), title, events))
 }
 
-/// The feed of a package, `GROUP/ID.atom`: its newest versions.
-pub(super) async fn package(
+/// The feed of a package, `GROUP/ID.atom`: its newest versions
+#[utoipa::path(
+    get, path = "/feeds/{group}/{name}", tag = "watching",
+    params(
+        ("group" = String, Path, description = "The group", pattern = "^[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3}$"),
+        ("name" = String, Path, description = "An id and `.atom`", pattern = "^[a-z0-9][a-z0-9_-]{0,62}\\.atom$")
+    ),
+    responses((status = 200, description = "An Atom feed", body = String, content_type = "application/atom+xml"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn package(
     Shared(state): Shared<State>,
     Path((group, name)): Path<(String, String)>,
     headers: HeaderMap,
@@ -106,8 +132,16 @@ fn feed(
     rendered(headers, ATOM, &feed)
 }
 
-/// The badge of a package, `GROUP/ID.svg`: its newest version.
-pub(super) async fn newest(
+/// The badge of a package, `GROUP/ID.svg`: its newest version
+#[utoipa::path(
+    get, path = "/badges/{group}/{name}", tag = "watching",
+    params(
+        ("group" = String, Path, description = "The group", pattern = "^[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3}$"),
+        ("name" = String, Path, description = "An id and `.svg`", pattern = "^[a-z0-9][a-z0-9_-]{0,62}\\.svg$")
+    ),
+    responses((status = 200, description = "A picture", body = String, content_type = "image/svg+xml"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn newest(
     Shared(state): Shared<State>,
     Path((group, name)): Path<(String, String)>,
     headers: HeaderMap,
@@ -116,8 +150,17 @@ pub(super) async fn newest(
     badge(&state, &headers, &group.parse()?, &id, None).await
 }
 
-/// The badge of a channel, `GROUP/ID/CHANNEL.svg`: where it leads.
-pub(super) async fn channel(
+/// The badge of a channel, `GROUP/ID/CHANNEL.svg`: where it leads
+#[utoipa::path(
+    get, path = "/badges/{group}/{id}/{name}", tag = "watching",
+    params(
+        ("group" = String, Path, description = "The group", pattern = "^[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3}$"),
+        ("id" = String, Path, description = "The id", pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"),
+        ("name" = String, Path, description = "A channel and `.svg`", pattern = "^[a-z0-9][a-z0-9_-]{0,62}\\.svg$")
+    ),
+    responses((status = 200, description = "A picture", body = String, content_type = "image/svg+xml"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn channel(
     Shared(state): Shared<State>,
     Path((group, id, name)): Path<(String, String, String)>,
     headers: HeaderMap,

@@ -7,7 +7,10 @@ use axum::extract::State as Shared;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{Problem, State, document};
 use crate::layout::StorePath;
@@ -30,22 +33,48 @@ impl Readiness {
     }
 }
 
-pub(super) async fn alive(headers: HeaderMap) -> Response {
-    document::answer(&headers, &json!({ "status": "ok" }))
+/// Returns the routes, each with its description.
+pub(super) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(alive)).routes(routes!(ready)).routes(routes!(metrics))
 }
 
-pub(super) async fn ready(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
+/// That all is well.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok`, or `ready`.
+    status: &'static str,
+}
+
+/// Whether the process answers
+#[utoipa::path(
+    get, path = "/healthz", tag = "watching",
+    responses((status = 200, body = Health), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn alive(headers: HeaderMap) -> Response {
+    document::answer(&headers, &Health { status: "ok" })
+}
+
+/// Whether new requests are welcome
+#[utoipa::path(
+    get, path = "/readyz", tag = "watching",
+    responses((status = 200, body = Health), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn ready(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
     let unready = |code, why: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why);
     if state.readiness.is_draining() {
         return Err(unready("draining", "this server is about to stop"));
     }
     let listed = state.storage.list(&StorePath::targets()).await;
     listed.map_err(|_| unready("store_failed", "the store cannot be read"))?;
-    Ok(document::answer(&headers, &json!({ "status": "ready" })))
+    Ok(document::answer(&headers, &Health { status: "ready" }))
 }
 
-/// Writes the metrics down, in the text format of `OpenMetrics`.
-pub(super) async fn metrics(Shared(state): Shared<State>) -> Result<Response, Problem> {
+/// What the server counts, in the text format of `OpenMetrics`
+#[utoipa::path(
+    get, path = "/metrics", tag = "watching",
+    responses((status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn metrics(Shared(state): Shared<State>) -> Result<Response, Problem> {
     if let Some(overview) = state.published.as_ref().and_then(|published| published.overviews.newest()) {
         state.metrics.see(&overview);
     }

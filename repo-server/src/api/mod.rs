@@ -28,7 +28,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post, put};
+use axum::routing::get;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -104,53 +104,50 @@ impl Limits {
     }
 }
 
-/// Joins all routes and what is around each of them.
-pub fn router(state: State, limits: Limits) -> Router {
-    let (described, document) = described().split_for_parts();
+/// Joins all routes and what is around each of them. With a book of tokens, only who has one of them may read.
+pub fn router(state: State, limits: Limits, tokens: Option<TokenBook>) -> Router {
+    let (computed, mut document) = computed_routes().split_for_parts();
+    let (streamed, streamed_document) = streamed_routes().split_for_parts();
+    document.merge(streamed_document);
     let pages =
         state.published.clone().map(|published| Pages::new(published, state.public_url.clone(), &document));
     let description = Router::new()
         .route("/api/v1/openapi.json", get(openapi::document))
         .with_state(openapi::Description::of(&document));
-    let computed = described
-        .route("/feeds/{name}", get(feeds::many))
-        .route("/feeds/{group}/{name}", get(feeds::package))
-        .route("/badges/{group}/{name}", get(feeds::newest))
-        .route("/badges/{group}/{id}/{name}", get(feeds::channel))
-        .route("/api/v1/proposals", get(publishing::list).post(publishing::propose))
-        .route("/api/v1/proposals/{id}", get(publishing::show))
-        .route("/api/v1/proposals/{id}/signatures", post(publishing::co_sign))
-        .route("/metadata/timestamp.json", get(served::timestamp))
-        .route("/metadata/{file}", get(served::metadata))
-        .route("/tlog/{*path}", get(served::log))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
+    let computed = computed
         .with_state(state.clone())
         .merge(description)
         .merge(pages.clone().map(pages::router).unwrap_or_default())
         .route_layer(from_fn_with_state(limits, guard::deadline));
-    Router::new()
-        .route("/targets/{*path}", get(targets::get).head(targets::head))
-        .route("/api/v1/blobs/{sha256}", put(publishing::put_blob))
+    let open = streamed
         .with_state(state.clone())
         .merge(computed)
         .fallback(move |request| no_such_path(pages.clone(), request))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(limits, guard::sizes))
-        .layer(map_response(publishing::retry_after))
-        .layer(from_fn(guard::headers))
-        .layer(from_fn_with_state(state.metrics, trace::request))
+        .layer(map_response(publishing::retry_after));
+    let guarded = match tokens {
+        Some(book) => open.layer(from_fn_with_state(book, access::check)),
+        None => open,
+    };
+    guarded.layer(from_fn(guard::headers)).layer(from_fn_with_state(state.metrics, trace::request))
 }
 
-/// Closes a repository to readers without a token.
-pub fn closed(router: Router, book: TokenBook) -> Router {
-    router.layer(from_fn_with_state(book, access::check)).layer(from_fn(guard::headers))
+/// Returns the routes whose answers are computed, within a deadline. Each handler describes itself.
+fn computed_routes() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(openapi::Top::openapi())
+        .merge(packages::routes())
+        .merge(reading::routes())
+        .merge(publishing::routes())
+        .merge(served::routes())
+        .merge(feeds::routes())
+        .merge(health::routes())
 }
 
-/// Returns the routes that the `OpenAPI` document has: each handler describes itself.
-fn described() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(openapi::Top::openapi()).merge(packages::routes()).merge(reading::routes())
+/// Returns the routes of files, which take as long as they move.
+fn streamed_routes() -> OpenApiRouter<State> {
+    let targets = get(targets::get).head(targets::head);
+    OpenApiRouter::new().route("/targets/{*path}", targets).merge(publishing::blob_routes())
 }
 
 async fn no_such_path(pages: Option<Pages>, request: Request) -> Response {

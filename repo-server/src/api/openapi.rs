@@ -20,10 +20,13 @@ use crate::pages::typed;
                        a later server only adds fields. Errors are problem documents (RFC 9457) whose `code` never changes.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
+    paths(super::served::log, super::targets::get, document),
     components(schemas(Problem)),
     tags(
         (name = "reading", description = "What is published"),
-        (name = "publishing", description = "How it comes to be published. The signature is the credential.")
+        (name = "publishing", description = "How it comes to be published. The signature is the credential."),
+        (name = "files", description = "What a client reads and verifies; any static server can hold a copy."),
+        (name = "watching", description = "Feeds, badges, health and numbers.")
     )
 )]
 pub(super) struct Top;
@@ -39,7 +42,11 @@ impl Description {
     }
 }
 
-/// Hands the document out.
+/// This description
+#[utoipa::path(
+    get, path = "/api/v1/openapi.json", tag = "watching",
+    responses((status = 200, description = "`OpenAPI` 3.1", body = Object, content_type = "application/json"))
+)]
 pub(super) async fn document(Shared(Description(text)): Shared<Description>, headers: HeaderMap) -> Response {
     let text = String::from_utf8_lossy(&text).into_owned();
     typed(&headers, StatusCode::OK, "application/json", text)

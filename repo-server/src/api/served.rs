@@ -5,7 +5,10 @@ use axum::extract::{Path, State as Shared};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use copkg_spec::tlog::Resource;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::conditional::{self, Verdict};
 use super::{Problem, State};
@@ -23,15 +26,35 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// Answers with the newest `timestamp.json`.
-pub(super) async fn timestamp(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
+/// Returns the routes, each with its description.
+pub(super) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(timestamp))
+        .routes(routes!(metadata))
+        .routes(routes!(checkpoint))
+        .route("/tlog/{*path}", get(log))
+}
+
+/// The newest timestamp, with which every client begins
+#[utoipa::path(
+    get, path = "/metadata/timestamp.json", tag = "files",
+    responses((status = 200, description = "The file", body = Object, content_type = "application/json"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn timestamp(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
     let repository = state.repository.as_ref().ok_or_else(|| absent("metadata/timestamp.json"))?;
     let bytes = repository.newest_timestamp().await?;
     Ok(answer(&headers, HotFile::new(bytes), &JSON, &CHANGES))
 }
 
-/// Answers with one version of a role's metadata.
-pub(super) async fn metadata(
+/// One version of a role's metadata; it never changes
+#[utoipa::path(
+    get, path = "/metadata/{file}", tag = "files",
+    params(
+        ("file" = String, Path, description = "`<version>.<role>.json`", pattern = "^[1-9][0-9]{0,8}\\.(root|targets|snapshot|[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3})\\.json$")
+    ),
+    responses((status = 200, description = "The file", body = Object, content_type = "application/json"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn metadata(
     Shared(state): Shared<State>,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -49,19 +72,38 @@ fn is_later_root(repository: &Repository, name: &str) -> bool {
     version.is_some_and(|version| version > repository.head().root().version.number())
 }
 
-/// Answers with a file of the transparency log.
+/// The newest head of the transparency log, signed and cosigned
+#[utoipa::path(
+    get, path = "/tlog/checkpoint", tag = "files",
+    responses((status = 200, description = "A signed note", body = String, content_type = "text/plain"), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn checkpoint(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
+    let path = transparency::path_of(Resource::Checkpoint);
+    let bytes = state.storage.read(&path).await?.ok_or_else(|| absent(path.as_str()))?;
+    Ok(answer(&headers, HotFile::new(bytes), &TEXT, &CHANGES))
+}
+
+/// A tile of the transparency log
+///
+/// Level `entries` has the entries themselves. A number from 1,000 on is written as C2SP tlog-tiles has it: `x001/234`.
+#[utoipa::path(
+    get, path = "/tlog/tile/{level}/{number}", tag = "files",
+    params(
+        ("level" = String, Path, description = "0 to 63, or `entries`", pattern = "^([0-9]|[1-5][0-9]|6[0-3]|entries)$"),
+        ("number" = String, Path, description = "Three digits", pattern = "^[0-9]{3}$")
+    ),
+    responses(
+        (status = 200, description = "Hashes, or entries", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "default", body = Problem, content_type = "application/problem+json")
+    )
+)]
 pub(super) async fn log(
     Shared(state): Shared<State>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let resource: Resource = name.parse().map_err(|_| absent(&name))?;
-    let path = transparency::path_of(resource);
-    if resource != Resource::Checkpoint {
-        return immutable(&state, &headers, &path, &BYTES).await;
-    }
-    let bytes = state.storage.read(&path).await?.ok_or_else(|| absent(&name))?;
-    Ok(answer(&headers, HotFile::new(bytes), &TEXT, &CHANGES))
+    immutable(&state, &headers, &transparency::path_of(resource), &BYTES).await
 }
 
 async fn immutable(

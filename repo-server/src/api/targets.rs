@@ -24,6 +24,24 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 /// The media type of a package file.
 const PACKAGE: HeaderValue = HeaderValue::from_static("application/vnd.copkg.package");
 
+/// A package file or a patch, whole or a part of it
+///
+/// Clients ask for `<sha256>.<file>`, which never changes; people leave the digest out. Ranges and conditions are those of RFC 9110.
+#[utoipa::path(
+    get, path = "/targets/{shard}/{group}/{id}/{version}/{file}", tag = "files",
+    params(
+        ("shard" = String, Path, description = "The first two digits of the SHA-256 of the group", pattern = "^[0-9a-f]{2}$"),
+        ("group" = String, Path, description = "The group", pattern = "^[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3}$"),
+        ("id" = String, Path, description = "The id", pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"),
+        ("version" = String, Path, description = "The version", pattern = "^[0-9A-Za-z][0-9A-Za-z.+_~-]{0,63}$"),
+        ("file" = String, Path, description = "`<id>-<version>-<platform>.copkg`, its SHA-256 and a dot before it", pattern = "^[0-9A-Za-z][0-9A-Za-z.+_~-]{0,200}$")
+    ),
+    responses(
+        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/vnd.copkg.package"),
+        (status = 206, description = "A part of it", body = Vec<u8>, content_type = "application/vnd.copkg.package"),
+        (status = "default", body = Problem, content_type = "application/problem+json")
+    )
+)]
 pub(super) async fn get(
     Shared(state): Shared<State>,
     uri: Uri,

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use clap::{Args, ValueEnum};
 
 use super::clock;
-use crate::api;
 use crate::replica::{ReplicaError, http_client};
 use crate::repository::Repository;
 use crate::storage::Storage;
@@ -46,11 +44,11 @@ pub(super) struct AccessOptions {
 }
 
 impl AccessOptions {
-    /// Closes the routes to readers without a token, if that is asked for.
-    pub(super) fn guard(&self, router: Router, storage: &Storage) -> Router {
+    /// Returns the tokens without which nobody reads, if that is asked for.
+    pub(super) fn tokens(&self, storage: &Storage) -> Option<TokenBook> {
         match self.reading {
-            Reading::Open => router,
-            Reading::Tokens => api::closed(router, TokenBook::new(storage.clone(), clock::now)),
+            Reading::Open => None,
+            Reading::Tokens => Some(TokenBook::new(storage.clone(), clock::now)),
         }
     }
 

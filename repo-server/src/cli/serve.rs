@@ -200,7 +200,7 @@ impl Serve {
         if let Some(repository) = &state.repository {
             self.access.ask_witnesses(repository)?;
         }
-        let router = self.access.guard(api::router(state.clone(), self.limits()), &state.storage);
+        let router = api::router(state.clone(), self.limits(), self.access.tokens(&state.storage));
         let url = format!("http://{address}");
         tracing::info!(%url, store = %self.store.store, "listening");
         let listening = Listening { url, address, store: self.store.store.to_string() };

@@ -1,71 +1,123 @@
 //! Publishing over HTTP: proposals, the files that they name, and signatures of others. No password: the signature is the
 //! credential. What may be sent, and how much, is the matter of [`crate::publish`].
 
+mod documents;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State as Shared};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use copkg_spec::digest::Digest;
-use copkg_spec::repository::{Proposal, ProposalId};
+use copkg_spec::repository::{GroupError, ProposalId};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::document::{self, Versioned};
 use super::{Problem, State};
-use crate::publish::{BlobError, CoSignature, Outcome, PublishError, Publishing, Received};
-use copkg_spec::repository::GroupError;
+use crate::publish::{BlobError, Outcome, PublishError, Publishing, Received};
+use documents::{
+    CoSignaturesDocument, CommittedDocument, PendingDocument, ProposalDocument, Refusals, ShownDocument,
+    StoredDocument, WaitingDocument,
+};
 
 /// The longest body with signatures, in bytes.
 const SIGNATURES_BYTES: u64 = 1 << 20;
 
-/// Takes a proposal: 201 when it is committed, 200 when it was before, 202 when something is missing.
-pub(super) async fn propose(Shared(state): Shared<State>, body: Body) -> Result<Response, Problem> {
+/// Returns the routes that are answered at once, each with its description.
+pub(super) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(list, propose)).routes(routes!(show)).routes(routes!(co_sign))
+}
+
+/// Returns the route of files, which take their time.
+pub(super) fn blob_routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(put_blob))
+}
+
+/// Propose new metadata, or go on with a proposal
+///
+/// To repeat a proposal is how one continues it: bring what was missing, then send the same again.
+#[utoipa::path(
+    post, path = "/api/v1/proposals", tag = "publishing", request_body = ProposalDocument,
+    responses(
+        (status = 200, description = "It was committed before", body = CommittedDocument),
+        (status = 201, description = "It is committed", body = CommittedDocument),
+        (status = 202, description = "Something is missing", body = PendingDocument),
+        Refusals
+    )
+)]
+async fn propose(Shared(state): Shared<State>, body: Body) -> Result<Response, Problem> {
     let publishing = publishing(&state)?;
-    let proposal: Proposal = read(body, publishing.limits().proposal_bytes).await?;
-    Ok(outcome(publishing.propose(proposal).await?))
+    let proposal: ProposalDocument = read(body, publishing.limits().proposal_bytes).await?;
+    Ok(outcome(publishing.propose(proposal.into()).await?))
 }
 
-#[derive(Serialize)]
-struct Waiting {
-    proposals: Vec<ProposalId>,
+/// The proposals that wait for signatures or files
+#[utoipa::path(
+    get, path = "/api/v1/proposals", tag = "publishing",
+    responses((status = 200, body = WaitingDocument), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
+    let waiting = publishing(&state)?.pending().await?;
+    let proposals = waiting.iter().map(ToString::to_string).collect();
+    Ok(document::answer(&headers, &WaitingDocument { proposals }))
 }
 
-/// Lists the proposals that wait for signatures or files.
-pub(super) async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
-    let proposals = publishing(&state)?.pending().await?;
-    Ok(document::answer(&headers, &Waiting { proposals }))
-}
-
-/// Shows one: its metadata as text, and what is missing.
-pub(super) async fn show(
+/// One proposal that waits, with its metadata and what is missing
+#[utoipa::path(
+    get, path = "/api/v1/proposals/{id}", tag = "publishing",
+    params(("id" = String, Path, description = "The name of the proposal", pattern = "^[0-9a-f]{64}$")),
+    responses((status = 200, body = ShownDocument), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+async fn show(
     Shared(state): Shared<State>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id: ProposalId = id.parse().map_err(|error| Problem::bad_name(&error))?;
     let shown = publishing(&state)?.shown(id).await?.ok_or(PublishError::NotWaiting(id))?;
-    Ok(document::answer(&headers, &shown))
+    Ok(document::answer(&headers, &ShownDocument::from(shown)))
 }
 
-#[derive(Deserialize)]
-struct CoSignatures {
-    signatures: Vec<CoSignature>,
-}
-
-/// Adds signatures to a proposal, which commits it when nothing else is missing.
-pub(super) async fn co_sign(
+/// Add signatures to a proposal
+///
+/// It is committed when nothing else is missing.
+#[utoipa::path(
+    post, path = "/api/v1/proposals/{id}/signatures", tag = "publishing", request_body = CoSignaturesDocument,
+    params(("id" = String, Path, description = "The name of the proposal", pattern = "^[0-9a-f]{64}$")),
+    responses(
+        (status = 200, description = "It was committed before", body = CommittedDocument),
+        (status = 201, description = "It is committed", body = CommittedDocument),
+        (status = 202, description = "Something is missing still", body = PendingDocument),
+        Refusals
+    )
+)]
+async fn co_sign(
     Shared(state): Shared<State>,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
     let id: ProposalId = id.parse().map_err(|error| Problem::bad_name(&error))?;
-    let CoSignatures { signatures } = read(body, SIGNATURES_BYTES).await?;
+    let CoSignaturesDocument { signatures } = read(body, SIGNATURES_BYTES).await?;
     Ok(outcome(publishing(&state)?.co_sign(id, signatures).await?))
 }
 
-/// Takes a file: 201 when it is new, 200 when it was there.
-pub(super) async fn put_blob(
+/// Bring a file that a proposal waits for
+///
+/// It is checked whole before it is stored: its length and digest, and of a package everything that an install would check.
+#[utoipa::path(
+    put, path = "/api/v1/blobs/{sha256}", tag = "publishing",
+    params(("sha256" = String, Path, description = "The SHA-256 of the file", pattern = "^[0-9a-f]{64}$")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file"),
+    responses(
+        (status = 200, description = "It was there", body = StoredDocument),
+        (status = 201, description = "It is there now", body = StoredDocument),
+        Refusals
+    )
+)]
+async fn put_blob(
     Shared(state): Shared<State>,
     Path(digest): Path<String>,
     headers: HeaderMap,
@@ -75,12 +127,7 @@ pub(super) async fn put_blob(
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let received = publishing(&state)?.receive(digest, length, body.into_data_stream()).await?;
     let status = if received == Received::New { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(json(status, &Stored { sha256: digest }))
-}
-
-#[derive(Serialize)]
-struct Stored {
-    sha256: Digest,
+    Ok(json(status, &StoredDocument { sha256: digest.to_string() }))
 }
 
 fn publishing(state: &State) -> Result<&Publishing, Problem> {
@@ -100,9 +147,9 @@ async fn read<T: DeserializeOwned>(body: Body, limit: u64) -> Result<T, Problem>
 
 fn outcome(outcome: Outcome) -> Response {
     match outcome {
-        Outcome::New(committed) => json(StatusCode::CREATED, &committed),
-        Outcome::Before(committed) => json(StatusCode::OK, &committed),
-        Outcome::Pending(pending) => json(StatusCode::ACCEPTED, &pending),
+        Outcome::New(committed) => json(StatusCode::CREATED, &CommittedDocument::from(committed)),
+        Outcome::Before(committed) => json(StatusCode::OK, &CommittedDocument::from(committed)),
+        Outcome::Pending(pending) => json(StatusCode::ACCEPTED, &PendingDocument::from(pending)),
     }
 }
 
@@ -137,6 +184,7 @@ fn class_of(error: &PublishError) -> (StatusCode, &'static str) {
         PublishError::Unsigned { .. } => (StatusCode::FORBIDDEN, "bad_signature"),
         PublishError::Orphaned { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "role_orphaned"),
         PublishError::Expired { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "expired"),
+        PublishError::OnlineKeys { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "online_key_unknown"),
         PublishError::NotWaiting(_) => (StatusCode::NOT_FOUND, "proposal_not_found"),
         PublishError::Full(_) => (StatusCode::SERVICE_UNAVAILABLE, "too_many_pending"),
         PublishError::TooFast { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
