@@ -36,8 +36,8 @@ fn list(keys: &[SecretKey], reading: &Reading<'_>, context: &mut Context) -> Res
     for id in reading.remote.waiting()? {
         match reading.remote.proposal(id) {
             Ok(found) => waiting.push(found),
-            // Somebody completed it meanwhile.
-            Err(RemoteError::NotFound { .. }) => {}
+            // Somebody completed it meanwhile, or published something else that it does not build upon.
+            Err(RemoteError::NotFound { .. } | RemoteError::VersionConflict { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -147,16 +147,17 @@ fn run(
     let state = document["state"].as_str().unwrap_or_default().to_owned();
     context.report.data(&document, || {
         let name = format!("{}:{}@{channel}", wanted.group(), wanted.id());
-        let before = before.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let was = before.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let instead = before.as_ref().map_or_else(String::new, |before| format!(", not to {before}"));
         let first = match (wanted.version(), state.as_str()) {
             (Some(version), "unchanged") => format!("{name} leads to {version} already"),
             (None, "unchanged") => format!("there is no {name}"),
             (Some(version), "rehearsed" | "pending") => {
-                format!("{name} would lead to {version}, not {before}")
+                format!("{name} would lead to {version}{instead}")
             }
-            (None, "rehearsed" | "pending") => format!("{name} would be removed; it leads to {before}"),
-            (Some(version), _) => format!("{name} leads to {version}; before to {before}"),
-            (None, _) => format!("{name} is removed; it led to {before}"),
+            (None, "rehearsed" | "pending") => format!("{name} would be removed; it leads to {was}"),
+            (Some(version), _) => format!("{name} leads to {version}{instead}"),
+            (None, _) => format!("{name} is removed; it led to {was}"),
         };
         std::iter::once(first).chain(said(&edited, &server.repo)).collect::<Vec<_>>().join("\n")
     });

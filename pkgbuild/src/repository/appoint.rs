@@ -228,6 +228,12 @@ pub enum AppointError {
         /// The group.
         seat: Seat,
     },
+    /// Nobody but the server signs the role.
+    #[error("{seat} is signed by the server alone, as often as it is needed")]
+    Online {
+        /// The role.
+        seat: Seat,
+    },
     /// The key speaks for nothing.
     #[error("the key {key} speaks for nothing here")]
     Idle {
@@ -253,7 +259,7 @@ impl Explain for AppointError {
             Self::View(error) => error.exit(),
             Self::Change(error) => error.exit(),
             Self::Ceremony(_) | Self::TooFew { .. } => Exit::Usage,
-            Self::Group(_) => Exit::Trust,
+            Self::Group(_) | Self::Online { .. } => Exit::Trust,
             Self::Delegated { .. } => Exit::Conflict,
             Self::NotDelegated { .. } | Self::Idle { .. } => Exit::NotFound,
         }
@@ -267,6 +273,7 @@ impl Explain for AppointError {
             Self::Group(_) => "group_inconsistent",
             Self::Delegated { .. } => "already_delegated",
             Self::NotDelegated { .. } => "no_such_role",
+            Self::Online { .. } => "online_role",
             Self::Idle { .. } => "key_speaks_for_nothing",
             Self::TooFew { .. } => "too_few_keys_left",
         }
@@ -280,6 +287,12 @@ impl Explain for AppointError {
                 Some(format!("`pkgbuild repo rotate {group} --key PUB` gives it other keys"))
             }
             Self::NotDelegated { .. } => Some("`pkgbuild repo status` lists the roles".into()),
+            Self::Ceremony(CeremonyError::Threshold { .. }) => {
+                Some("a threshold is at least 1, and at most the number of keys".into())
+            }
+            Self::Online { .. } => {
+                Some("its keys can be changed: `pkgbuild repo rotate online --key PUB`".into())
+            }
             Self::TooFew { .. } => Some("give --replace-with PUB, or lower the threshold first".into()),
             _ => None,
         }

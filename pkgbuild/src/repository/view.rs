@@ -283,7 +283,7 @@ impl Explain for ViewError {
             Self::Roles(_) | Self::Name(_) | Self::NoRegistrar => "foreign_repository",
             Self::NoRole { .. } | Self::NoFirstRoot { .. } => "metadata_absent",
             Self::NotPinned { .. } => "root_not_pinned",
-            Self::OtherRoot { .. } => "other_root",
+            Self::OtherRoot { .. } => "another_root_pinned",
             Self::WrongFingerprint { .. } => "wrong_fingerprint",
             _ => self.inner().map_or("internal", Explain::code),
         }

@@ -138,7 +138,7 @@ fn a_repository_is_believed_only_by_the_root_that_was_pinned() -> Outcome {
     // From now on it is known.
     status(&[], "fresh")?.success()?;
     let other = status(&["--root", &"0".repeat(64)], "fresh")?.expect_code(6)?;
-    assert_eq!(code(&other)?, "other_root");
+    assert_eq!(code(&other)?, "another_root_pinned");
     // A file does as well.
     status(&["--root", "founding/metadata/1.root.json"], "file")?.success()?;
     Ok(())

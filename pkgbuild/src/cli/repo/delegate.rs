@@ -9,10 +9,10 @@ use copkg_spec::coordinate::Group;
 use copkg_spec::keys::{KeyId, PublicKey};
 use copkg_spec::repository::ceremony::Speakers;
 
-use super::finish::Ending;
-use super::place::{Place, public_keys};
+use super::decide::Decision;
+use super::place::public_keys;
 use crate::cli::Context;
-use crate::repository::{AppointError, Appointments, Change, Seat};
+use crate::repository::{AppointError, Appointments, Seat, View};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Delegate {
@@ -25,26 +25,25 @@ pub(in crate::cli) struct Delegate {
     #[arg(long, value_name = "M", default_value_t = 1)]
     threshold: u32,
     #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    ending: Ending,
+    decision: Decision,
 }
 
 pub(super) fn run(args: &Delegate, context: &mut Context) -> Result<Exit, Failure> {
-    let keys = public_keys(&args.group_keys, context)?;
-    let speakers = Speakers::new(keys, args.threshold).map_err(AppointError::from)?;
-    let remote = args.place.remote(context)?;
-    let mut view = args.place.view(remote.as_ref(), context)?;
-    let change = match view.speakers(&args.group)? {
-        Some(today) if same(&today, &speakers) => Change::default(),
-        Some(_) => return Err(AppointError::Delegated { group: args.group.clone() }.into()),
-        None => {
-            let mut appointments = Appointments::default();
-            appointments.appoint(Seat::Group(args.group.clone()), speakers);
-            appointments.draft(&mut view, args.ending.expires(context))?
+    args.decision.carry_out(context, |view, context| args.decide(view, context))
+}
+
+impl Delegate {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<Appointments, Failure> {
+        let keys = public_keys(&self.group_keys, context)?;
+        let speakers = Speakers::new(keys, self.threshold).map_err(AppointError::from)?;
+        let mut appointments = Appointments::default();
+        match view.speakers(&self.group)? {
+            Some(today) if same(&today, &speakers) => {}
+            Some(_) => return Err(AppointError::Delegated { group: self.group.clone() }.into()),
+            None => appointments.appoint(Seat::Group(self.group.clone()), speakers),
         }
-    };
-    args.ending.finish(change, view, (&args.place, remote.as_ref()), context)
+        Ok(appointments)
+    }
 }
 
 fn same(one: &Speakers, other: &Speakers) -> bool {

@@ -48,9 +48,9 @@ pub(super) fn run(args: &Fetch, context: &mut Context) -> Result<Exit, Failure> 
         "root_version": root,
         "roles": files,
     });
-    context
-        .report
-        .data(&document, || format!("{files} roles and {root} roots copied to {}", directory.display()));
+    context.report.data(&document, || {
+        format!("copied to {}: {files} roles, and root up to version {root}", directory.display())
+    });
     Ok(Exit::Ok)
 }
 

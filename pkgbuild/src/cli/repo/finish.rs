@@ -70,7 +70,8 @@ impl Ending {
         }
         match (&self.out, remote) {
             (Some(file), _) => {
-                write_out(&change, &roles, &mut view, (&context.path(file), Existing::Keep), context)
+                let out = Out { path: &context.path(file), existing: Existing::Keep, place };
+                write_out(&change, &roles, &mut view, out, context)
             }
             (None, Some(_)) if keys.is_empty() => Err(Failure { hint: Some(NO_KEY.into()), ..NoKey.into() }),
             (None, Some(remote)) => {
@@ -95,12 +96,20 @@ pub(super) fn shown(roles: &[RoleChange]) -> String {
     roles.iter().map(role_text).collect::<Vec<_>>().join("\n")
 }
 
+/// The file that a change is written to.
+pub(super) struct Out<'o> {
+    pub(super) path: &'o Path,
+    pub(super) existing: Existing,
+    /// Where the repository is read that it changes.
+    pub(super) place: &'o Place,
+}
+
 /// Writes a change to a file, and says who must sign it still.
 pub(super) fn write_out(
     change: &Change,
     roles: &[RoleChange],
     view: &mut View<'_>,
-    (path, existing): (&Path, Existing),
+    Out { path, existing, place }: Out<'_>,
     context: &mut Context,
 ) -> Result<Exit, Failure> {
     let missing = change.missing(view)?;
@@ -119,10 +128,10 @@ pub(super) fn write_out(
     context.report.data(&document, || {
         let file = path.display();
         if missing.is_empty() {
-            return format!("written to {file}, with all signatures\nnext: pkgbuild repo send {file} --repo URL");
+            return format!("written to {file}, with all signatures\nnext: pkgbuild repo send {file} --repo {}", place.url());
         }
         let waits: Vec<String> = missing.iter().map(missing_text).collect();
-        format!("written to {file}; it waits for signatures: {}\nnext: pkgbuild repo sign {file} --signing-key FILE", waits.join("; "))
+        format!("written to {file}; it waits for signatures: {}\nnext: pkgbuild repo sign {file} {place} --signing-key FILE", waits.join("; "))
     });
     Ok(Exit::Ok)
 }

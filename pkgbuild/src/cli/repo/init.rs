@@ -111,7 +111,7 @@ pub(super) fn run(args: &Init, context: &mut Context) -> Result<Exit, Failure> {
     if passphrase.is_none() && !made.is_empty() {
         context.report.note("the new keys have no passphrase: whoever can read the files can sign");
     }
-    report(&founding, &directory, &made, context);
+    report(&founding, &directory, Some(&made), context);
     Ok(Exit::Ok)
 }
 
@@ -132,27 +132,31 @@ pub(super) fn sign(
     }
     founding.sign(keys)?;
     founding.write(&metadata, Existing::Replace)?;
-    report(&founding, directory, &[], context);
+    report(&founding, directory, None, context);
     Ok(Exit::Ok)
 }
 
-fn report(founding: &Founding, directory: &Path, made: &[PathBuf], context: &mut Context) {
+/// Says what there is, with the keys that were `made`; who only signs has read it before.
+fn report(founding: &Founding, directory: &Path, made: Option<&[PathBuf]>, context: &mut Context) {
     let (missing, fingerprint) = (founding.missing(), founding.fingerprint());
     let metadata = directory.join("metadata");
     let document = json!({
         "changed": true,
         "metadata": metadata,
-        "keys": made,
+        "keys": made.unwrap_or_default(),
         "fingerprint": fingerprint.filter(|_| missing.is_empty()),
         "missing_signatures": missing,
     });
     context.report.data(&document, || {
-        let mut lines = founding.describe();
-        if !made.is_empty() {
-            lines.push("\nkeep each of these offline, in a place of its own, with a copy; none may ever reach the server:".into());
-            lines.extend(made.iter().map(|file| format!("  {}", file.display())));
+        let mut lines = Vec::new();
+        if let Some(made) = made {
+            lines = founding.describe();
+            if !made.is_empty() {
+                lines.push("\nkeep each of these offline, in a place of its own, with a copy; none may ever reach the server:".into());
+                lines.extend(made.iter().map(|file| format!("  {}", file.display())));
+            }
+            lines.push(String::new());
         }
-        lines.push(String::new());
         if missing.is_empty() {
             lines.extend(fingerprint.map(|fingerprint| {
                 format!("fingerprint {fingerprint}\n  tell it to everybody who is to trust this repository")

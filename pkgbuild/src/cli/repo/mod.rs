@@ -3,6 +3,7 @@
 //! Whatever needs a key that never touches a network works on files as well: `repo fetch` copies the metadata, `--metadata DIR
 //! --out FILE` makes a change, `repo sign` adds signatures to it, `repo send` sends it.
 
+mod decide;
 mod delegate;
 mod fetch;
 mod finish;

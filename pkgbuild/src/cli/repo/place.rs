@@ -1,5 +1,6 @@
 //! Where a repository is read: on its server, or from a copy; and who signs for it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -37,7 +38,23 @@ pub(super) struct OwnerKeys {
     passphrase: PassphraseSource,
 }
 
+impl fmt::Display for Place {
+    /// Writes it as it is given on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.repo, &self.metadata) {
+            (Some(url), _) => write!(f, "--repo {url}"),
+            (None, Some(directory)) => write!(f, "--metadata {}", directory.display()),
+            (None, None) => f.write_str("--metadata DIR"),
+        }
+    }
+}
+
 impl Place {
+    /// Returns the URL of the server, or what stands for it.
+    pub(super) fn url(&self) -> &str {
+        self.repo.as_deref().unwrap_or("URL")
+    }
+
     /// Returns the server, if it is one.
     pub(super) fn remote(&self, context: &Context) -> Result<Option<Remote>, Failure> {
         Ok(self.repo.as_deref().map(|url| remote(url, context)).transpose()?)

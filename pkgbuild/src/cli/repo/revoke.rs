@@ -7,8 +7,8 @@ use copkg_spec::command::{Exit, Failure};
 use copkg_spec::keys::PublicKey;
 use copkg_spec::repository::ceremony::Speakers;
 
-use super::finish::Ending;
-use super::place::{Place, find_key, public_keys};
+use super::decide::Decision;
+use super::place::{find_key, public_keys};
 use crate::cli::Context;
 use crate::repository::{AppointError, Appointments, Seat, View, speakers_of, without};
 
@@ -21,35 +21,35 @@ pub(in crate::cli) struct Revoke {
     #[arg(long, value_name = "PUB")]
     replace_with: Option<PathBuf>,
     #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    ending: Ending,
+    decision: Decision,
 }
 
 pub(super) fn run(args: &Revoke, context: &mut Context) -> Result<Exit, Failure> {
-    let remote = args.place.remote(context)?;
-    let mut view = args.place.view(remote.as_ref(), context)?;
-    let all = everybody(&mut view)?;
-    let known: Vec<PublicKey> = all.iter().flat_map(|(_, speakers)| speakers.keys().to_vec()).collect();
-    let key = find_key(&args.key, &known, context)?;
-    let instead = args.replace_with.as_ref().map(|path| public_keys(std::slice::from_ref(path), context));
-    let instead = instead.transpose()?.and_then(|mut keys| keys.pop());
-    let short = key.id().short();
-    let mut appointments = Appointments::default();
-    for (seat, speakers) in all.into_iter().filter(|(_, speakers)| speakers.keys().contains(&key)) {
-        let rest = without(&speakers, &key, instead.as_ref());
-        let too_few = |source| AppointError::TooFew {
-            key: short.clone(),
-            seat: seat.clone(),
-            source: Box::new(source),
-        };
-        appointments.appoint(seat.clone(), rest.map_err(too_few)?);
+    args.decision.carry_out(context, |view, context| args.decide(view, context))
+}
+
+impl Revoke {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<Appointments, Failure> {
+        let all = everybody(view)?;
+        let known: Vec<PublicKey> = all.iter().flat_map(|(_, speakers)| speakers.keys().to_vec()).collect();
+        let key = find_key(&self.key, &known, context)?;
+        let instead = self.replace_with.as_slice();
+        let instead = public_keys(instead, context)?.pop();
+        let short = key.id().short();
+        let mut appointments = Appointments::default();
+        for (seat, speakers) in all.into_iter().filter(|(_, speakers)| speakers.keys().contains(&key)) {
+            let rest = without(&speakers, &key, instead.as_ref()).map_err(|source| AppointError::TooFew {
+                key: short.clone(),
+                seat: seat.clone(),
+                source: Box::new(source),
+            });
+            appointments.appoint(seat, rest?);
+        }
+        if appointments.seats().next().is_none() {
+            return Err(AppointError::Idle { key: short }.into());
+        }
+        Ok(appointments)
     }
-    if appointments.seats().next().is_none() {
-        return Err(AppointError::Idle { key: short }.into());
-    }
-    let change = appointments.draft(&mut view, args.ending.expires(context))?;
-    args.ending.finish(change, view, (&args.place, remote.as_ref()), context)
 }
 
 /// Returns who speaks for each role of the repository.

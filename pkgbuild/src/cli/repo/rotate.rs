@@ -7,10 +7,10 @@ use copkg_spec::command::{Exit, Failure};
 use copkg_spec::keys::PublicKey;
 use copkg_spec::repository::ceremony::Speakers;
 
-use super::finish::Ending;
-use super::place::{Place, find_key, public_keys, seats};
+use super::decide::{Decision, reappoint};
+use super::place::{find_key, public_keys};
 use crate::cli::Context;
-use crate::repository::{AppointError, Appointments, speakers_of};
+use crate::repository::AppointError;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Rotate {
@@ -29,25 +29,13 @@ pub(in crate::cli) struct Rotate {
     #[arg(long, value_name = "M")]
     threshold: Option<u32>,
     #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    ending: Ending,
+    decision: Decision,
 }
 
 pub(super) fn run(args: &Rotate, context: &mut Context) -> Result<Exit, Failure> {
-    let remote = args.place.remote(context)?;
-    let mut view = args.place.view(remote.as_ref(), context)?;
-    let mut appointments = Appointments::default();
-    for seat in seats(&args.role)? {
-        let today = speakers_of(&seat, &mut view)?;
-        let today = today.ok_or_else(|| AppointError::NotDelegated { seat: seat.clone() })?;
-        let speakers = args.speakers(&today, context)?;
-        if speakers != today {
-            appointments.appoint(seat, speakers);
-        }
-    }
-    let change = appointments.draft(&mut view, args.ending.expires(context))?;
-    args.ending.finish(change, view, (&args.place, remote.as_ref()), context)
+    args.decision.carry_out(context, |view, context| {
+        reappoint(&args.role, view, |today| args.speakers(today, context))
+    })
 }
 
 impl Rotate {

@@ -8,7 +8,7 @@ use copkg_spec::command::{Exit, Failure};
 use copkg_spec::durable::Existing;
 use serde_json::json;
 
-use super::finish::{read_change, shown, write_out};
+use super::finish::{Out, read_change, shown, write_out};
 use super::init;
 use super::place::{OwnerKeys, Place};
 use crate::cli::Context;
@@ -59,5 +59,6 @@ pub(super) fn run(args: &Sign, context: &mut Context) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     change.sign(&keys, &mut view)?;
-    write_out(&change, &roles, &mut view, (&path, Existing::Replace), context)
+    let out = Out { path: &path, existing: Existing::Replace, place: &args.place };
+    write_out(&change, &roles, &mut view, out, context)
 }

@@ -4,10 +4,9 @@ use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::repository::ceremony::Speakers;
 
-use super::finish::Ending;
-use super::place::{Place, seats};
+use super::decide::{Decision, reappoint};
 use crate::cli::Context;
-use crate::repository::{AppointError, Appointments, speakers_of};
+use crate::repository::AppointError;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Threshold {
@@ -17,23 +16,13 @@ pub(in crate::cli) struct Threshold {
     #[arg(value_name = "M")]
     needed: u32,
     #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    ending: Ending,
+    decision: Decision,
 }
 
 pub(super) fn run(args: &Threshold, context: &mut Context) -> Result<Exit, Failure> {
-    let remote = args.place.remote(context)?;
-    let mut view = args.place.view(remote.as_ref(), context)?;
-    let mut appointments = Appointments::default();
-    for seat in seats(&args.role)? {
-        let today = speakers_of(&seat, &mut view)?;
-        let today = today.ok_or_else(|| AppointError::NotDelegated { seat: seat.clone() })?;
-        let speakers = Speakers::new(today.keys().to_vec(), args.needed).map_err(AppointError::from)?;
-        if speakers != today {
-            appointments.appoint(seat, speakers);
-        }
-    }
-    let change = appointments.draft(&mut view, args.ending.expires(context))?;
-    args.ending.finish(change, view, (&args.place, remote.as_ref()), context)
+    args.decision.carry_out(context, |view, _| {
+        reappoint(&args.role, view, |today| {
+            Ok(Speakers::new(today.keys().to_vec(), args.needed).map_err(AppointError::from)?)
+        })
+    })
 }

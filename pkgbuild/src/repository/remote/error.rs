@@ -212,6 +212,11 @@ impl Explain for RemoteError {
             Self::Nesting { .. } => "choose another group, id or version".into(),
             Self::TargetChanged { .. } => "raise the version".into(),
             Self::NotTrusted { .. } => "`pkgbuild repo status` shows whose keys speak for which role".into(),
+            Self::Refused { problem, .. } if problem.code == "online_key_unknown" => {
+                "start the server with that key too, then run the same command again: `repo-server serve --signing-key OLD \
+                 --signing-key NEW`"
+                    .into()
+            }
             Self::Answer { .. } => "check the address: it is that of a repo-server, without /api".into(),
             _ => return None,
         })
