@@ -72,6 +72,9 @@ pub(super) enum InitError {
     /// A file of the ceremony cannot be read.
     #[error("cannot read {path}")]
     Read { path: Utf8PathBuf, source: io::Error },
+    /// There is nothing of a ceremony.
+    #[error("{path} holds no first metadata: there is no 1.root.json")]
+    NoCeremony { path: Utf8PathBuf },
     /// The keys cannot be made.
     #[error(transparent)]
     Founders(#[from] FoundersError),
@@ -216,6 +219,9 @@ fn read_metadata(directory: &Utf8Path) -> Result<Proposal, InitError> {
             roles.push(ProposedRole { role: role.to_owned(), metadata });
         }
     }
+    if !roles.iter().any(|role| role.role == "root") {
+        return Err(InitError::NoCeremony { path: directory.to_owned() });
+    }
     Ok(Proposal { roles })
 }
 
@@ -234,7 +240,7 @@ impl Explain for InitError {
             Self::Open(error) => error.exit(),
             Self::Exists { .. } | Self::NotEmpty { .. } => Exit::Conflict,
             Self::NoKeys | Self::Ceremony(_) => Exit::Usage,
-            Self::Read { .. } => Exit::NotFound,
+            Self::Read { .. } | Self::NoCeremony { .. } => Exit::NotFound,
             Self::Founders(error) => error.exit(),
             Self::Found(error) => match &**error {
                 PublishError::Repository(error) => error.exit(),
@@ -250,7 +256,7 @@ impl Explain for InitError {
             Self::Exists { .. } => "repository_exists",
             Self::NotEmpty { .. } => "store_not_empty",
             Self::NoKeys => "no_keys_directory",
-            Self::Read { .. } => "ceremony_unreadable",
+            Self::Read { .. } | Self::NoCeremony { .. } => "ceremony_unreadable",
             Self::Founders(error) => error.code(),
             Self::Ceremony(_) => "bad_ceremony",
             Self::Found(error) => match &**error {
@@ -272,7 +278,9 @@ impl Explain for InitError {
                     .into()
             }
             Self::NoKeys => "name a directory with --keys".into(),
-            Self::Read { .. } => "make it with `pkgbuild repo init`, and name its metadata/".into(),
+            Self::Read { .. } | Self::NoCeremony { .. } => {
+                "make it with `pkgbuild repo init`, and name its metadata/".into()
+            }
             _ => return None,
         })
     }

@@ -76,7 +76,7 @@ impl Explain for KeyFileError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some("name the file with --signing-key; `repo-server init` makes one".into())
+                Some("name the file of a secret key without passphrase; `pkgbuild keygen` makes one".into())
             }
             Self::Exposed { path, .. } => Some(format!("chmod 600 '{path}'")),
             Self::Malformed { source: KeyError::PassphraseNeeded, .. } => {

@@ -13,7 +13,7 @@ use crate::support::repo_server;
 #[test]
 fn each_command_explains_itself() {
     for command in
-        ["check", "gc", "export", "mirror", "witness", "token create", "token list", "token revoke"]
+        ["init", "check", "gc", "export", "mirror", "witness", "token create", "token list", "token revoke"]
     {
         let output =
             repo_server().args(command.split(' ')).arg("--help").env("COLUMNS", "100").output().unwrap();
@@ -28,6 +28,7 @@ fn each_failure_says_what_why_and_what_to_do() {
     let failures = [
         Failure::of(&ReplicaError::Fingerprint { expected: fingerprint("a"), found: fingerprint("b") }),
         Failure::of(&ReplicaError::NotPinned),
+        Failure::of(&ReplicaError::NoRepository { place: "http://host/wrong".into() }),
         Failure::of(&ReplicaError::Missing { path: "targets/x".into() }),
         Failure::of(&ReplicaError::Mismatch { path: "targets/x".into() }),
         Failure::of(&ReplicaError::TooLong { path: "metadata/1.root.json".into(), limit: 5 }),
