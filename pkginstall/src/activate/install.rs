@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::{Change, InstallError};
 use crate::host::{self, Catalogue, HostError, Notice, OpenIntent, Prefix, Wait};
 use crate::receipts::{self, Receipt};
+use crate::repository::VouchedBy;
 use crate::stage::{Payload, Reuse, StagedPackage, stage};
 use crate::tree::Directory;
 
@@ -26,6 +27,8 @@ pub struct Installation<'s> {
     pub package: VerifiedIndex,
     /// Where it came from, for the receipt.
     pub source: String,
+    /// Which metadata vouched for it, for the receipt.
+    pub by: Option<VouchedBy>,
     /// What is there already.
     pub reuse: Reuse<'s>,
 }
@@ -58,10 +61,10 @@ pub fn install(
     installation: Installation<'_>,
     payload: Payload<'_>,
 ) -> Result<Installed, InstallError> {
-    let Installation { package, source, reuse } = installation;
+    let Installation { package, source, by, reuse } = installation;
     let coordinate = package.contents().manifest().coordinate();
     let (intent, staging) = match open(change, &package, &coordinate)? {
-        Opened::Here(receipt) => return Ok(Installed::Before(receipt)),
+        Opened::Here(receipt) => return Ok(Installed::Before(*receipt)),
         Opened::Intent(intent, staging) => (intent, staging),
     };
     let identity = staging.identity()?;
@@ -70,7 +73,7 @@ pub fn install(
         if let Some(why) = staged.patch_failed() {
             (change.tell)(Notice::PatchFailed { package: coordinate.clone(), why: why.to_owned() });
         }
-        commit(change, &intent, &staged, &staging, source)
+        commit(change, &intent, &staged, &staging, (source, by))
     });
     match result {
         Ok(receipt) => {
@@ -110,7 +113,7 @@ pub fn find_installed(
 }
 
 enum Opened {
-    Here(Receipt),
+    Here(Box<Receipt>),
     Intent(OpenIntent, Directory),
 }
 
@@ -123,7 +126,7 @@ fn open(
     loop {
         let mut catalogue = Catalogue::lock(change.prefix, change.wait, change.tell)?;
         if let Some(receipt) = find_installed(change.prefix, coordinate, package.contents().digest())? {
-            return Ok(Opened::Here(receipt));
+            return Ok(Opened::Here(Box::new(receipt)));
         }
         if let Some(pending) = catalogue.pending(coordinate) {
             drop(catalogue);
@@ -172,13 +175,14 @@ fn commit(
     intent: &OpenIntent,
     staged: &StagedPackage,
     staging: &Directory,
-    source: String,
+    (source, by): (String, Option<VouchedBy>),
 ) -> Result<Receipt, InstallError> {
     let contents = staged.contents();
     let coordinate = contents.manifest().coordinate();
     let _locked = Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell)?;
     place(change, intent, staging, &coordinate)?;
-    let receipt = Receipt::new(contents, staged.signers(), source, change.now, intent.id().clone());
+    let mut receipt = Receipt::new(contents, staged.signers(), source, change.now, intent.id().clone());
+    receipt.vouched_by = by;
     receipts::write(change.prefix, &receipt, contents.head_bytes())?;
     Ok(receipt)
 }

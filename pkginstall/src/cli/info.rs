@@ -77,6 +77,7 @@ fn describe(prefix: &Prefix, receipt: &Receipt, manifest: &Manifest) -> String {
         ("path", Some(prefix.install_dir(&receipt.package).to_string())),
         ("digest", Some(receipt.digest.to_string())),
         ("signed by", Some(signers.join(", ")).filter(|signers| !signers.is_empty())),
+        ("vouched by", receipt.vouched_by.as_ref().map(ToString::to_string)),
         ("source", Some(receipt.source.clone())),
         ("installed", Some(receipt.installed.to_string())),
     ];

@@ -3,6 +3,8 @@
 //! First every name is resolved, then every head is fetched and verified, then every package is installed: what is not found
 //! or not trusted is known before anything is changed.
 
+use std::sync::PoisonError;
+
 use camino::Utf8PathBuf;
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
@@ -15,7 +17,7 @@ use serde_json::json;
 use super::Context;
 use super::cheapest::cheapest;
 use super::context::Offline;
-use super::opened::{Opened, open, warn_if_yanked};
+use super::opened::{Damaged, Opened, next_copies, open, warn_if_yanked};
 use super::progress::Progress;
 use super::row::{Fetch, Row};
 use super::wanted::{Argument, Item, expand};
@@ -296,7 +298,7 @@ impl<'s> Search<'s> {
         payload.widen(head.payload_offset());
         let package = Box::new(verify(head, &mut payload, &Vouched::Pins, &self.keyring)?);
         payload.rest();
-        Ok(self.with_donors(context, Opened { package, payload, source }, &[]))
+        Ok(self.with_donors(context, Opened { package, payload, source, by: None, others: Vec::new() }, &[]))
     }
 }
 
@@ -308,23 +310,36 @@ fn install_all(context: &mut Context, prefix: &Prefix, found: Vec<Found<'_>>) ->
         let row = found.row(prefix, "installed");
         rows.push(match found {
             Found::Here(_) => row,
-            Found::New(Opened { package, payload, source }, reuse) => {
-                progress.name(row.package.to_string());
-                let count = |bytes| progress.count(bytes);
-                let payload = Payload::new(payload, package.contents().head_bytes().len() as u64, &count);
-                let installation = Installation { package: *package, source, reuse };
-                let (wait, now) = (context.wait(), context.now());
-                let report = &mut *context.report;
-                let mut tell = |notice: Notice| progress.aside(|| report.note(notice.to_string()));
-                let mut change = Change { prefix, wait, now, tell: &mut tell };
-                match install(&mut change, installation, payload)? {
-                    Installed::Now(_) => row,
-                    Installed::Before(_) => Row { outcome: "already_installed", ..row },
-                }
-            }
+            Found::New(opened, reuse) => install_one(context, (prefix, &progress), (opened, reuse), row)?,
         });
     }
     Ok(rows)
+}
+
+fn install_one(
+    context: &mut Context,
+    (prefix, progress): (&Prefix, &Progress),
+    (opened, reuse): (Opened<'_>, Reuse<'_>),
+    row: Row,
+) -> Result<Row, Failure> {
+    let Opened { package, payload, source, by, others } = opened;
+    progress.name(row.package.to_string());
+    let (count, damaged) = (|bytes| progress.count(bytes), Damaged::default());
+    let payload = Payload::new(payload, package.contents().head_bytes().len() as u64, &count);
+    let payload = payload.or_from(next_copies(source.clone(), others, &damaged));
+    let installation = Installation { package: *package, source, by, reuse };
+    let (wait, now) = (context.wait(), context.now());
+    let report = &mut *context.report;
+    let mut tell = |notice: Notice| progress.aside(|| report.note(notice.to_string()));
+    let mut change = Change { prefix, wait, now, tell: &mut tell };
+    let installed = install(&mut change, installation, payload);
+    for text in damaged.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        progress.aside(|| context.report.warn(text));
+    }
+    Ok(match installed? {
+        Installed::Now(_) => row,
+        Installed::Before(_) => Row { outcome: "already_installed", ..row },
+    })
 }
 
 impl Found<'_> {

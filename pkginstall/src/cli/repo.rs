@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Subcommand};
 use copkg_spec::command::{Exit, Explain, Failure};
 use copkg_spec::coordinate::Label;
+use copkg_spec::tlog::VerifierKey;
 use copkg_spec::trust::GroupPattern;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -15,7 +16,7 @@ use super::context::Offline;
 use crate::config::{self, Edited, Origin, add_repository, remove_repository};
 use crate::host::{Catalogue, Effect};
 use crate::metadata::{self, Keeping, Kept, Session, keep_pinned, remove_cache};
-use crate::repository::{Auth, Base, Network, Place, Repository, Secret};
+use crate::repository::{Auth, Base, Network, Place, Repository, Secret, Witnesses};
 use crate::trust::{GivenRoot, RootPin, read_root};
 
 /// The arguments of `repo`.
@@ -63,6 +64,12 @@ struct Add {
     /// Another copy of it, asked when the ones before fail; several in their order
     #[arg(long = "mirror", value_name = "URL")]
     mirrors: Vec<String>,
+    /// The key of a witness that must have seen the repository's history, as `repo-server witness` prints it; several
+    #[arg(long = "witness", value_name = "KEY", requires = "root")]
+    witness_keys: Vec<VerifierKey>,
+    /// How many of the witnesses must have [default: all]
+    #[arg(long, value_name = "NUMBER", requires = "witness_keys")]
+    witnesses: Option<u32>,
     /// How long a copy may be silent, and take for a file of metadata, before the next one is asked
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     timeout: Option<u32>,
@@ -133,13 +140,16 @@ fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
 fn repository(args: &Add, context: &Context, given: Option<&GivenRoot>) -> Result<Repository, Failure> {
     let here = context.working_directory();
     let timeout = args.timeout.map(|seconds| Duration::from_secs(seconds.into()));
+    let root = pin(args, context, given)?;
+    let witnesses = Witnesses::new(args.witness_keys.clone(), args.witnesses, root.as_ref())?;
     let mirror = |url: &String| Ok(Place { timeout, ..Place::from(Base::parse(url, here)?) });
     Ok(Repository {
         name: args.name.to_string(),
         first: Place { base: Base::parse(&args.url, here)?, auth: auth(args, context), timeout },
         mirrors: args.mirrors.iter().map(mirror).collect::<Result<_, Failure>>()?,
         groups: args.groups.clone(),
-        root: pin(args, context, given)?,
+        root,
+        witnesses,
     })
 }
 
@@ -223,9 +233,14 @@ fn row(entry: &config::Value<Repository>, kept: Option<&Kept>) -> Value {
         "mirrors": mirrors,
         "credentials": repository.first.auth.is_some(),
         "root": repository.root,
+        "witnesses": repository.witnesses.as_ref().map(witnesses_document),
         "kept": kept,
         "origin": entry.origin,
     })
+}
+
+fn witnesses_document(witnesses: &Witnesses) -> Value {
+    json!({ "keys": witnesses.keys(), "needed": witnesses.needed() })
 }
 
 fn text(entry: &config::Value<Repository>, kept: Option<&Kept>) -> String {
@@ -239,6 +254,10 @@ fn text(entry: &config::Value<Repository>, kept: Option<&Kept>) -> String {
         Some(root) => lines.push(format!("  root       {root}")),
         None => lines.push("  root       not pinned: a plain directory".to_owned()),
     }
+    lines.extend(repository.witnesses.as_ref().map(|witnesses| {
+        let names: Vec<String> = witnesses.keys().iter().map(|key| key.name().to_string()).collect();
+        format!("  witnesses  {} of {}", witnesses.needed(), names.join(", "))
+    }));
     lines.extend(kept.map(|kept| match (kept.refreshed, kept.head, kept.expires) {
         (Some(refreshed), Some(head), Some(expires)) => {
             format!(

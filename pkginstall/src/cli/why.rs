@@ -54,6 +54,7 @@ fn describe(answer: &Answer) -> String {
     lines.push(("package", format!("{} {}", generation.package, generation.digest)));
     if let Some(receipt) = &answer.receipt {
         lines.push(("from", format!("{} on {:.0}", receipt.source, receipt.installed)));
+        lines.extend(receipt.vouched_by.iter().map(|by| ("recorded", format!("vouched for by {by}"))));
     }
     lines.push(("files", files(answer.differences)));
     lines.push(("signed", signed(&answer.trusted)));

@@ -116,6 +116,11 @@ fn table(repository: &Repository) -> Table {
         let mirrors: Array = repository.mirrors.iter().map(|mirror| mirror.base.to_string()).collect();
         table.insert("mirrors", value(mirrors));
     }
+    if let Some(witnesses) = &repository.witnesses {
+        let keys: Array = witnesses.keys().iter().map(ToString::to_string).collect();
+        table.insert("witnesses", value(keys));
+        table.insert("witnesses_needed", value(i64::from(witnesses.needed())));
+    }
     if let Some(timeout) = repository.first.timeout {
         table.insert("timeout_seconds", value(i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX)));
     }

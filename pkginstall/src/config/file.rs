@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::{Label, ServiceCoordinate};
+use copkg_spec::tlog::VerifierKey;
 use copkg_spec::trust::GroupPattern;
 use serde::Deserialize;
 
 use super::{ConfigError, unknown};
-use crate::repository::{Auth, Base, Place, Repository, Secret};
+use crate::repository::{Auth, Base, Place, Repository, Secret, Witnesses};
 use crate::trust::RootPin;
 use crate::unit::Backend;
 
@@ -52,6 +53,9 @@ struct RawRepository {
     #[serde(default)]
     groups: Vec<GroupPattern>,
     root: Option<RootPin>,
+    #[serde(default)]
+    witnesses: Vec<VerifierKey>,
+    witnesses_needed: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,8 +116,12 @@ impl RawRepository {
             }
             RawMirror::Place(raw) => place(raw),
         };
+        let witnesses = Witnesses::new(self.witnesses.clone(), self.witnesses_needed, self.root.as_ref());
+        let failed =
+            |source| ConfigError::Repository { name: name.to_string(), from: path.to_string(), source };
         Ok(Repository {
             name: name.to_string(),
+            witnesses: witnesses.map_err(failed)?,
             first: place(&self.first)?,
             mirrors: self.mirrors.iter().map(mirror).collect::<Result<_, _>>()?,
             groups: self.groups.clone(),

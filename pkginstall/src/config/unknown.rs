@@ -12,7 +12,8 @@ const TOP: &[&str] = &["backend", "fetch", "lock_timeout_seconds", "prefix", "re
 const SERVICE: &[&str] = &["backend"];
 const FETCH: &[&str] =
     &["attempts", "connect_timeout_seconds", "longest_pause_seconds", "silence_timeout_seconds"];
-const REPOSITORY: &[&str] = &["auth", "groups", "mirrors", "root", "timeout_seconds", "url"];
+const REPOSITORY: &[&str] =
+    &["auth", "groups", "mirrors", "root", "timeout_seconds", "url", "witnesses", "witnesses_needed"];
 const MIRROR: &[&str] = &["auth", "timeout_seconds", "url"];
 const AUTH: &[&str] = &["password_env", "password_file", "token_env", "token_file", "user"];
 
@@ -119,7 +120,7 @@ mod tests {
     fn every_setting_is_known() {
         let text = "prefix = \"/p\"\nlock_timeout_seconds = 1\n[fetch]\nattempts = 1\n[repositories.a]\nurl = \"u\"\n\
                     groups = []\n\
-                    mirrors = [\"v\", { url = \"w\", timeout_seconds = 1 }]\nroot = \"\"\ntimeout_seconds = 1\n[repositories.a.auth]\nuser = \"u\"\npassword_env = \"P\"\n";
+                    mirrors = [\"v\", { url = \"w\", timeout_seconds = 1 }]\nroot = \"\"\ntimeout_seconds = 1\nwitnesses = []\nwitnesses_needed = 1\n[repositories.a.auth]\nuser = \"u\"\npassword_env = \"P\"\n";
         check(Utf8Path::new("x"), text).unwrap();
     }
 }

@@ -61,6 +61,20 @@ pub enum MetadataError {
         #[source]
         source: TlogError,
     },
+    /// Too few witnesses have seen what it shows.
+    #[error(
+        "the repository {name} is refused as {place} serves it: {have} of {needed} witnesses have cosigned it"
+    )]
+    Unwitnessed {
+        /// The repository.
+        name: String,
+        /// The copy that was asked.
+        place: String,
+        /// How many cosigned it.
+        have: u32,
+        /// How many must.
+        needed: u32,
+    },
     /// It cannot be asked, or does not answer.
     #[error("the repository {name} cannot be asked")]
     Source {
@@ -155,6 +169,7 @@ impl MetadataError {
                 | Self::Source { .. }
                 | Self::Slow { .. }
                 | Self::Log { .. }
+                | Self::Unwitnessed { .. }
         )
     }
 }
@@ -162,7 +177,9 @@ impl MetadataError {
 impl Explain for MetadataError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Refused { .. } | Self::WrongRoot { .. } | Self::Group { .. } => Exit::Trust,
+            Self::Refused { .. } | Self::WrongRoot { .. } | Self::Group { .. } | Self::Unwitnessed { .. } => {
+                Exit::Trust
+            }
             Self::Log { source, .. } => source.exit(),
             Self::Source { source, .. } => source.exit(),
             Self::Slow { .. } | Self::Offline { .. } => Exit::TryAgain,
@@ -177,6 +194,7 @@ impl Explain for MetadataError {
             Self::Refused { source, .. } => source.code(),
             Self::WrongRoot { .. } => "wrong_root",
             Self::Log { source, .. } => source.code(),
+            Self::Unwitnessed { .. } => "too_few_witnesses",
             Self::Source { source, .. } => source.code(),
             Self::Slow { .. } => "too_slow",
             Self::Offline { .. } => "offline",
@@ -201,6 +219,11 @@ impl Explain for MetadataError {
                     .into(),
             ),
             Self::Log { source, .. } => source.hint(),
+            Self::Unwitnessed { .. } => Some(
+                "try again in some minutes: a witness that was away cosigns when it is back; if it repeats, this host may be shown \
+                 what others are not: tell the repository's owner and its witnesses"
+                    .into(),
+            ),
             Self::Source { source, .. } => source.hint(),
             Self::Slow { .. } => Some("try again later, or add a mirror with `pkginstall repo add … --mirror URL`".into()),
             Self::Offline { .. } => Some("run it once without --offline".into()),

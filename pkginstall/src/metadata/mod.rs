@@ -15,6 +15,7 @@ mod kept;
 mod log;
 mod root;
 mod session;
+mod witnessed;
 
 pub use cache::{Cache, Keeping, remove_cache};
 pub use clock::Clocks;

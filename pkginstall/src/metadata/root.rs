@@ -8,6 +8,7 @@ use super::cache::{Cache, role_file};
 use super::driver::{Copy, Stopped};
 use super::error::{CacheError, MetadataError};
 use super::log;
+use super::witnessed::WITNESSED;
 use crate::trust::RootPin;
 
 /// The root that was pinned, as it was fetched or given: whose cache this is.
@@ -21,7 +22,7 @@ const NEWEST: &str = "root.json";
 pub(super) fn kept(cache: &mut Cache, pin: &RootPin) -> Result<Option<Vec<u8>>, CacheError> {
     let pinned = cache.read(PINNED)?;
     let Some(pinned) = pinned.filter(|bytes| Digest::of(bytes) == pin.digest) else {
-        cache.clear(&[PINNED, log::SEEN, log::ROTATED])?;
+        cache.clear(&[PINNED, log::SEEN, log::ROTATED, WITNESSED])?;
         return Ok(None);
     };
     let newest = cache.read(&role_file(NEWEST))?;

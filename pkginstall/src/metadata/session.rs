@@ -13,6 +13,7 @@ use super::cache::Cache;
 use super::driver::{Copy, Stopped};
 use super::error::MetadataError;
 use super::log::{self, Log, Unbelieved};
+use super::witnessed::{self, Unwitnessed};
 use super::{Asking, Keeping, clock, root};
 use crate::repository::Source;
 use crate::trust::RootPin;
@@ -57,9 +58,18 @@ impl<'s> Session<'s> {
         let mut began_anew = Log::GoesOn;
         let (at, trusted) = first_good(&copies, tell, |at| {
             let mut copy = Copy { cache: &mut cache, source, at, server_clock: None };
-            let trusted = refresh(&mut copy, (pin, given), now)?;
-            began_anew = check_log(&mut copy, &trusted, now)?;
-            Ok((at, trusted))
+            let mut looks = 0;
+            loop {
+                let trusted = refresh(&mut copy, (pin, given), now)?;
+                began_anew = check_log(&mut copy, &trusted, now)?;
+                looks += 1;
+                match check_witnesses(&mut copy, &trusted, now) {
+                    Err(MetadataError::Unwitnessed { .. }) if looks < witnessed::LOOKS => {
+                        source.pause(witnessed::PAUSE);
+                    }
+                    checked => break checked.map(|()| (at, trusted)),
+                }
+            }
         })?;
         if let Log::BeganAnew { evidence } = began_anew {
             tell(format!(
@@ -232,6 +242,18 @@ fn check_log(copy: &mut Copy<'_>, trusted: &Trusted, now: Time) -> Result<Log> {
             let name = copy.source.repository().name.clone();
             MetadataError::Log { name, place: copy.place(), evidence, source }
         }
+    })
+}
+
+fn check_witnesses(copy: &mut Copy<'_>, trusted: &Trusted, now: Time) -> Result<()> {
+    let Some(witnesses) = &copy.source.repository().witnesses else { return Ok(()) };
+    let (name, needed) = (copy.source.repository().name.clone(), witnesses.needed());
+    witnessed::check(copy, trusted, witnesses).map_err(|unwitnessed| match unwitnessed {
+        Unwitnessed::TooFew { have } => {
+            MetadataError::Unwitnessed { name, place: copy.place(), have, needed }
+        }
+        Unwitnessed::Log(source) => MetadataError::Log { name, place: copy.place(), evidence: None, source },
+        Unwitnessed::Stopped(stopped) => copy.explain(stopped, now),
     })
 }
 

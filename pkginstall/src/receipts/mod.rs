@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::host::{OperationId, Prefix};
+use crate::repository::VouchedBy;
 
 /// The version of the receipt's form.
 const SCHEMA_VERSION: u32 = 1;
@@ -39,6 +40,9 @@ pub struct Receipt {
     pub digest: Digest,
     /// The trusted keys that signed it.
     pub signers: Vec<KeyId>,
+    /// The metadata that vouched for it, where a repository did and not only pinned keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vouched_by: Option<VouchedBy>,
     /// The URL or the path that it came from.
     pub source: String,
     /// When it was installed.
@@ -66,6 +70,7 @@ impl Receipt {
             platform: manifest.platform().clone(),
             digest: contents.digest(),
             signers: signers.to_vec(),
+            vouched_by: None,
             source,
             installed,
             operation,

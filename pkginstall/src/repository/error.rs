@@ -43,6 +43,12 @@ pub enum RepositoryError {
         /// The places that were looked at.
         asked: Vec<String>,
     },
+    /// Nobody can be asked to witness like that.
+    #[error("such witnesses cannot be asked for: {why}")]
+    Witnesses {
+        /// Why.
+        why: String,
+    },
     /// The credentials are kept where they cannot be had.
     #[error("cannot read the credentials of the repository {name} from {from}")]
     Credentials {
@@ -59,7 +65,7 @@ pub enum RepositoryError {
 impl Explain for RepositoryError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Malformed { .. } | Self::CredentialsInUrl { .. } => Exit::Usage,
+            Self::Malformed { .. } | Self::CredentialsInUrl { .. } | Self::Witnesses { .. } => Exit::Usage,
             Self::NoRepository { .. } | Self::NotFound { .. } => Exit::NotFound,
             Self::Credentials { .. } => Exit::Failure,
         }
@@ -71,6 +77,7 @@ impl Explain for RepositoryError {
             Self::CredentialsInUrl { .. } => "credentials_in_url",
             Self::NoRepository { .. } => "no_repository",
             Self::NotFound { .. } => "not_found",
+            Self::Witnesses { .. } => "bad_witnesses",
             Self::Credentials { .. } => "no_credentials",
         }
     }
@@ -86,6 +93,9 @@ impl Explain for RepositoryError {
             }
             Self::NotFound { .. } => {
                 "check the coordinate, and that it was published for this platform or `any`"
+            }
+            Self::Witnesses { .. } => {
+                "give --witness KEY for each witness, as `repo-server witness` prints its key, and --witnesses at most their number"
             }
             Self::Credentials { .. } => return None,
         };

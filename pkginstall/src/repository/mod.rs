@@ -16,6 +16,7 @@ mod resolve;
 mod resolved;
 mod sources;
 mod wanted;
+mod witnesses;
 
 pub use auth::{Auth, Secret};
 pub use error::{RepositoryError, ResolveError};
@@ -23,9 +24,10 @@ pub use lockfile::{LockFile, LockFileError, Locked};
 pub use patches::Offer;
 pub use place::{Base, Place};
 pub use resolve::{Listed, Resolver};
-pub use resolved::{Candidate, Resolved, Vouched};
+pub use resolved::{Candidate, Resolved, Vouched, VouchedBy};
 pub use sources::{Network, Source, SourceError, Sources};
 pub use wanted::Wanted;
+pub use witnesses::Witnesses;
 
 use copkg_spec::coordinate::Group;
 use copkg_spec::trust::GroupPattern;
@@ -45,12 +47,14 @@ pub struct Repository {
     pub groups: Vec<GroupPattern>,
     /// The root that the host begins with; without one it can only be a plain directory.
     pub root: Option<RootPin>,
+    /// Who must have seen its history.
+    pub witnesses: Option<Witnesses>,
 }
 
 impl Repository {
-    /// Returns a repository without a pinned root, mirrors and claims.
+    /// Returns a repository without a pinned root, mirrors, claims and witnesses.
     pub fn plain(name: String, first: Place) -> Self {
-        Self { name, first, mirrors: Vec::new(), groups: Vec::new(), root: None }
+        Self { name, first, mirrors: Vec::new(), groups: Vec::new(), root: None, witnesses: None }
     }
 
     /// Returns all copies in the order in which they are asked.

@@ -9,7 +9,7 @@ use copkg_spec::coordinate::{Group, Label, PackageCoordinate, Version};
 use copkg_spec::platform::Platform;
 use copkg_spec::repository::{GroupContent, PackageEntry, PackageTarget, VouchedPackage};
 
-use super::resolved::{Candidate, Resolved, Vouched};
+use super::resolved::{Candidate, Resolved, Vouched, VouchedBy};
 use super::{RepositoryError, ResolveError, Source, Sources, Wanted};
 use crate::fetch::Span;
 use crate::metadata::{Asking, Session};
@@ -172,8 +172,9 @@ impl<'s, 't> Resolver<'s, 't> {
         };
         let path = path.ok_or_else(|| ResolveError::Outside { path: target.path() })?;
         let candidates = self.candidates(source, &path);
+        let by = self.voucher(source, &vouched);
         let PackageTarget { coordinate, platform } = target;
-        Ok(Resolved { wanted: wanted.clone(), coordinate, platform, vouched, candidates })
+        Ok(Resolved { wanted: wanted.clone(), coordinate, platform, vouched, by, candidates })
     }
 
     /// Returns where the copies of a file below `targets/` lie, in the order in which they are asked.
@@ -188,6 +189,15 @@ impl<'s, 't> Resolver<'s, 't> {
             Some(Candidate { source, at, location })
         };
         copies.into_iter().filter_map(candidate).collect()
+    }
+
+    /// Returns which metadata vouches for a package.
+    fn voucher(&self, source: &'s Source, vouched: &Vouched) -> Option<VouchedBy> {
+        let Vouched::Repository(package) = vouched else { return None };
+        let repository = source.repository();
+        let session = self.sessions.get(repository.name.as_str())?;
+        let version = session.trusted().role(package.role())?.version;
+        Some(VouchedBy { repository: repository.root?, role: package.role().as_str().to_owned(), version })
     }
 
     /// Looks whether a plain directory has the file; nothing but its name says which package it is.

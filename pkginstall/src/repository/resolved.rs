@@ -1,11 +1,16 @@
 //! What a name leads to: one package for one platform, who vouches for it, and where its file lies.
 
+use std::fmt;
+
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::platform::Platform;
 use copkg_spec::repository::VouchedPackage;
+use copkg_spec::tuf::Version;
+use serde::{Deserialize, Serialize};
 
 use super::{Source, SourceError, Wanted};
 use crate::fetch::{Location, Span, Stream};
+use crate::trust::RootPin;
 
 /// Who vouches for a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +31,24 @@ impl Vouched {
     }
 }
 
+/// Which metadata vouched for a package, for the receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VouchedBy {
+    /// The repository, by the root that is pinned: its fingerprint.
+    pub repository: RootPin,
+    /// The role that names the package.
+    pub role: String,
+    /// The version of that role's metadata.
+    pub version: Version,
+}
+
+impl fmt::Display for VouchedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { repository, role, version } = self;
+        write!(f, "version {version} of {role} in the repository {repository}")
+    }
+}
+
 /// What a name leads to.
 #[derive(Debug)]
 pub struct Resolved<'s> {
@@ -37,6 +60,8 @@ pub struct Resolved<'s> {
     pub platform: Platform,
     /// Who vouches for it.
     pub vouched: Vouched,
+    /// Which metadata did, where it was that of a repository.
+    pub by: Option<VouchedBy>,
     /// The copies of the file, in the order in which they are asked.
     pub candidates: Vec<Candidate<'s>>,
 }

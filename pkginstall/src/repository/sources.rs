@@ -28,6 +28,7 @@ pub struct Source {
     repository: Repository,
     fetchers: Vec<Fetcher>,
     environment: Arc<BTreeMap<String, String>>,
+    pause: fn(Duration),
 }
 
 impl Sources {
@@ -45,7 +46,7 @@ impl Sources {
             let limits_at = |(at, place)| limits_of(place, limits, at < last);
             let fetcher = |limits| Fetcher::new(limits, proxies.clone(), pause);
             let fetchers = repository.places().enumerate().map(limits_at).map(fetcher).collect();
-            Source { repository, fetchers, environment: Arc::clone(&environment) }
+            Source { repository, fetchers, environment: Arc::clone(&environment), pause }
         };
         Self { sources: repositories.into_iter().map(source).collect() }
     }
@@ -88,6 +89,11 @@ impl Source {
             move |place: &&Place| network == Network::Online || matches!(place.base, Base::Directory(_));
         let places = self.repository.places().enumerate();
         places.filter(move |(_, place)| is_asked(place))
+    }
+
+    /// Waits before something is asked again.
+    pub fn pause(&self, time: Duration) {
+        (self.pause)(time);
     }
 
     /// Opens a file of the copy `at`.

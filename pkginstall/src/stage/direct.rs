@@ -20,22 +20,27 @@ use super::plan::{Batch, Known, Plan};
 use super::take::Taker;
 use super::writer::FileWriter;
 use crate::fetch::Stream;
+use crate::tree::TreeError;
 
 /// What the threads share.
-pub(super) struct Job<'j> {
+pub(super) struct Job<'j, 'p> {
     pub(super) index: &'j Index,
     pub(super) plan: &'j Plan,
-    pub(super) payload: &'j Payload<'j>,
+    pub(super) payload: &'j Payload<'p>,
 }
 
 /// Unpacks `runs` with as many threads, each of which has a writer and a taker of its own.
 pub(super) fn unpack<'d>(
-    job: &Job<'_>,
+    job: &Job<'_, '_>,
     runs: &[usize],
     threads: NonZeroUsize,
     hands: impl Fn() -> (FileWriter<'d>, Taker<'d>) + Sync,
 ) -> Result<(), Failed> {
-    check_length(job)?;
+    while let Err(error) = check_length(job) {
+        if !job.payload.give_up(job.payload.number(), &error) {
+            return Err(Failed::Unpack(error));
+        }
+    }
     let mut batches = job.plan.batches(runs, job.index);
     // The largest first, so that no thread is left alone with it at the end.
     batches.sort_by_key(|batch| {
@@ -62,7 +67,7 @@ pub(super) fn unpack<'d>(
 }
 
 /// Checks that nothing follows the payload but the end of the file, which is read here only where the length is another one.
-fn check_length(job: &Job<'_>) -> Result<(), Failed> {
+fn check_length(job: &Job<'_, '_>) -> Result<(), UnpackError<TreeError>> {
     let payload = job.index.payload_length();
     let expected = payload + end_length(job.index);
     let error = match job.payload.length() {
@@ -71,15 +76,15 @@ fn check_length(job: &Job<'_>) -> Result<(), Failed> {
         Some(found) if found < payload => ContainerError::Truncated { name: "payload.tar.zst" },
         Some(_) => {
             let end = job.payload.open(payload..u64::MAX).map_err(ContainerError::Read);
-            let end = end.and_then(|mut end| read_end(job.index, &mut end));
+            let end = end.and_then(|(_, mut end)| read_end(job.index, &mut end));
             end.err().unwrap_or(ContainerError::AfterEnd)
         }
     };
-    Err(Failed::Unpack(UnpackError::Container(error)))
+    Err(UnpackError::Container(error))
 }
 
 fn work(
-    job: &Job<'_>,
+    job: &Job<'_, '_>,
     batches: &[Batch],
     next: &AtomicUsize,
     (writer, taker): (FileWriter<'_>, Taker<'_>),
@@ -92,8 +97,8 @@ fn work(
     Ok(())
 }
 
-struct Worker<'w> {
-    job: &'w Job<'w>,
+struct Worker<'w, 'p> {
+    job: &'w Job<'w, 'p>,
     unpacker: RunUnpacker<'w>,
     writer: FileWriter<'w>,
     taker: Taker<'w>,
@@ -109,7 +114,7 @@ enum Outcome {
     NoDonor,
 }
 
-impl Worker<'_> {
+impl Worker<'_, '_> {
     fn batch(&mut self, batch: &Batch) -> Result<(), Failed> {
         let mut source = Source { payload: self.job.payload, spans: &batch.spans, open: None };
         for &run in &batch.runs {
@@ -132,7 +137,7 @@ impl Worker<'_> {
     }
 
     /// Unpacks a run from its frames and from what donors have.
-    fn run(&mut self, run: usize, source: &mut Source<'_>) -> Result<Outcome, Failed> {
+    fn run(&mut self, run: usize, source: &mut Source<'_, '_>) -> Result<Outcome, Failed> {
         let plan = self.job.plan;
         self.unpacker.begin(&plan.runs[run]);
         for number in plan.runs[run].frames() {
@@ -159,7 +164,17 @@ impl Worker<'_> {
         plan.runs[run].frames().try_for_each(|number| self.frame(number, &mut source))
     }
 
-    fn frame(&mut self, number: usize, source: &mut Source<'_>) -> Result<(), Failed> {
+    /// Unpacks a frame, from one copy after the other until it is right: nothing of a damaged one is ever written.
+    fn frame(&mut self, number: usize, source: &mut Source<'_, '_>) -> Result<(), Failed> {
+        loop {
+            match self.frame_of_copy(number, source) {
+                Err(Failed::Unpack(error)) if is_of_copy(&error) && source.give_up(&error) => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn frame_of_copy(&mut self, number: usize, source: &mut Source<'_, '_>) -> Result<(), Failed> {
         let Job { index, plan, .. } = self.job;
         let frame = &index.frames()[number];
         let reader = source.at(plan.offsets[number], frame.length).map_err(ContainerError::Read);
@@ -186,22 +201,29 @@ impl Worker<'_> {
     }
 }
 
-/// The parts of a payload that a batch needs, each opened when its first frame is.
-struct Source<'s> {
-    payload: &'s Payload<'s>,
-    spans: &'s [Range<u64>],
-    open: Option<Open<'s>>,
+/// Tells whether another copy could do better.
+pub(super) fn is_of_copy(error: &UnpackError<TreeError>) -> bool {
+    matches!(error, UnpackError::Container(_) | UnpackError::Frame { .. })
 }
 
-struct Open<'s> {
-    reader: Watched<'s, Stream<'s>>,
+/// The parts of a payload that a batch needs, each opened when its first frame is.
+struct Source<'s, 'p> {
+    payload: &'s Payload<'p>,
+    spans: &'s [Range<u64>],
+    open: Option<Open<'s, 'p>>,
+}
+
+struct Open<'s, 'p> {
+    /// Of which copy.
+    copy: usize,
+    reader: Watched<'s, Stream<'p>>,
     at: u64,
     end: u64,
 }
 
-impl<'s> Source<'s> {
+impl<'s, 'p> Source<'s, 'p> {
     /// Returns a reader that stands at `offset`, from which `length` bytes are read next.
-    fn at(&mut self, offset: u64, length: u64) -> io::Result<&mut Watched<'s, Stream<'s>>> {
+    fn at(&mut self, offset: u64, length: u64) -> io::Result<&mut Watched<'s, Stream<'p>>> {
         let open = match self.open.take() {
             Some(mut open) if (open.at..open.end).contains(&offset) => {
                 // What lies between is less than another request would cost.
@@ -211,11 +233,18 @@ impl<'s> Source<'s> {
             _ => {
                 let end =
                     self.spans.iter().find(|span| span.contains(&offset)).map_or(u64::MAX, |span| span.end);
-                Open { reader: self.payload.open(offset..end)?, at: offset, end }
+                let (copy, reader) = self.payload.open(offset..end)?;
+                Open { copy, reader, at: offset, end }
             }
         };
         let open = self.open.insert(open);
         open.at = offset + length;
         Ok(&mut open.reader)
+    }
+
+    /// Gives up the copy that is read; tells whether there is another one.
+    fn give_up(&mut self, why: &UnpackError<TreeError>) -> bool {
+        let copy = self.open.take().map_or_else(|| self.payload.number(), |open| open.copy);
+        self.payload.give_up(copy, why)
     }
 }

@@ -15,7 +15,7 @@ mod writer;
 
 pub use donors::{Donors, MOST_DONORS};
 pub use error::StageError;
-pub use payload::Payload;
+pub use payload::{NextCopy, Payload};
 pub use plan::{Plan, Summary};
 pub use take::LinkMode;
 
@@ -26,14 +26,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use copkg_spec::archive::{Contents, VerifiedIndex};
+use copkg_spec::archive::{ContainerError, Contents, UnpackError, VerifiedIndex};
 use copkg_spec::index::Index;
 use copkg_spec::keys::KeyId;
 use rustix::fs::Timestamps;
 
 use crate::patch::OpenPatch;
 use crate::tree::{Directory, TreeError};
-use direct::Job;
+use direct::{Job, is_of_copy};
 use parallel::Failed;
 use patched::Applied;
 use take::{Taken, Taker};
@@ -191,17 +191,39 @@ impl Site<'_> {
         if runs.is_empty() {
             return Ok(());
         }
-        let threads = match payload.parts() {
-            Parts::None => {
-                let wanted = (self.plan.runs.as_slice(), runs.as_slice());
-                let mut payload = payload.whole();
-                return parallel::unpack(self.index, wanted, &mut payload, threads(), || self.writer());
-            }
-            Parts::Here => threads(),
-            Parts::Ranges => threads().max(CONNECTIONS),
-        };
+        // A copy without ranges that is damaged leaves the rest for the next one, which may have them.
+        while payload.parts() == Parts::None && !runs.is_empty() {
+            self.unpack_from_the_front(&mut runs, &mut payload)?;
+        }
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let threads = if payload.parts() == Parts::Here { threads() } else { threads().max(CONNECTIONS) };
         let job = Job { index: self.index, plan: self.plan, payload: &payload };
         direct::unpack(&job, &runs, threads, || (self.writer(), self.taker()))
+    }
+
+    /// Unpacks runs from a payload that comes in one piece. Where that is damaged and there is another copy, `runs` are those that
+    /// are left; else there are none.
+    fn unpack_from_the_front(&self, runs: &mut Vec<usize>, payload: &mut Payload<'_>) -> Result<(), Failed> {
+        let (copy, done) = (payload.number(), Mutex::new(Vec::new()));
+        let mut whole = payload.whole().map_err(|error| UnpackError::from(ContainerError::Read(error)))?;
+        let wanted = (self.plan.runs.as_slice(), runs.as_slice());
+        let unpacked = parallel::unpack(self.index, wanted, &mut whole, threads(), (&done, || self.writer()));
+        drop(whole);
+        match unpacked {
+            Ok(()) => {
+                runs.clear();
+                return Ok(());
+            }
+            Err(Failed::Unpack(error)) if is_of_copy(&error) && payload.give_up(copy, &error) => {}
+            Err(failed) => return Err(failed),
+        }
+        let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        runs.retain(|run| !done.contains(run));
+        let mut taker = self.taker();
+        runs.iter().try_for_each(|run| taker.undo(&self.index.entries()[self.plan.runs[*run].entries()]))?;
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use copkg_spec::archive::{RunUnpacker, UnpackError, read_end, read_frame};
@@ -40,6 +41,8 @@ impl From<UnpackError<TreeError>> for Failed {
 
 /// A frame on its way to a worker.
 struct Task<'r> {
+    /// The place of its run among all.
+    place: usize,
     run: &'r Run,
     number: usize,
     compressed: Vec<u8>,
@@ -52,13 +55,13 @@ struct Worker<'r, 'w> {
 }
 
 /// Writes the files of those runs of `index` that are `wanted`, whose frames come out of `payload`, with as many writers as
-/// there are threads.
+/// there are threads. Those that are written whole are `done`, also when others fail.
 pub(super) fn unpack<'d>(
     index: &Index,
     (runs, wanted): (&[Run], &[usize]),
     payload: &mut impl Read,
     threads: NonZeroUsize,
-    writer: impl Fn() -> FileWriter<'d>,
+    (done, writer): (&Mutex<Vec<usize>>, impl Fn() -> FileWriter<'d>),
 ) -> Result<(), Failed> {
     let waiting: Vec<AtomicUsize> = (0..threads.get().min(runs.len())).map(|_| AtomicUsize::new(0)).collect();
     thread::scope(|scope| {
@@ -66,7 +69,7 @@ pub(super) fn unpack<'d>(
         for waiting in &waiting {
             let (tasks, queue) = sync_channel(QUEUE);
             let writer = writer();
-            handles.push(scope.spawn(move || work(index, &queue, waiting, writer)));
+            handles.push(scope.spawn(move || work(index, &queue, (waiting, done), writer)));
             workers.push(Worker { tasks, waiting });
         }
         let fed = feed(index, (runs, wanted), payload, &workers);
@@ -97,7 +100,7 @@ fn feed<'r>(
                 continue;
             }
             worker.waiting.fetch_add(1, Ordering::Relaxed);
-            if worker.tasks.send(Task { run, number, compressed }).is_err() {
+            if worker.tasks.send(Task { place, run, number, compressed }).is_err() {
                 return Ok(());
             }
         }
@@ -108,15 +111,18 @@ fn feed<'r>(
 fn work(
     index: &Index,
     queue: &Receiver<Task<'_>>,
-    waiting: &AtomicUsize,
+    (waiting, done): (&AtomicUsize, &Mutex<Vec<usize>>),
     mut writer: FileWriter<'_>,
 ) -> Result<(), Failed> {
     let mut unpacker = RunUnpacker::new(index).map_err(Failed::Memory)?;
-    for Task { run, number, compressed } in queue {
+    for Task { place, run, number, compressed } in queue {
         if number == run.frames().start {
             unpacker.begin(run);
         }
         unpacker.push(number, &compressed, &mut writer)?;
+        if number + 1 == run.frames().end {
+            done.lock().unwrap_or_else(PoisonError::into_inner).push(place);
+        }
         waiting.fetch_sub(1, Ordering::Relaxed);
     }
     Ok(())

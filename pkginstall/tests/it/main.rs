@@ -6,6 +6,8 @@ mod support;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod damaged;
+#[cfg(test)]
 mod install;
 #[cfg(test)]
 mod patched;
@@ -29,3 +31,5 @@ mod signed;
 mod upgrade;
 #[cfg(test)]
 mod wire;
+#[cfg(test)]
+mod witnessed;

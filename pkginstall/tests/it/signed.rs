@@ -11,7 +11,9 @@ use copkg_spec::keys::SecretKey;
 use copkg_spec::manifest::Kind;
 use copkg_spec::repository::ceremony::{Endings, Founders, Speakers, TopLevel, delegate, next_root};
 use copkg_spec::repository::{GroupContent, NextRole, PackageCustom, PackageTarget, Registrar, group_role};
-use copkg_spec::tlog::{self, Edge, Grown, leaf_hash};
+use copkg_spec::tlog::{
+    self, Checkpoint, Cosigner, Edge, Grown, KeyKind, KeyName, Origin, VerifierKey, leaf_hash,
+};
 use copkg_spec::tuf::{Content, Document, MetaFile, Role, Root, Snapshot, Targets, Time, Timestamp, Version};
 
 use crate::support::{Package, key, write};
@@ -233,6 +235,22 @@ impl Signed {
         let mut timestamp = Timestamp::new(version, ends, MetaFile::exact(version, &bytes));
         tlog::Head { size: self.log.size(), root: self.log.root() }.write_to(&mut timestamp);
         write(&self.metadata("timestamp.json"), &signed(timestamp, &[self.online]));
+    }
+
+    /// Serves the checkpoint of the present state, cosigned by the witnesses with these seeds.
+    pub(crate) fn cosign(&self, seeds: &[u8]) {
+        let origin: Origin = format!("copkg/{}", self.fingerprint()).parse().unwrap();
+        let head = tlog::Head { size: self.log.size(), root: self.log.root() };
+        let log = origin.as_str().parse::<KeyName>().unwrap();
+        let signed = Checkpoint { origin: origin.clone(), head }.sign(log.clone(), &key(self.online));
+        let log_key = VerifierKey::new(log, KeyKind::Note, key(self.online).public());
+        let verified = signed.clone().verify(&origin, [&log_key]).unwrap();
+        let mut cosigned = signed;
+        for seed in seeds {
+            let name = format!("witness.example/w{seed}").parse().unwrap();
+            cosigned.add(Cosigner::new(name, key(*seed)).cosign(&verified, time(now())));
+        }
+        write(&self.directory.join("tlog/checkpoint"), cosigned.to_string().as_bytes());
     }
 
     /// Adds the next commit to the log.
