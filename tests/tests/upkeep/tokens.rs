@@ -30,6 +30,11 @@ fn a_closed_repository_opens_to_its_tokens_as_far_as_they_go() {
     let id = all["id"].as_str().unwrap();
     assert_eq!(scene.json(scene.store(), &["token", "revoke", id]).0, 0);
     until("the revoked token opens nothing", || status("/api/v1/packages", Some(&known)) == 401);
+    // Who was turned away stands in the log as everybody else.
+    until("it is logged", || {
+        let log = std::fs::read_to_string(scene.path("server.log")).unwrap();
+        log.lines().any(|line| line.contains("/api/v1/packages") && line.contains("401"))
+    });
 }
 
 #[test]
