@@ -385,9 +385,8 @@ fn blob(directory: &TempDir, path: &str, digest: &str) -> std::path::PathBuf {
 
 /// Lets a file be a month old.
 fn age(path: &Path) {
-    let month = Duration::from_secs(30 * 24 * 60 * 60);
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    file.set_modified(std::time::SystemTime::now() - month).unwrap();
+    let month_ago = std::time::SystemTime::now() - Duration::from_secs(30 * 24 * 60 * 60);
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(month_ago).unwrap();
 }
 
 fn gc(place: &Place) {
