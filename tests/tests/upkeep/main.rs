@@ -10,4 +10,5 @@ mod mirror;
 mod scene;
 mod tokens;
 mod upstream;
+mod waiting;
 mod witness;
