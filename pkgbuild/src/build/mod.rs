@@ -125,7 +125,7 @@ pub fn prepare<'w>(
 /// Checks that the sources are those of the package that is built again.
 fn check_materials(recorded: &[Material], gathered: &Gathered) -> Result<(), BuildError> {
     let digests = gathered.digest_rest(|_| false).map_err(GatherError::from)?;
-    let found = gathered.materials(&digests).unwrap_or_default();
+    let found = gathered.materials(|path| digests.get(path).copied()).unwrap_or_default();
     let differs = recorded.iter().zip(&found).find(|(recorded, found)| recorded != found);
     match differs {
         Some((recorded, found)) => {

@@ -62,7 +62,7 @@ pub(super) fn pack(
     let packed_files = tree.files();
     // What is not packed is read now; packing computes the digests of the rest.
     let digests = prepared.gathered.digest_rest(|path| packed_files.contains_key(path));
-    let mut digests = digests.map_err(GatherError::from)?;
+    let digests = digests.map_err(GatherError::from)?;
     let pack_plan = PackPlan {
         draft: draft(package, plan, prepared),
         attachments: Attachments { sbom: sbom.as_deref(), provenance: None },
@@ -73,17 +73,18 @@ pub(super) fn pack(
     let out = NamedTempFile::new_in(work.path()).map_err(|source| unwritable(work.path(), source))?;
     let mut writer = BufWriter::with_capacity(256 << 10, out.as_file());
     let provenance = |payload: &Compressed, index: &Index| {
-        digests.extend(packed_files.iter().filter_map(|(path, at)| match index.get(at)? {
-            Entry::File { sha256, .. } => Some(((*path).to_owned(), *sha256)),
+        // Every file was either packed or read before.
+        let packed = |path: &Path| match index.get(packed_files.get(path)?)? {
+            Entry::File { sha256, .. } => Some(*sha256),
             Entry::Directory { .. } | Entry::Symlink { .. } => None,
-        }));
+        };
+        let digest = |path: &Path| digests.get(path).copied().or_else(|| packed(path));
         let provenance = Provenance {
             recipe: file.text.clone(),
             platform: plan.platform.clone(),
             level: plan.level,
             date: prepared.date.clone(),
-            // Every file was either packed or read before.
-            materials: prepared.gathered.materials(&digests)?,
+            materials: prepared.gathered.materials(digest)?,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         // The statement holds strings and whole numbers, which always have a canonical form.
@@ -105,9 +106,9 @@ pub(super) fn pack(
 fn origin<'p>(prepared: &Prepared, files: impl Iterator<Item = &'p Path>, package: &Package) -> Origin {
     let root = &prepared.gathered.root;
     let found = prepared.gathered.in_place.iter().flat_map(InPlace::found);
-    let listed: HashSet<PathBuf> = found.map(|found| root.join(&found.path)).collect();
+    let listed: HashSet<&Path> = found.map(|found| found.path.as_ref()).collect();
     let mut sbom = package.sbom.iter().map(|name| root.join(name.as_str()));
-    let is_listed = |path: &Path| listed.contains(path);
+    let is_listed = |path: &Path| path.strip_prefix(root).is_ok_and(|path| listed.contains(path));
     let mut files = files;
     if files.all(is_listed) && sbom.all(|path| is_listed(&path)) { Origin::Listed } else { Origin::Elsewhere }
 }

@@ -38,16 +38,16 @@ impl Gathered {
     /// When one cannot be read.
     pub fn digest_rest(&self, is_known: impl Fn(&Path) -> bool + Sync) -> Result<Digests, CopyError> {
         let found = self.in_place.iter().flat_map(InPlace::found);
-        let files = found.filter(|found| matches!(found.kind, FoundKind::File { .. }));
-        let paths: Vec<PathBuf> = files.map(|file| self.root.join(&file.path)).collect();
-        let rest = paths.into_par_iter().filter(|path| !is_known(path));
+        let files: Vec<&Found> = found.filter(|found| matches!(found.kind, FoundKind::File { .. })).collect();
+        let paths = files.into_par_iter().map(|file| self.root.join(&file.path));
+        let rest = paths.filter(|path| !is_known(path));
         rest.map(|path| digest_file(&path).map(|digest| (path, digest))).collect()
     }
 
-    /// Returns what the sources were, given the digests of the files; `None` where one is missing.
-    pub fn materials(&self, digests: &Digests) -> Option<Vec<Material>> {
+    /// Returns what the sources were, where `digest` knows the digest of each file; `None` where one is missing.
+    pub fn materials(&self, digest: impl Fn(&Path) -> Option<Digest>) -> Option<Vec<Material>> {
         let Some(InPlace { source, found }) = &self.in_place else { return Some(self.materials.clone()) };
-        let digest = digest_tree(found, |path| digests.get(&self.root.join(path)).copied())?;
+        let digest = digest_tree(found, |path| digest(&self.root.join(path)))?;
         Some(vec![Material::path(source, digest)])
     }
 }

@@ -9,6 +9,8 @@ mod frame;
 mod path;
 mod run;
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -19,6 +21,7 @@ pub use run::{Alone, Piece, Run};
 
 use crate::archive::tar_header;
 use crate::command::{Exit, Explain};
+use crate::digest::Hashed;
 use crate::limits::{ENTRIES, FRAME_BYTES, TAR_MEMBER_BYTES};
 use crate::policy::{self, Refused};
 
@@ -70,7 +73,12 @@ impl Index {
     /// # Errors
     /// Never for an index that [`Index::new`] accepted.
     pub fn to_bytes(&self) -> Result<Vec<u8>, IndexError> {
-        serde_json::to_vec(self).map_err(IndexError::Syntax)
+        // Written twice, the first time only to know how long it is: a vector that grows is there twice.
+        let mut length = Hashed::new(io::sink());
+        serde_json::to_writer(&mut length, self).map_err(IndexError::Syntax)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length.length()).unwrap_or_default());
+        serde_json::to_writer(&mut bytes, self).map_err(IndexError::Syntax)?;
+        Ok(bytes)
     }
 
     /// Returns the entries in canonical order.
