@@ -5,19 +5,12 @@
     reason = "a test fails by panicking, and prints what it measured"
 )]
 
-use std::io::Cursor;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use copkg_spec::archive::{Contents, Head, PackOptions};
-use copkg_spec::digest::Digest;
-use copkg_spec::index::EntryPath;
-use copkg_spec::patch::{MadePatch, PatchPlan, make_patch};
-use copkg_spec::repository::{PatchCustom, PatchKind};
 use copkg_tests::publishing::{Place, Publisher, Race, Reader, Server, Source, send};
 use copkg_tests::s3::Moto;
 use tempfile::TempDir;
@@ -284,67 +277,6 @@ fn a_proposal_that_breaks_a_rule_is_refused_with_its_code_and_keeps_nothing() {
     assert_eq!((short.status, short.code()), (422, "blob_mismatch".into()));
     let paths = Reader::new(files(&directory)).unwrap().read_all().unwrap();
     assert_eq!(paths, [publisher.path("web", "1.0").unwrap()]);
-}
-
-/// The head of a package, and what its one file holds.
-fn contents(file: &[u8]) -> Contents {
-    let mut reader = file;
-    Head::read(&mut reader).unwrap().without_trust().read_contents(&mut reader).unwrap()
-}
-
-fn patch(old: (&[u8], &[u8]), new: (&[u8], &[u8])) -> (MadePatch, Vec<u8>) {
-    let read = |data: &[u8], offset: u64, bytes: &mut [u8]| {
-        let start = usize::try_from(offset).unwrap();
-        bytes.copy_from_slice(&data[start..start + bytes.len()]);
-        Ok(())
-    };
-    let read_old = |_: &EntryPath, offset, bytes: &mut [u8]| read(old.1, offset, bytes);
-    let read_new = |_: &EntryPath, offset, bytes: &mut [u8]| read(new.1, offset, bytes);
-    let (before, after) = (contents(old.0), contents(new.0));
-    let options = PackOptions { level: 1, threads: NonZeroUsize::MIN };
-    let plan = PatchPlan { old: (&before, &read_old), new: (&after, &read_new), keys: &[], options };
-    let mut bytes = Vec::new();
-    let made = make_patch(&plan, Cursor::new(Vec::new()), &mut bytes).unwrap();
-    (made, bytes)
-}
-
-#[test]
-fn a_patch_is_taken_only_between_what_is_published_and_whole() {
-    let mut publishers = publishers(1);
-    let (_directory, place) = directory(&publishers);
-    let server = place.serve("server", None, &[]).unwrap();
-    let publisher = &mut publishers[0];
-    let mut packages = Vec::new();
-    for (version, data) in [("1.0", &b"the old content"[..]), ("1.1", b"the new content")] {
-        let prepared = publisher.prepare("web", version, data).unwrap();
-        assert_eq!(Publisher::send(server.address, &prepared).unwrap().status, 201);
-        packages.push((prepared.file.clone(), data));
-        publisher.committed(prepared);
-    }
-    let (made, good) = patch((&packages[0].0, packages[0].1), (&packages[1].0, packages[1].1));
-    let said = PatchCustom {
-        kind: PatchKind::Patch,
-        digest: made.digest,
-        from: made.manifest.from().digest,
-        to: made.manifest.to().digest,
-        platform: made.manifest.platform().clone(),
-    };
-    let target = made.manifest.target();
-    let send = |said: &PatchCustom, bytes: &[u8]| {
-        let prepared = publisher.prepare_patch(&target, said, bytes.to_vec()).unwrap();
-        let answer = Publisher::send(server.address, &prepared).unwrap();
-        (answer.status, answer.code())
-    };
-    // Its data begins in the seventh block, after the head, the signatures and the list of steps.
-    let mut damaged = good.clone();
-    damaged[3600] ^= 1;
-    assert_eq!(send(&said, &damaged), (422, "blob_refused".to_owned()));
-    let other = PatchCustom { digest: Digest::of(b"another"), ..said.clone() };
-    assert_eq!(send(&other, &good), (422, "blob_refused".to_owned()));
-    let swapped = PatchCustom { from: said.to, to: said.from, ..said.clone() };
-    // What a group says is checked by the same rules before it is signed and when it is proposed.
-    assert!(publisher.prepare_patch(&target, &swapped, good.clone()).is_err());
-    assert_eq!(send(&said, &good).0, 201);
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Publishers and readers that load a repository server from outside: real processes, real HTTP, metadata verified by the
 //! client's own state machine.
 
+mod patch;
 mod publisher;
 mod race;
 mod reader;
 mod server;
 mod wire;
 
+pub use patch::patch_between;
 pub use publisher::{Prepared, Publisher};
 pub use race::{Figures, Race};
 pub use reader::{Failed, Reader, Source, Watch};

@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use copkg_spec::digest::Digest;
+use copkg_spec::repository::{PatchCustom, PatchKind};
+use copkg_tests::publishing::{self, Place, Publisher, patch_between};
 use copkg_tests::scene::{GROUP, Scene};
 use serde_json::{Value, json};
 
@@ -45,5 +48,47 @@ fn a_published_patch_is_what_a_host_takes() -> Outcome {
     let said = host(&["install", &wanted])?.success()?;
     assert!(!said.err.contains("patch"), "{said}");
     host(&["verify", &wanted])?.success()?;
+    Ok(())
+}
+
+#[test]
+fn a_patch_is_taken_only_between_what_is_published_and_whole() -> publishing::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let store = format!("file://{}", directory.path().join("store").display());
+    let place = Place { store, environment: Vec::new(), directory: directory.path().to_owned() };
+    let mut publishers = [Publisher::new("com.example.g0", 1)?];
+    place.found(&publishers, &[])?;
+    let server = place.serve("server", None, &[])?;
+    let publisher = &mut publishers[0];
+    let mut packages = Vec::new();
+    for (version, data) in [("1.0", &b"the old content"[..]), ("1.1", b"the new content")] {
+        let prepared = publisher.prepare("web", version, data)?;
+        assert_eq!(Publisher::send(server.address, &prepared)?.status, 201);
+        packages.push((prepared.file.clone(), data));
+        publisher.committed(prepared);
+    }
+    let (made, good) = patch_between((&packages[0].0, packages[0].1), (&packages[1].0, packages[1].1))?;
+    let said = PatchCustom {
+        kind: PatchKind::Patch,
+        digest: made.digest,
+        from: made.manifest.from().digest,
+        to: made.manifest.to().digest,
+        platform: made.manifest.platform().clone(),
+    };
+    let target = made.manifest.target();
+    let send = |said: &PatchCustom, bytes: &[u8]| {
+        let prepared = publisher.prepare_patch(&target, said, bytes.to_vec())?;
+        Publisher::send(server.address, &prepared).map(|answer| (answer.status, answer.code()))
+    };
+    // Its data begins in the seventh block, after the head, the signatures and the list of steps.
+    let mut damaged = good.clone();
+    damaged[3600] ^= 1;
+    assert_eq!(send(&said, &damaged)?, (422, "blob_refused".to_owned()));
+    let other = PatchCustom { digest: Digest::of(b"another"), ..said.clone() };
+    assert_eq!(send(&other, &good)?, (422, "blob_refused".to_owned()));
+    let swapped = PatchCustom { from: said.to, to: said.from, ..said.clone() };
+    // What a group says is checked by the same rules before it is signed and when it is proposed.
+    assert!(publisher.prepare_patch(&target, &swapped, good.clone()).is_err());
+    assert_eq!(send(&said, &good)?.0, 201);
     Ok(())
 }
