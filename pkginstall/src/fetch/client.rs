@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use copkg_spec::digest::Digest;
 use reqwest::blocking::{Client, RequestBuilder};
 use reqwest::redirect::{Attempt, Policy};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::http::HttpStream;
-use super::stream::{FileStream, Stream};
+use super::stream::{FileStream, Newer, Stream};
 use super::{FetchError, Limits, Location, Proxies, Span};
 
 const MAX_REDIRECTS: usize = 10;
@@ -74,6 +75,22 @@ impl Fetcher {
                 let stream = HttpStream::open(self, url.clone(), credentials.cloned(), span)?;
                 Ok(Stream::Http(Box::new(stream)))
             }
+        }
+    }
+
+    /// Opens the file at `location`, unless a server says that it is the one with the digest `held`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_unless(
+        &self,
+        location: &Location,
+        credentials: Option<&Credentials>,
+        held: Digest,
+    ) -> Result<Newer<'_>, FetchError> {
+        match location {
+            Location::File(_) => self.open(location, credentials, Span::WHOLE).map(Newer::Changed),
+            Location::Http(url) => HttpStream::open_unless(self, url.clone(), credentials.cloned(), held),
         }
     }
 

@@ -6,16 +6,17 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
+use copkg_spec::digest::Digest;
 use reqwest::blocking::{RequestBuilder, Response};
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
-    RETRY_AFTER,
+    ACCEPT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, IF_RANGE,
+    LAST_MODIFIED, RANGE, RETRY_AFTER,
 };
 use reqwest::{StatusCode, Url};
 
 use super::backoff::retry_after;
 use super::error::{Attempt, tls_error};
-use super::{Credentials, FetchError, Fetcher, Span};
+use super::{Credentials, FetchError, Fetcher, Newer, Span, Stream};
 
 /// Progress below this does not count: a server that sends a byte for each request must not hold us for ever.
 const PROGRESS: u64 = 16 << 10;
@@ -41,6 +42,8 @@ pub struct HttpStream<'f> {
     has_ranges: bool,
     failures: u32,
     progress: u64,
+    /// The bytes that are here already: the server may say that they are the newest.
+    held: Option<Digest>,
 }
 
 /// A file of a server of which a part has been opened.
@@ -78,6 +81,17 @@ enum Failed {
     Now(Attempt, Option<Duration>),
     /// None will.
     ForGood(FetchError),
+    /// What is held already is the newest.
+    Unchanged,
+}
+
+/// What became of the requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connected {
+    /// The bytes come.
+    Bytes,
+    /// There are none to come: what is held already is the newest.
+    Unchanged,
 }
 
 impl<'f> HttpStream<'f> {
@@ -90,6 +104,26 @@ impl<'f> HttpStream<'f> {
         let mut stream = Self::new(fetcher, url, credentials, span);
         stream.connect()?;
         Ok(stream)
+    }
+
+    /// Opens the whole file, unless the server says that it is the one that has the digest `held`: our server's entity tags
+    /// are digests, and others' just do not match.
+    pub(super) fn open_unless(
+        fetcher: &'f Fetcher,
+        url: Url,
+        credentials: Option<Credentials>,
+        held: Digest,
+    ) -> Result<Newer<'f>, FetchError> {
+        let mut stream = Self::new(fetcher, url, credentials, Span::WHOLE);
+        stream.held = Some(held);
+        Ok(match stream.connect()? {
+            Connected::Bytes => {
+                // From now on the rest of these very bytes is asked for.
+                stream.held = None;
+                Newer::Changed(Stream::Http(Box::new(stream)))
+            }
+            Connected::Unchanged => Newer::Same { date: stream.date().map(str::to_owned) },
+        })
     }
 
     fn new(fetcher: &'f Fetcher, url: Url, credentials: Option<Credentials>, span: Span) -> Self {
@@ -107,6 +141,7 @@ impl<'f> HttpStream<'f> {
             has_ranges: false,
             failures: 0,
             progress: 0,
+            held: None,
         }
     }
 
@@ -142,13 +177,14 @@ impl<'f> HttpStream<'f> {
     }
 
     /// Makes requests until one is answered with the bytes from `position` on.
-    fn connect(&mut self) -> Result<(), FetchError> {
+    fn connect(&mut self) -> Result<Connected, FetchError> {
         loop {
             match self.request() {
                 Ok(response) => {
                     self.response = Some(response);
-                    return Ok(());
+                    return Ok(Connected::Bytes);
                 }
+                Err(Failed::Unchanged) => return Ok(Connected::Unchanged),
                 Err(Failed::ForGood(error)) => return Err(error),
                 Err(Failed::Now(attempt, asked)) => self.back_off(attempt, asked)?,
             }
@@ -163,6 +199,7 @@ impl<'f> HttpStream<'f> {
         match response.status() {
             StatusCode::OK => self.begin_whole(response),
             StatusCode::PARTIAL_CONTENT => self.begin_part(response),
+            StatusCode::NOT_MODIFIED if self.held.is_some() => Err(Failed::Unchanged),
             status => Err(self.refused(status, &response)),
         }
     }
@@ -170,6 +207,9 @@ impl<'f> HttpStream<'f> {
     fn conditions(&self, mut request: RequestBuilder) -> RequestBuilder {
         if let Some(credentials) = &self.credentials {
             request = credentials.apply(request);
+        }
+        if let Some(held) = &self.held {
+            return request.header(IF_NONE_MATCH, format!("\"{held}\""));
         }
         if self.position == 0 && self.end.is_none() {
             return request;

@@ -18,7 +18,7 @@ pub use backoff::Limits;
 pub use client::{Credentials, Fetcher};
 pub use error::{Attempt, FetchError};
 pub use proxy::Proxies;
-pub use stream::{Beyond, Origin, Parts, Stream};
+pub use stream::{Beyond, Newer, Origin, Parts, Stream};
 
 use camino::Utf8PathBuf;
 use reqwest::Url;

@@ -3,13 +3,14 @@
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
+use copkg_spec::digest::Digest;
 use copkg_spec::tuf::{Driver, Fetch, Kept, Role, Time, TufError};
 
 use super::cache::{Cache, role_file};
 use super::clock;
 use super::error::{CacheError, MetadataError};
 use super::log;
-use crate::fetch::{FetchError, Span};
+use crate::fetch::{FetchError, Newer, Span};
 use crate::repository::{Base, Source, SourceError};
 
 /// How long a file of metadata may take, unless the copy has a limit of its own.
@@ -81,6 +82,16 @@ impl Copy<'_> {
 
     /// Fetches `path` below the copy, which may have `limit` bytes; nothing when the copy has no such file.
     pub(super) fn get(&mut self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Stopped> {
+        self.get_unless(path, limit, None)
+    }
+
+    /// As [`Self::get`]; what is `held` is not sent again where the copy says that it is the newest.
+    fn get_unless(
+        &mut self,
+        path: &str,
+        limit: u64,
+        held: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, Stopped> {
         let Some((at, place)) = self.at.and_then(|at| Some((at, self.source.repository().places().nth(at)?)))
         else {
             return Err(Stopped::Offline { file: path.to_owned() });
@@ -88,9 +99,18 @@ impl Copy<'_> {
         let location = place.base.location(path);
         let longest = place.timeout.filter(|_| matches!(place.base, Base::Http(_))).unwrap_or(LONGEST);
         let begun = Instant::now();
-        let stream = match self.source.open(at, &location, Span::WHOLE) {
+        let opened = match &held {
+            Some(held) => self.source.open_unless(at, &location, Digest::of(held)),
+            None => self.source.open(at, &location, Span::WHOLE).map(Newer::Changed),
+        };
+        let stream = match opened {
             Err(error) if error.is_not_found() => return Ok(None),
-            opened => opened.map_err(Stopped::Source)?,
+            Err(error) => return Err(Stopped::Source(error)),
+            Ok(Newer::Same { date }) => {
+                self.server_clock = date.as_deref().and_then(clock::parse).or(self.server_clock);
+                return Ok(held);
+            }
+            Ok(Newer::Changed(stream)) => stream,
         };
         self.server_clock = stream.date().and_then(clock::parse).or(self.server_clock);
         let mut bytes = Vec::new();
@@ -139,6 +159,10 @@ impl Driver for Copy<'_> {
                 Err(Stopped::Source(SourceError::Fetch(FetchError::Unauthorized { .. }))) => Ok(None),
                 got => got,
             },
+            (Some(_), Role::Timestamp) => {
+                let held = self.load(&Role::Timestamp)?;
+                self.get_unless(&format!("metadata/{}", fetch.file), fetch.limit, held)
+            }
             _ => self.get(&format!("metadata/{}", fetch.file), fetch.limit),
         }
     }

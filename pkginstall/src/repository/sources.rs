@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::Group;
+use copkg_spec::digest::Digest;
 use thiserror::Error;
 
 use super::{Base, Place, Repository, RepositoryError, for_group};
-use crate::fetch::{FetchError, Fetcher, Limits, Location, Proxies, Span, Stream};
+use crate::fetch::{Credentials, FetchError, Fetcher, Limits, Location, Newer, Proxies, Span, Stream};
 
 /// How long a copy may be silent while there is another one to ask, unless the configuration says.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -101,11 +102,33 @@ impl Source {
     /// # Errors
     /// When its credentials cannot be read, it does not have the file, or does not answer as it should.
     pub fn open(&self, at: usize, location: &Location, span: Span) -> Result<Stream<'_>, SourceError> {
+        let (fetcher, credentials) = self.fetcher(at, location)?;
+        Ok(fetcher.open(location, credentials.as_ref(), span)?)
+    }
+
+    /// Opens a file of the copy `at`, unless it says that it is the one with the digest `held`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_unless(
+        &self,
+        at: usize,
+        location: &Location,
+        held: Digest,
+    ) -> Result<Newer<'_>, SourceError> {
+        let (fetcher, credentials) = self.fetcher(at, location)?;
+        Ok(fetcher.open_unless(location, credentials.as_ref(), held)?)
+    }
+
+    fn fetcher(
+        &self,
+        at: usize,
+        location: &Location,
+    ) -> Result<(&Fetcher, Option<Credentials>), SourceError> {
         let (Some(place), Some(fetcher)) = (self.repository.places().nth(at), self.fetchers.get(at)) else {
             return Err(FetchError::NotFound { place: location.to_string() }.into());
         };
-        let credentials = place.credentials(&self.repository.name, &self.environment)?;
-        Ok(fetcher.open(location, credentials.as_ref(), span)?)
+        Ok((fetcher, place.credentials(&self.repository.name, &self.environment)?))
     }
 }
 

@@ -1,4 +1,5 @@
-//! A static server: a directory over HTTP, as any web server has it, that says what it was asked for.
+//! A static server: a directory over HTTP, as any web server has it, that says what it was asked for. Its entity tags are
+//! digests, as those of `repo-server`.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -6,6 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use copkg_spec::digest::Digest;
 
 /// How a server behaves.
 #[derive(Clone, Copy, PartialEq)]
@@ -60,12 +63,18 @@ fn serve(
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     loop {
         let request = lines.next()?;
-        // No header matters here.
-        lines.by_ref().find(String::is_empty)?;
+        // One header alone matters here.
+        let headers: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
         let path = request.split(' ').nth(1)?.split('?').next()?.trim_start_matches('/').to_owned();
         let found = fs::read(directory.join(&path));
-        let status = if found.is_ok() { "200 OK" } else { "404 Not Found" };
-        let body = found.unwrap_or_default();
+        let condition = found.as_ref().map(|bytes| format!("if-none-match: \"{}\"", Digest::of(bytes)));
+        let held =
+            condition.is_ok_and(|line| headers.iter().any(|header| header.eq_ignore_ascii_case(&line)));
+        let (status, body) = match found {
+            Ok(_) if held => ("304 Not Modified", Vec::new()),
+            Ok(bytes) => ("200 OK", bytes),
+            Err(_) => ("404 Not Found", Vec::new()),
+        };
         seen.lock().unwrap().push((path, body.len()));
         let head = format!("HTTP/1.1 {status}\r\nDate: {date}\r\nContent-Length: {}\r\n\r\n", body.len());
         let mut out = stream;
