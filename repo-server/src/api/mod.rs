@@ -13,6 +13,7 @@ mod problem;
 mod publishing;
 mod range;
 mod reading;
+mod repeated;
 mod served;
 mod targets;
 mod trace;
@@ -20,6 +21,7 @@ mod trace;
 pub(crate) use conditional::{Verdict, judge, set_tag};
 pub use health::Readiness;
 pub use problem::Problem;
+pub use repeated::Answers;
 
 use std::time::Duration;
 

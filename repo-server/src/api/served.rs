@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::conditional::{self, Verdict};
+use super::repeated::Repeatable;
 use super::{Problem, State};
 use crate::layout::StorePath;
 use crate::repository::Repository;
@@ -61,7 +62,8 @@ async fn metadata(
 ) -> Result<Response, Problem> {
     let path = StorePath::of_metadata_request(&name).ok_or_else(|| absent(&name))?;
     if state.repository.as_ref().is_some_and(|repository| is_later_root(repository, &name)) {
-        return Err(absent(&name));
+        // Every refresh of every host asks for it and wants to hear no; an explanation would be a fifth of what it fetches.
+        return Ok(StatusCode::NOT_FOUND.into_response());
     }
     immutable(&state, &headers, &path, &JSON).await
 }
@@ -113,7 +115,10 @@ async fn immutable(
     kind: &HeaderValue,
 ) -> Result<Response, Problem> {
     if let Some(file) = state.storage.small_and_immutable(path).await? {
-        return Ok(answer(headers, file, kind, &IMMUTABLE));
+        let bytes = file.bytes.clone();
+        let mut response = answer(headers, file, kind, &IMMUTABLE);
+        response.extensions_mut().insert(Repeatable(bytes));
+        return Ok(response);
     }
     let bytes = state.storage.read(path).await?.ok_or_else(|| absent(path.as_str()))?;
     Ok(answer(headers, HotFile::new(bytes), kind, &IMMUTABLE))

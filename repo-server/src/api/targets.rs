@@ -14,6 +14,7 @@ use copkg_spec::digest::Digest;
 
 use super::conditional::{self, RangeRule, Verdict};
 use super::range::{self, Wanted};
+use super::repeated::Repeatable;
 use super::{Problem, State};
 use crate::layout::{NamedTarget, StorePath, Target};
 use crate::repository::{Repository, RepositoryError};
@@ -54,7 +55,15 @@ pub(super) async fn get(
         RangeRule::Ignore => Wanted::Whole,
     };
     match (conditional::judge(&headers, tag), wanted) {
-        (Verdict::Proceed, Wanted::Whole) => Ok(whole(&file, file.body(0..file.size()))),
+        (Verdict::Proceed, Wanted::Whole) => {
+            let mut response = whole(&file, file.body(0..file.size()));
+            if let Source::Memory(bytes) = file.source
+                && file.lasts == Lasts::ForEver
+            {
+                response.extensions_mut().insert(Repeatable(bytes));
+            }
+            Ok(response)
+        }
         (Verdict::Proceed, Wanted::Part(part)) => Ok(partial(&file, part)),
         (Verdict::Proceed, Wanted::Unsatisfiable) => Ok(unsatisfiable(&file)),
         (Verdict::NotModified, _) => Ok(not_modified(&file)),
@@ -81,6 +90,16 @@ struct Opened {
     /// The digest where it is known, else what the store says.
     tag: Option<EntityTag>,
     source: Source,
+    lasts: Lasts,
+}
+
+/// How long the bytes are those of the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    /// For ever: the path has their digest.
+    ForEver,
+    /// As long as the metadata says so: a group whose keys were changed vouches for nothing.
+    ForNow,
 }
 
 enum Source {
@@ -122,23 +141,23 @@ async fn open_plain(state: &State, path: &str) -> Result<Opened, Problem> {
     let target = Target::from_request_path(path).map_err(|why| no_package_path(&why))?;
     let path = target.store_path();
     let object = state.storage.object(&path).await?.ok_or_else(|| absent(&path))?;
-    Ok(Opened { tag: object.tag(), source: Source::Store(object) })
+    Ok(Opened { tag: object.tag(), source: Source::Store(object), lasts: Lasts::ForNow })
 }
 
 /// Opens a file of a repository, which lies under its digest. Without one in the name it is that of today's metadata.
 async fn open_signed(state: &State, repository: &Repository, path: &str) -> Result<Opened, Problem> {
     let named = NamedTarget::from_request_path(path).map_err(|why| no_package_path(&why))?;
-    let digest = match named.digest {
-        Some(digest) => digest,
-        None => digest_of(repository, &named).await?.ok_or_else(|| absent(&named.path))?,
+    let (digest, lasts) = match named.digest {
+        Some(digest) => (digest, Lasts::ForEver),
+        None => (digest_of(repository, &named).await?.ok_or_else(|| absent(&named.path))?, Lasts::ForNow),
     };
     let path = StorePath::blob(&named.path, &digest);
     let tag = Some(EntityTag::of_digest(&digest));
     if let Some(HotFile { bytes, .. }) = state.storage.small_and_immutable(&path).await? {
-        return Ok(Opened { tag, source: Source::Memory(bytes) });
+        return Ok(Opened { tag, source: Source::Memory(bytes), lasts });
     }
     let object = state.storage.object(&path).await?.ok_or_else(|| absent(&named.path))?;
-    Ok(Opened { tag, source: Source::Store(object) })
+    Ok(Opened { tag, source: Source::Store(object), lasts })
 }
 
 async fn digest_of(repository: &Repository, named: &NamedTarget) -> Result<Option<Digest>, Problem> {

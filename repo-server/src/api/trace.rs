@@ -1,34 +1,48 @@
 //! One line in the log for each request, when its last byte went out or its connection broke.
 
 use std::pin::Pin;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State as Shared};
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tracing::Instrument as _;
 
+use super::repeated::Repeatable;
 use crate::metrics::{Ended, Metrics, Running};
 
 /// The header with the request's id, in both directions.
-const REQUEST_ID: &str = "x-request-id";
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The pattern of the path that led to an answer.
+#[derive(Debug, Clone)]
+pub(super) struct Route(MatchedPath);
+
+impl Route {
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
 
 /// Names the request, lets it run, and logs it at its end.
 pub(super) async fn request(Shared(metrics): Shared<Metrics>, request: Request, next: Next) -> Response {
     let (started, running) = (Instant::now(), metrics.begin());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let id = given_id(&request).unwrap_or_else(fresh_id);
+    let id = id_of(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::error_span!("request", id);
     let mut response = next.run(request).instrument(span).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+    name(&mut response, &id);
+    if let Some(route) = route.clone().filter(|_| response.extensions().get::<Repeatable>().is_some()) {
+        response.extensions_mut().insert(Route(route));
     }
     let status = response.status().as_u16();
     let length = response.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
@@ -36,15 +50,42 @@ pub(super) async fn request(Shared(metrics): Shared<Metrics>, request: Request, 
     response.map(|body| Body::new(Counted { body, record, ended: false }))
 }
 
+/// Puts the id of its request into an answer.
+pub(super) fn name(response: &mut Response, id: &str) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+}
+
+/// Logs a request whose answer goes out in one piece.
+pub(super) fn log_whole(id: &str, path: &str, bytes: u64, duration: Duration) {
+    let duration_ms = milliseconds(duration);
+    tracing::info!(id, method = %Method::GET, path, status = 200, bytes, duration_ms, outcome = "sent", "request");
+}
+
+/// Takes the id that a proxy gave, or makes one.
+pub(super) fn id_of(headers: &HeaderMap) -> String {
+    given_id(headers).unwrap_or_else(fresh_id)
+}
+
 /// Takes the id that a proxy gave, when it is harmless in a log.
-fn given_id(request: &Request) -> Option<String> {
-    let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+fn given_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     ((1..=64).contains(&id.len()) && id.bytes().all(harmless)).then(|| id.to_owned())
 }
 
+/// Makes an id that no other request has. Where this process begins is random, so that those of two servers differ; asking
+/// the system each time would cost more than many an answer.
 fn fresh_id() -> String {
-    getrandom::u64().map_or_else(|_| "unknown".to_owned(), |id| format!("{id:016x}"))
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(getrandom::u64().unwrap_or_default()));
+    // An odd step goes through all numbers and moves every digit.
+    let id = NEXT.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    format!("{id:016x}")
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[derive(Debug)]
@@ -104,7 +145,7 @@ impl Drop for Counted {
     fn drop(&mut self) {
         let Record { id, method, path, route, status, length, bytes, started, running } = &self.record;
         let duration = started.elapsed();
-        let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
+        let duration_ms = milliseconds(duration);
         // Nobody takes the body of a HEAD, and nobody asks for more behind the last byte of a known length.
         let whole =
             self.ended || self.body.is_end_stream() || method == Method::HEAD || *length == Some(*bytes);

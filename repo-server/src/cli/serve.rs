@@ -21,7 +21,7 @@ use super::clock;
 use super::publishing::PublishOptions;
 use super::store::{OpenError, StoreOptions};
 use super::units;
-use crate::api::{self, Limits, State};
+use crate::api::{self, Answers, Limits, State};
 use crate::logs;
 use crate::publish::Publishing;
 use crate::replica::ReplicaError;
@@ -200,12 +200,20 @@ impl Serve {
         if let Some(repository) = &state.repository {
             self.access.ask_witnesses(repository)?;
         }
-        let router = api::router(state.clone(), self.limits(), self.access.tokens(&state.storage));
+        let tokens = self.access.tokens(&state.storage);
+        let is_closed = tokens.is_some();
+        let router = api::router(state.clone(), self.limits(), tokens);
+        // Where reading is closed, who may read is asked each time.
+        let answers = if is_closed {
+            Answers::closed(router)
+        } else {
+            Answers::open(router, state.metrics.clone())
+        };
         let url = format!("http://{address}");
         tracing::info!(%url, store = %self.store.store, "listening");
         let listening = Listening { url, address, store: self.store.store.to_string() };
         report.data(&listening, || format!("listening on {}", listening.url));
-        match server::serve(listener, router, settings, state.readiness, stops).await {
+        match server::serve(listener, answers, settings, state.readiness, stops).await {
             Drained::Whole => tracing::info!("stopped"),
             Drained::Cut(connections) => tracing::warn!(connections, "stopped; connections were cut"),
         }

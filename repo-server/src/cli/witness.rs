@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use copkg_spec::command::{Exit, Explain, Failure, Options, Report};
 use copkg_spec::tlog::{Cosigner, KeyName, VerifierKey};
+use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -90,7 +91,8 @@ impl WitnessCommand {
             report.data(&json!({ "key": key, "url": url, "address": address }), || {
                 format!("key {key}\nlistening on {url}")
             });
-            server::serve(listener, router, settings(), Readiness::default(), stops).await;
+            let service = TowerToHyperService::new(router);
+            server::serve(listener, service, settings(), Readiness::default(), stops).await;
             Ok(Exit::Ok)
         })
     }

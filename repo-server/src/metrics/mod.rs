@@ -54,6 +54,23 @@ pub struct Running {
     metrics: Metrics,
 }
 
+/// The counters of one sort of request, at hand.
+#[derive(Debug, Clone)]
+pub struct Series {
+    requests: Counter,
+    seconds: Histogram,
+    sent: Counter,
+}
+
+impl Series {
+    /// Counts a request.
+    pub fn count(&self, bytes: u64, duration: Duration) {
+        self.requests.inc();
+        self.seconds.observe(duration.as_secs_f64());
+        self.sent.inc_by(bytes);
+    }
+}
+
 /// What became of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Ended<'a> {
@@ -117,6 +134,18 @@ impl Metrics {
         Running { metrics: self.clone() }
     }
 
+    /// Returns the counters of a route's requests that end with `status`.
+    pub fn series(&self, route: Option<&str>, method: &axum::http::Method, status: u16) -> Series {
+        let inner = &self.inner;
+        let route = route.unwrap_or("none").to_owned();
+        let labels = RequestLabels { route: route.clone(), method: self::method(method), status };
+        Series {
+            requests: inner.requests.get_or_create(&labels).clone(),
+            seconds: inner.seconds.get_or_create(&RouteLabels { route }).clone(),
+            sent: inner.sent.clone(),
+        }
+    }
+
     /// Takes the state of the repository over.
     pub fn see(&self, overview: &Overview) {
         let totals = overview.index.totals();
@@ -142,15 +171,10 @@ impl Metrics {
 impl Running {
     /// Counts how the request ended.
     pub fn end(&self, ended: Ended<'_>) {
-        let inner = &self.metrics.inner;
-        let route = ended.route.unwrap_or("none").to_owned();
-        let labels =
-            RequestLabels { route: route.clone(), method: method(ended.method), status: ended.status };
-        inner.requests.get_or_create(&labels).inc();
-        inner.seconds.get_or_create(&RouteLabels { route }).observe(ended.duration.as_secs_f64());
-        inner.sent.inc_by(ended.bytes);
+        let series = self.metrics.series(ended.route, ended.method, ended.status);
+        series.count(ended.bytes, ended.duration);
         if !ended.is_whole {
-            inner.broken.inc();
+            self.metrics.inner.broken.inc();
         }
     }
 }

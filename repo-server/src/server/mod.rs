@@ -5,11 +5,16 @@ mod connection;
 mod paced;
 mod refuse;
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -34,6 +39,23 @@ pub struct Settings {
     pub drain_timeout: Duration,
 }
 
+/// What answers the requests of a connection.
+pub trait Serving:
+    Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> Serving for S where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// How the serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
@@ -47,9 +69,9 @@ pub enum Drained {
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Serves until `stops` counts one request to stop, then drains; a second one ends the drain.
-pub async fn serve(
+pub async fn serve<S: Serving>(
     listener: TcpListener,
-    router: Router,
+    service: S,
     settings: Settings,
     readiness: Readiness,
     stops: watch::Receiver<u32>,
@@ -59,7 +81,7 @@ pub async fn serve(
     let close = closing_time(settings.drain_delay, readiness, stops.clone());
     tokio::select! {
         () = close => {}
-        () = accept_all(&listener, &router, settings, &graceful, &slots) => {}
+        () = accept_all(&listener, &service, settings, &graceful, &slots) => {}
     }
     drop(listener);
     let served = || settings.max_connections - slots.available_permits();
@@ -92,9 +114,9 @@ async fn stop_number(number: u32, mut stops: watch::Receiver<u32>) {
     }
 }
 
-async fn accept_all(
+async fn accept_all<S: Serving>(
     listener: &TcpListener,
-    router: &Router,
+    service: &S,
     settings: Settings,
     graceful: &GracefulShutdown,
     slots: &Arc<Semaphore>,
@@ -104,7 +126,7 @@ async fn accept_all(
         let stream = accept(listener).await;
         match Arc::clone(slots).try_acquire_owned() {
             Ok(slot) => {
-                let serving = connection::serve(stream, router.clone(), settings, graceful.watcher());
+                let serving = connection::serve(stream, service.clone(), settings, graceful.watcher());
                 tokio::spawn(async move {
                     serving.await;
                     drop(slot);

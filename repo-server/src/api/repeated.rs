@@ -1,0 +1,143 @@
+//! Answers that never change, kept whole and given again without asking the routes or the store.
+//!
+//! Before it: [`crate::server`] hands requests in; behind it: the router, which answers everything else. A handler marks an
+//! answer as [`Repeatable`] when its bytes belong to the path for ever, as those of a version of metadata and of a small blob
+//! do. The next plain GET of the path gets the same headers and bytes, with an id of its own, and is counted and logged as
+//! any other. Whoever asks with a range, a condition or a query goes through the router, and so does everybody where
+//! reading is closed.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{
+    CONTENT_LENGTH, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE, TRANSFER_ENCODING, UPGRADE,
+};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::future::{Either, Ready, ready};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::trace::{self, REQUEST_ID};
+use crate::metrics::{Metrics, Series};
+
+/// How much is kept, in bytes: bodies, which the memory for small files has as well, and what stands around them.
+const KEPT_BYTES: u64 = 32 << 20;
+/// How much an answer takes beside its body, about, in bytes.
+const AROUND_BYTES: u64 = 1024;
+
+/// Marks an answer whose bytes are those of its path for ever.
+#[derive(Debug, Clone)]
+pub(super) struct Repeatable(pub(super) Bytes);
+
+/// Everything that is served, the quick way first. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    router: TowerToHyperService<Router>,
+    kept: Option<Arc<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    metrics: Metrics,
+    answers: Cache<Box<str>, Arc<Answer>, Weight>,
+}
+
+/// One answer, ready to go out.
+#[derive(Debug)]
+struct Answer {
+    headers: HeaderMap,
+    bytes: Bytes,
+    series: Series,
+}
+
+#[derive(Debug, Clone)]
+struct Weight;
+
+impl Weighter<Box<str>, Arc<Answer>> for Weight {
+    fn weight(&self, path: &Box<str>, answer: &Arc<Answer>) -> u64 {
+        (path.len() + answer.bytes.len()) as u64 + AROUND_BYTES
+    }
+}
+
+impl Answers {
+    /// Lets the router answer, and keeps what may be given again to everybody.
+    pub fn open(router: Router, metrics: Metrics) -> Self {
+        let answers = Cache::with_weighter(1024, KEPT_BYTES, Weight);
+        Self { router: TowerToHyperService::new(router), kept: Some(Arc::new(Kept { metrics, answers })) }
+    }
+
+    /// Lets the router answer everything: it asks each time who may read.
+    pub fn closed(router: Router) -> Self {
+        Self { router: TowerToHyperService::new(router), kept: None }
+    }
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+impl Service<Request<Incoming>> for Answers {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response, Infallible>>, Answering>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let Some(kept) = self.kept.as_ref().filter(|_| is_plain(&request)) else {
+            return Either::Right(Box::pin(self.router.call(request)));
+        };
+        if let Some(response) = kept.answer(&request) {
+            return Either::Left(ready(Ok(response)));
+        }
+        let path: Box<str> = request.uri().path().into();
+        let (kept, answering) = (Arc::clone(kept), self.router.call(request));
+        Either::Right(Box::pin(async move {
+            let mut response = answering.await?;
+            if let Some((Repeatable(bytes), series)) = repeatable(&mut response, &kept.metrics) {
+                let mut headers = response.headers().clone();
+                headers.remove(&REQUEST_ID);
+                kept.answers.insert(path, Arc::new(Answer { headers, bytes, series }));
+            }
+            Ok(response)
+        }))
+    }
+}
+
+/// Tells whether a request asks for nothing but the bytes at its path.
+fn is_plain(request: &Request<Incoming>) -> bool {
+    let headers = request.headers();
+    let asks_more = [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE]
+        .iter()
+        .any(|name| headers.contains_key(name));
+    *request.method() == Method::GET && request.uri().query().is_none() && !asks_more
+}
+
+fn repeatable(response: &mut Response, metrics: &Metrics) -> Option<(Repeatable, Series)> {
+    let extensions = response.extensions_mut();
+    let (repeatable, route) = (extensions.remove::<Repeatable>()?, extensions.remove::<trace::Route>());
+    let route = route.as_ref().map(trace::Route::as_str);
+    (response.status() == StatusCode::OK).then(|| (repeatable, metrics.series(route, &Method::GET, 200)))
+}
+
+impl Kept {
+    fn answer(&self, request: &Request<Incoming>) -> Option<Response> {
+        let began = Instant::now();
+        let path = request.uri().path();
+        let answer = self.answers.get(path)?;
+        let id = trace::id_of(request.headers());
+        let mut response = Response::new(Body::from(answer.bytes.clone()));
+        response.headers_mut().clone_from(&answer.headers);
+        trace::name(&mut response, &id);
+        let (bytes, duration) = (answer.bytes.len() as u64, began.elapsed());
+        answer.series.count(bytes, duration);
+        trace::log_whole(&id, path, bytes, duration);
+        Some(response)
+    }
+}
