@@ -21,13 +21,26 @@ use crate::generated::{Generated, Result, group_key, group_name, key, packed};
 use crate::network::connect;
 use crate::repository::Repository;
 
+/// How long an answer may take: large repositories on busy machines.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// What was asked for and what came: bodies of answers, as they came over the wire.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cost {
     /// The requests.
     pub requests: u64,
-    /// The bytes of the bodies of those that had what was asked for.
+    /// The bytes of the bodies of all answers; heads are not counted.
     pub bytes: u64,
+}
+
+/// How the newest timestamp is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// As hosts do: what is kept already is not sent again.
+    Unless,
+    /// Whatever is kept: what a host fetches when the timestamp was signed again, as it is each hour, and names the same
+    /// snapshot.
+    Anyway,
 }
 
 /// A host that keeps what it fetched in memory, and counts.
@@ -38,22 +51,24 @@ pub struct Client {
     root: Option<Vec<u8>>,
     kept: BTreeMap<Role, Vec<u8>>,
     cost: Cost,
+    asking: Asking,
 }
 
 impl Client {
     /// Starts without anything but the fingerprint of the first root.
     pub fn new(server: &Repository, pinned: Fingerprint) -> Self {
-        Self { port: server.port(), pinned, root: None, kept: BTreeMap::new(), cost: Cost::default() }
+        let (kept, cost) = (BTreeMap::new(), Cost::default());
+        Self { port: server.port(), pinned, root: None, kept, cost, asking: Asking::Unless }
     }
 
     /// Does what an installation does before it fetches the package: refresh, and search of its target.
     ///
     /// # Errors
     /// When the repository is refused, or does not have the package.
-    pub fn resolve(&mut self, package: &PackageCoordinate, now: Time) -> Result<Cost> {
-        self.cost = Cost::default();
+    pub fn resolve(&mut self, package: &PackageCoordinate, now: Time, asking: Asking) -> Result<Cost> {
+        (self.cost, self.asking) = (Cost::default(), asking);
         if self.root.is_none() {
-            let first = self.get("1.root.json")?.ok_or("there is no root")?;
+            let first = self.get("1.root.json", None)?.ok_or("there is no root")?;
             if Fingerprint::of_first_root(&first) != self.pinned {
                 return Err("it is another repository".into());
             }
@@ -67,14 +82,15 @@ impl Client {
         Ok(self.cost)
     }
 
-    fn get(&mut self, file: &str) -> Result<Option<Vec<u8>>> {
+    fn get(&mut self, file: &str, held: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
+        let condition = held.map(|held| format!("If-None-Match: \"{}\"\r\n", Digest::of(held)));
+        let path = format!("/metadata/{file}");
+        let (status, body) = request_if(self.port, "GET", &path, b"", &condition.unwrap_or_default())?;
         self.cost.requests += 1;
-        let (status, body) = request(self.port, "GET", &format!("/metadata/{file}"), b"")?;
+        self.cost.bytes += body.len() as u64;
         match status {
-            200 => {
-                self.cost.bytes += body.len() as u64;
-                Ok(Some(body))
-            }
+            200 => Ok(Some(body)),
+            304 => Ok(held.map(<[u8]>::to_vec)),
             404 => Ok(None),
             status => Err(format!("{file}: {status}").into()),
         }
@@ -105,7 +121,9 @@ impl Driver for Client {
     }
 
     fn fetch(&mut self, fetch: &Fetch) -> std::result::Result<Option<Vec<u8>>, Stopped> {
-        self.get(&fetch.file).map_err(Stopped)
+        let held = self.kept.get(&fetch.role).filter(|_| fetch.role == Role::Timestamp).cloned();
+        let held = held.filter(|_| self.asking == Asking::Unless);
+        self.get(&fetch.file, held.as_deref()).map_err(Stopped)
     }
 
     fn keep(&mut self, kept: &Kept) -> std::result::Result<(), Stopped> {
@@ -182,16 +200,32 @@ fn content_of(made: &Generated, number: usize) -> Result<GroupContent> {
     Ok(GroupContent::read(group, own, bins)?)
 }
 
-/// Searches for words that many packages have, and for one that a single group has, and returns how long it took.
+/// Searches, and returns how long it took and how many packages the first page has. The query stands as in a URL.
 ///
 /// # Errors
 /// When the server does not answer.
-pub fn search(server: &Repository, round: usize) -> Result<Duration> {
-    let query =
-        if round.is_multiple_of(2) { "service+answers".to_owned() } else { format!("team{round:04}") };
+pub fn search(server: &Repository, query: &str) -> Result<(Duration, usize)> {
     let began = Instant::now();
-    expect(request(server.port(), "GET", &format!("/api/v1/search?q={query}&limit=20"), b"")?, 200)?;
-    Ok(began.elapsed())
+    let (status, body) = request(server.port(), "GET", &format!("/api/v1/search?q={query}&limit=20"), b"")?;
+    let took = began.elapsed();
+    expect((status, body.clone()), 200)?;
+    let found: serde_json::Value = serde_json::from_slice(&body)?;
+    Ok((took, found["items"].as_array().map_or(0, Vec::len)))
+}
+
+/// Waits until a server that was just started answers searches: it gives up on a single one while it still reads its groups.
+///
+/// # Errors
+/// When it does not within ten minutes.
+pub fn searchable(server: &Repository) -> Result<Duration> {
+    let began = Instant::now();
+    loop {
+        match request(server.port(), "GET", "/api/v1/search?q=kind:content&limit=20", b"")? {
+            (200, _) => return Ok(began.elapsed()),
+            (503, _) if began.elapsed() < PATIENCE => {}
+            (status, _) => return Err(format!("the search is answered with {status}").into()),
+        }
+    }
 }
 
 /// Returns the most memory that a process had, in KiB.
@@ -206,10 +240,16 @@ pub fn peak_memory(pid: u32) -> Result<u64> {
 
 /// Sends one request on a connection of its own.
 fn request(port: u16, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
+    request_if(port, method, path, body, "")
+}
+
+/// As [`request`], with one more header line.
+fn request_if(port: u16, method: &str, path: &str, body: &[u8], line: &str) -> Result<(u16, Vec<u8>)> {
     let mut stream = connect(port)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len();
     let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{line}\r\n"
     );
     stream.write_all(&[head.as_bytes(), body].concat())?;
     let mut answer = Vec::new();

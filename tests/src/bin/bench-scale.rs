@@ -14,7 +14,7 @@ use copkg_spec::tuf::Time;
 use copkg_tests::generated::{Generated, Result, Scale, Shape, generate};
 use copkg_tests::programs::Programs;
 use copkg_tests::repository::Repository;
-use copkg_tests::scale::{Client, Cost, peak_memory, publish, search};
+use copkg_tests::scale::{Asking, Client, Cost, peak_memory, publish, search, searchable};
 
 /// Measure repositories of several sizes
 #[derive(Debug, Parser)]
@@ -39,18 +39,22 @@ struct Row {
     made: Duration,
     first_start: Duration,
     start: Duration,
+    ready: Duration,
     cold: Cost,
-    warm: Cost,
+    again: Cost,
+    resigned: Cost,
     publish: Duration,
-    search: Option<Duration>,
+    fields: Duration,
+    words: Duration,
     memory_kib: u64,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let _ =
-        say("| versions | made in | first start | start | cold | warm | publish | search | server memory |");
-    let _ = say("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    let _ = say(
+        "| versions | made in | first start | start | searched after | cold | again | signed again | publish | fields | words | memory |",
+    );
+    let _ = say("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for versions in &options.versions {
         match measure(&options, *versions) {
             // A reader that went away (`| head`) is no error of ours.
@@ -83,11 +87,42 @@ fn measure(options: &Options, versions: usize) -> Result<Row> {
     let (server, first_start) = serve()?;
     drop(server);
     let (server, start) = serve()?;
-    let (cold, warm) = client(&server, &made)?;
+    // The first search waits until every group was read.
+    let ready = searchable(&server)?;
+    let [cold, again, resigned] = client(&server, &made)?;
     let publish = median(options.rounds, |round| publish(&server, &made, round, now()?))?;
-    let search = median(options.rounds, |round| search(&server, round)).ok();
+    let fields = median(options.rounds, |round| {
+        let group = round % options.groups;
+        found(&server, &format!("group:com.example.team{group:04}+kind:content+platform:any"))
+    })?;
+    let words = median(options.rounds, |round| {
+        let words = ["requests+answers", "takes+service", "team+answers"];
+        found(&server, words[round % words.len()])
+    })?;
     let memory_kib = peak_memory(server.pid())?;
-    Ok(Row { versions, made: made_in, first_start, start, cold, warm, publish, search, memory_kib })
+    let made = made_in;
+    Ok(Row {
+        versions,
+        made,
+        first_start,
+        start,
+        ready,
+        cold,
+        again,
+        resigned,
+        publish,
+        fields,
+        words,
+        memory_kib,
+    })
+}
+
+/// Times a search that finds something: one that finds nothing shows nothing.
+fn found(server: &Repository, query: &str) -> Result<Duration> {
+    match search(server, query)? {
+        (_, 0) => Err(format!("{query} finds nothing").into()),
+        (took, _) => Ok(took),
+    }
 }
 
 /// Divides the versions among the groups: up to 20 versions of a package. The registrar is in 16 parts.
@@ -97,11 +132,11 @@ fn scale(groups: usize, versions: usize) -> Scale {
     Scale { groups, shape, registrar: Registrar::Sixteen, with_bytes: 1 }
 }
 
-fn client(server: &Repository, made: &Generated) -> Result<(Cost, Cost)> {
+/// What a host fetches with nothing, again right after, and after the timestamp was signed again.
+fn client(server: &Repository, made: &Generated) -> Result<[Cost; 3]> {
     let mut client = Client::new(server, made.fingerprint);
-    let cold = client.resolve(&made.package, now()?)?;
-    let warm = client.resolve(&made.package, now()?)?;
-    Ok((cold, warm))
+    let mut cost = |asking| client.resolve(&made.package, now()?, asking);
+    Ok([cost(Asking::Unless)?, cost(Asking::Unless)?, cost(Asking::Anyway)?])
 }
 
 fn median(rounds: usize, mut once: impl FnMut(usize) -> Result<Duration>) -> Result<Duration> {
@@ -120,15 +155,18 @@ fn line(row: &Row) -> String {
     let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
     let cost = |cost: &Cost| format!("{} B in {} requests", cost.bytes, cost.requests);
     format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {} MiB |",
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} MiB |",
         row.versions,
         seconds(row.made),
         seconds(row.first_start),
         seconds(row.start),
+        seconds(row.ready),
         cost(&row.cold),
-        cost(&row.warm),
+        cost(&row.again),
+        cost(&row.resigned),
         millis(row.publish),
-        row.search.map_or("none".to_owned(), millis),
+        millis(row.fields),
+        millis(row.words),
         row.memory_kib / 1024
     )
 }

@@ -1,0 +1,50 @@
+//! What a repository costs who uses it, on a small one: `cargo bench-scale` measures the same on large ones.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use copkg_spec::repository::Registrar;
+use copkg_spec::tuf::Time;
+use copkg_tests::generated::{Generated, Scale, Shape, generate};
+use copkg_tests::programs::Programs;
+use copkg_tests::repository::Repository;
+use copkg_tests::scale::{Asking, Client, publish, search};
+
+/// Makes 300 versions in 5 groups, and serves them.
+fn served(directory: &std::path::Path) -> (Generated, Repository) {
+    let shape = Shape { packages: 3, versions: 20 };
+    let scale = Scale { groups: 5, shape, registrar: Registrar::Sixteen, with_bytes: 1 };
+    let made = generate(&directory.join("store"), &scale, now()).unwrap();
+    let program = Programs::find().unwrap().path("repo-server");
+    let server = Repository::serve(&program, &made.store, &directory.join("log")).unwrap();
+    (made, server)
+}
+
+fn now() -> Time {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    Time::from_unix_seconds(i64::try_from(seconds).unwrap()).unwrap()
+}
+
+#[test]
+fn a_host_that_has_seen_a_repository_fetches_next_to_nothing_to_see_it_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (made, server) = served(directory.path());
+    let mut client = Client::new(&server, made.fingerprint);
+    let mut cost = |asking| client.resolve(&made.package, now(), asking).unwrap();
+    let (cold, again, resigned) = (cost(Asking::Unless), cost(Asking::Unless), cost(Asking::Anyway));
+    // Root, the root that is not there, timestamp, snapshot, targets, one sixteenth of the registrar, the group.
+    assert_eq!(cold.requests, 7);
+    assert_eq!((again.requests, again.bytes), (2, 0));
+    assert_eq!(resigned.requests, 2);
+    assert!(resigned.bytes < 450, "{} bytes", resigned.bytes);
+}
+
+#[test]
+fn what_is_published_on_a_generated_repository_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let (made, server) = served(directory.path());
+    publish(&server, &made, 3, now()).unwrap();
+    let found = |query| search(&server, query).unwrap().1;
+    assert_eq!(found("group:com.example.team0003+id:published"), 1);
+    assert_eq!(found("group:com.example.team0003"), 4);
+    assert_eq!(found("requests+answers"), 15);
+}
