@@ -1,4 +1,4 @@
-//! Shared parts of the end-to-end tests and of the quickstart.
+//! Shared parts of the end-to-end tests, of the quickstart and of the benchmarks.
 //!
 //! Everything here looks at the three programs from outside, as a user does: command lines, files, sockets.
 
@@ -8,6 +8,7 @@ pub mod execution;
 pub mod faults;
 pub mod generated;
 pub mod network;
+pub mod peers;
 pub mod programs;
 pub mod publishing;
 pub mod python;

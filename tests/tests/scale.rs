@@ -1,4 +1,5 @@
 //! What a repository costs who uses it, on a small one: `cargo bench-scale` measures the same on large ones.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -68,10 +68,10 @@ fn serve(
         let path = request.split(' ').nth(1)?.split('?').next()?.trim_start_matches('/').to_owned();
         let found = fs::read(directory.join(&path));
         let condition = found.as_ref().map(|bytes| format!("if-none-match: \"{}\"", Digest::of(bytes)));
-        let held =
+        let is_kept =
             condition.is_ok_and(|line| headers.iter().any(|header| header.eq_ignore_ascii_case(&line)));
         let (status, body) = match found {
-            Ok(_) if held => ("304 Not Modified", Vec::new()),
+            Ok(_) if is_kept => ("304 Not Modified", Vec::new()),
             Ok(bytes) => ("200 OK", bytes),
             Err(_) => ("404 Not Found", Vec::new()),
         };
