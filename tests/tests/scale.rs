@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use copkg_spec::repository::Registrar;
 use copkg_spec::tuf::Time;
 use copkg_tests::generated::{Generated, Scale, Shape, generate};
+use copkg_tests::network::http;
 use copkg_tests::programs::Programs;
 use copkg_tests::repository::Repository;
 use copkg_tests::scale::{Asking, Client, publish, search};
@@ -48,4 +49,32 @@ fn what_is_published_on_a_generated_repository_is_found() {
     assert_eq!(found("group:com.example.team0003+id:published"), 1);
     assert_eq!(found("group:com.example.team0003"), 4);
     assert_eq!(found("requests+answers"), 15);
+}
+
+/// Asks for a file and returns the answer without what differs each time.
+fn get(server: &Repository, path: &str) -> Vec<String> {
+    let answer = http(server.port(), "GET", path, "").unwrap();
+    let varies =
+        |line: &&str| !["date:", "x-request-id:"].iter().any(|name| line.to_lowercase().starts_with(name));
+    answer.lines().filter(varies).map(str::to_owned).collect()
+}
+
+#[test]
+fn an_answer_that_is_given_again_is_the_same_and_the_timestamp_always_the_newest() {
+    let directory = tempfile::tempdir().unwrap();
+    let (made, server) = served(directory.path());
+    for path in
+        ["/metadata/1.targets.json", "/metadata/1.com.example.team0003.json", "/metadata/timestamp.json"]
+    {
+        let first = get(&server, path);
+        assert!(first[0].contains("200"), "{first:?}");
+        assert_eq!([get(&server, path), get(&server, path)], [first.clone(), first]);
+    }
+    let before = get(&server, "/metadata/timestamp.json");
+    publish(&server, &made, 3, now()).unwrap();
+    let after = get(&server, "/metadata/timestamp.json");
+    assert_ne!(after, before);
+    assert_eq!(get(&server, "/metadata/timestamp.json"), after);
+    // The metadata of a version stays what it was, also when there is a newer one.
+    assert!(get(&server, "/metadata/1.com.example.team0003.json")[0].contains("200"));
 }

@@ -1,8 +1,8 @@
-//! Answers that never change, kept whole and given again without asking the routes or the store.
+//! Answers that do not change, kept whole and given again without asking the routes or the store.
 //!
 //! Before it: [`crate::server`] hands requests in; behind it: the router, which answers everything else. A handler marks an
 //! answer as [`Repeatable`] when its bytes belong to the path for ever, as those of a version of metadata and of a small blob
-//! do. The next plain GET of the path gets the same headers and bytes, with an id of its own, and is counted and logged as
+//! do, or until the head moves, as those of the timestamp do where one server writes alone. The next plain GET of the path gets the same headers and bytes, with an id of its own, and is counted and logged as
 //! any other. Whoever asks with a range, a condition or a query goes through the router, and so does everybody where
 //! reading is closed.
 
@@ -29,15 +29,39 @@ use quick_cache::sync::Cache;
 
 use super::trace::{self, REQUEST_ID};
 use crate::metrics::{Metrics, Series};
+use crate::repository::Repository;
 
 /// How much is kept, in bytes: bodies, which the memory for small files has as well, and what stands around them.
 const KEPT_BYTES: u64 = 32 << 20;
 /// How much an answer takes beside its body, about, in bytes.
 const AROUND_BYTES: u64 = 1024;
 
-/// Marks an answer whose bytes are those of its path for ever.
+/// Marks an answer that may be given again.
 #[derive(Debug, Clone)]
-pub(super) struct Repeatable(pub(super) Bytes);
+pub(super) struct Repeatable {
+    bytes: Bytes,
+    /// Whose timestamp it is, if it is one.
+    timestamp_of: Option<Repository>,
+}
+
+impl Repeatable {
+    /// Marks bytes that are those of their path for ever.
+    pub(super) fn for_ever(bytes: Bytes) -> Self {
+        Self { bytes, timestamp_of: None }
+    }
+
+    /// Marks the timestamp in a repository's memory.
+    pub(super) fn until_the_head_moves(bytes: Bytes, repository: Repository) -> Self {
+        Self { bytes, timestamp_of: Some(repository) }
+    }
+
+    /// Tells whether the bytes are still those of the path. Two timestamps that are both alive do not lie at one address.
+    fn is_current(&self) -> bool {
+        self.timestamp_of.as_ref().is_none_or(|repository| {
+            repository.timestamp_in_memory().is_some_and(|now| now.as_ptr() == self.bytes.as_ptr())
+        })
+    }
+}
 
 /// Everything that is served, the quick way first. Clones are one.
 #[derive(Debug, Clone)]
@@ -56,7 +80,7 @@ struct Kept {
 #[derive(Debug)]
 struct Answer {
     headers: HeaderMap,
-    bytes: Bytes,
+    what: Repeatable,
     series: Series,
 }
 
@@ -65,7 +89,7 @@ struct Weight;
 
 impl Weighter<Box<str>, Arc<Answer>> for Weight {
     fn weight(&self, path: &Box<str>, answer: &Arc<Answer>) -> u64 {
-        (path.len() + answer.bytes.len()) as u64 + AROUND_BYTES
+        (path.len() + answer.what.bytes.len()) as u64 + AROUND_BYTES
     }
 }
 
@@ -100,10 +124,10 @@ impl Service<Request<Incoming>> for Answers {
         let (kept, answering) = (Arc::clone(kept), self.router.call(request));
         Either::Right(Box::pin(async move {
             let mut response = answering.await?;
-            if let Some((Repeatable(bytes), series)) = repeatable(&mut response, &kept.metrics) {
+            if let Some((what, series)) = repeatable(&mut response, &kept.metrics) {
                 let mut headers = response.headers().clone();
                 headers.remove(&REQUEST_ID);
-                kept.answers.insert(path, Arc::new(Answer { headers, bytes, series }));
+                kept.answers.insert(path, Arc::new(Answer { headers, what, series }));
             }
             Ok(response)
         }))
@@ -113,10 +137,12 @@ impl Service<Request<Incoming>> for Answers {
 /// Tells whether a request asks for nothing but the bytes at its path.
 fn is_plain(request: &Request<Incoming>) -> bool {
     let headers = request.headers();
-    let asks_more = [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE]
-        .iter()
-        .any(|name| headers.contains_key(name));
-    *request.method() == Method::GET && request.uri().query().is_none() && !asks_more
+    let asks_more = [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, TRANSFER_ENCODING, UPGRADE];
+    let has_body = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    *request.method() == Method::GET
+        && request.uri().query().is_none()
+        && !has_body
+        && !asks_more.iter().any(|name| headers.contains_key(name))
 }
 
 fn repeatable(response: &mut Response, metrics: &Metrics) -> Option<(Repeatable, Series)> {
@@ -130,12 +156,13 @@ impl Kept {
     fn answer(&self, request: &Request<Incoming>) -> Option<Response> {
         let began = Instant::now();
         let path = request.uri().path();
-        let answer = self.answers.get(path)?;
+        let answer = self.answers.get(path).filter(|answer| answer.what.is_current())?;
+        let bytes = &answer.what.bytes;
         let id = trace::id_of(request.headers());
-        let mut response = Response::new(Body::from(answer.bytes.clone()));
+        let mut response = Response::new(Body::from(bytes.clone()));
         response.headers_mut().clone_from(&answer.headers);
         trace::name(&mut response, &id);
-        let (bytes, duration) = (answer.bytes.len() as u64, began.elapsed());
+        let (bytes, duration) = (bytes.len() as u64, began.elapsed());
         answer.series.count(bytes, duration);
         trace::log_whole(&id, path, bytes, duration);
         Some(response)

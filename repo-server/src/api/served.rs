@@ -43,8 +43,16 @@ pub(super) fn routes() -> OpenApiRouter<State> {
 )]
 async fn timestamp(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
     let repository = state.repository.as_ref().ok_or_else(|| absent("metadata/timestamp.json"))?;
-    let bytes = repository.newest_timestamp().await?;
-    Ok(answer(&headers, HotFile::new(bytes), &JSON, &CHANGES))
+    let in_memory = repository.timestamp_in_memory();
+    let bytes = match in_memory.clone() {
+        Some(bytes) => bytes,
+        None => repository.newest_timestamp().await?,
+    };
+    let mut response = answer(&headers, HotFile::new(bytes), &JSON, &CHANGES);
+    if let Some(bytes) = in_memory {
+        response.extensions_mut().insert(Repeatable::until_the_head_moves(bytes, repository.clone()));
+    }
+    Ok(response)
 }
 
 /// One version of a role's metadata; it never changes
@@ -117,7 +125,7 @@ async fn immutable(
     if let Some(file) = state.storage.small_and_immutable(path).await? {
         let bytes = file.bytes.clone();
         let mut response = answer(headers, file, kind, &IMMUTABLE);
-        response.extensions_mut().insert(Repeatable(bytes));
+        response.extensions_mut().insert(Repeatable::for_ever(bytes));
         return Ok(response);
     }
     let bytes = state.storage.read(path).await?.ok_or_else(|| absent(path.as_str()))?;

@@ -60,7 +60,7 @@ pub(super) async fn get(
             if let Source::Memory(bytes) = file.source
                 && file.lasts == Lasts::ForEver
             {
-                response.extensions_mut().insert(Repeatable(bytes));
+                response.extensions_mut().insert(Repeatable::for_ever(bytes));
             }
             Ok(response)
         }

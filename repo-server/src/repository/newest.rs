@@ -24,14 +24,20 @@ struct Look {
 }
 
 impl Repository {
+    /// Returns the bytes of `timestamp.json` where nobody else writes: those of the head, the same ones until the head moves.
+    pub(crate) fn timestamp_in_memory(&self) -> Option<Bytes> {
+        let alone = self.storage().sharing() == Sharing::Alone && self.can_sign();
+        alone.then(|| self.head().timestamp_bytes())
+    }
+
     /// Returns the bytes of the newest `timestamp.json`. Where nobody else writes that is the head's; otherwise the store
     /// is asked.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn newest_timestamp(&self) -> Result<Bytes, RepositoryError> {
-        if self.storage().sharing() == Sharing::Alone && !self.signer().keys().is_empty() {
-            return Ok(self.head().timestamp_bytes());
+        if let Some(bytes) = self.timestamp_in_memory() {
+            return Ok(bytes);
         }
         let looks = &self.inner.looks;
         let before = looks.started.load(Ordering::SeqCst);
