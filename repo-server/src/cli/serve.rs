@@ -204,11 +204,8 @@ impl Serve {
         let is_closed = tokens.is_some();
         let router = api::router(state.clone(), self.limits(), tokens);
         // Where reading is closed, who may read is asked each time.
-        let answers = if is_closed {
-            Answers::closed(router)
-        } else {
-            Answers::open(router, state.metrics.clone())
-        };
+        let answers =
+            if is_closed { Answers::closed(router) } else { Answers::open(router, state.metrics.clone()) };
         let url = format!("http://{address}");
         tracing::info!(%url, store = %self.store.store, "listening");
         let listening = Listening { url, address, store: self.store.store.to_string() };
