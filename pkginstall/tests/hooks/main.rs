@@ -191,13 +191,13 @@ fn what_a_killed_command_left_is_ended_by_the_next() {
     let scene = Scene::new();
     let mut abandoned = Command::new("sleep")
         .arg("600")
-        .env("COPKG_HOOK_OWNER", "1-0-00000000-0000-0000-0000-000000000000")
+        .env("COPKG_HOOK_OWNER", "1-1-0-00000000-0000-0000-0000-000000000000")
         .env("COPKG_PREFIX", scene.root())
         .spawn()
         .unwrap();
     let of_another = Command::new("sleep")
         .arg("600")
-        .env("COPKG_HOOK_OWNER", "1-0-00000000-0000-0000-0000-000000000000")
+        .env("COPKG_HOOK_OWNER", "1-1-0-00000000-0000-0000-0000-000000000000")
         .env("COPKG_PREFIX", "/elsewhere")
         .spawn();
     let mut of_another = of_another.unwrap();

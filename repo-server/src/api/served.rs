@@ -61,7 +61,7 @@ async fn timestamp(Shared(state): Shared<State>, headers: HeaderMap) -> Result<R
     params(
         ("file" = String, Path, description = "`<version>.<role>.json`", pattern = "^[1-9][0-9]{0,8}\\.(root|targets|snapshot|[a-z0-9][a-z0-9_-]{0,20}(\\.[a-z0-9][a-z0-9_-]{0,20}){0,3})\\.json$")
     ),
-    responses((status = 200, description = "The file", body = Object, content_type = "application/json"), (status = "default", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, description = "The file", body = Object, content_type = "application/json"), (status = 404, description = "There is no such file. Without a body where it would be a later version of root: each host asks for that one each time. Otherwise a problem"), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
 async fn metadata(
     Shared(state): Shared<State>,
