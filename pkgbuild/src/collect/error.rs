@@ -67,7 +67,7 @@ pub enum CollectError {
         /// The script.
         path: EntryPath,
     },
-    /// What [service] says does not go together with the scripts that are there.
+    /// What `[service]` says does not go together with the scripts that are there.
     #[error("[service] contradicts itself: {0}")]
     Contradiction(&'static str),
     /// A template is not in the package.

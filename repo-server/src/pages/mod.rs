@@ -2,7 +2,7 @@
 //! reads.
 //!
 //! A page is made whole on the server, from a template that was compiled in, needs no JavaScript and loads nothing but one
-//! style and one icon. Everything that a publisher wrote is text here ([`text`]), and a README can do nothing ([`markdown`]).
+//! style and one icon. Everything that a publisher wrote is text here (`text`), and a README can do nothing (`markdown`).
 
 mod answer;
 mod apis;

@@ -19,7 +19,7 @@ pub fn leaf_hash(entry: &[u8]) -> Digest {
     Digest::of(&bytes)
 }
 
-/// Joins two subtrees. 2.1: "MTH(D[n]) = SHA-256(0x01 || MTH(D[0:k]) || MTH(D[k:n]))".
+/// Joins two subtrees. 2.1: `MTH(D[n]) = SHA-256(0x01 || MTH(D[0:k]) || MTH(D[k:n]))`.
 pub fn node_hash(left: &Digest, right: &Digest) -> Digest {
     let mut bytes = [1; 65];
     bytes[1..33].copy_from_slice(left.as_bytes());
