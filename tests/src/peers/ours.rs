@@ -76,7 +76,8 @@ impl Workshop {
         }
         let recipe = format!(
             "[package]\ngroup = \"{GROUP}\"\nid = \"{id}\"\nversion = \"{version}\"\nkind = \"content\"\n\n\
-             [[contents]]\nsrc = \"files\"\ndst = \".\"\ntype = \"tree\"\n"
+             [[contents]]\nsrc = \"files\"\ndst = \".\"\ntype = \"tree\"\n\n\
+             [lint]\nallow = [{{ rule = \"missing-library\", path = \"**\", reason = \"nothing of it is run\" }}]\n"
         );
         fs::write(directory.join("package.toml"), recipe)?;
         Ok(directory)
