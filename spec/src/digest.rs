@@ -14,6 +14,16 @@ use crate::coordinate::{CoordinateError, serde_as_text};
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// Returns the digest of everything that a reader has.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_reader(mut reader: impl Read) -> io::Result<Self> {
+        let mut hashed = Hashed::new(io::sink());
+        io::copy(&mut reader, &mut hashed)?;
+        Ok(hashed.finish().2)
+    }
+
     /// Computes the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())

@@ -1,4 +1,4 @@
-//! Durable writes: the one function through which a small file reaches the disk.
+//! Durable writes: the one way in which a file that must be whole reaches its place.
 //!
 //! The only module of this crate that touches a file system, and only below directories that it is handed.
 
@@ -24,20 +24,36 @@ pub enum Existing {
 /// # Errors
 /// Any failure of the file system, before which `path` is as it was; and `AlreadyExists` as `existing` says.
 pub fn write(path: &Path, mode: u32, existing: Existing, bytes: &[u8]) -> io::Result<()> {
+    write_with(path, mode, existing, |error| error, |file| file.write_all(bytes))
+}
+
+/// Writes to `path` what `fill` writes to the file that it is handed, in the same steps as [`write`].
+///
+/// # Errors
+/// What `fill` returns, or `failed` makes of the causes that [`write`] has.
+pub fn write_with<E>(
+    path: &Path,
+    mode: u32,
+    existing: Existing,
+    failed: impl Fn(io::Error) -> E,
+    fill: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".tmp-")
         .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(directory)?;
-    file.write_all(bytes)?;
+        .tempfile_in(directory)
+        .map_err(&failed)?;
+    fill(file.as_file_mut())?;
     // The umask has no say in a mode that was asked for.
-    file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    file.as_file().sync_all()?;
-    match existing {
-        Existing::Replace => file.persist(path).map_err(|e| e.error)?,
-        Existing::Keep => file.persist_noclobber(path).map_err(|e| e.error)?,
+    file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(&failed)?;
+    file.as_file().sync_all().map_err(&failed)?;
+    let placed = match existing {
+        Existing::Replace => file.persist(path),
+        Existing::Keep => file.persist_noclobber(path),
     };
-    sync_directory(directory)
+    placed.map_err(|error| failed(error.error))?;
+    sync_directory(directory).map_err(failed)
 }
 
 /// Makes the entries of `directory` durable.

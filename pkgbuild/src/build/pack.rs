@@ -1,13 +1,12 @@
 //! Packs and signs a prepared tree into a temporary file, and puts that into its place. The last step of a build.
 
 use std::collections::HashSet;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::archive::{Attachments, PackOptions, PackPlan, Packed, Packer};
-use copkg_spec::durable;
+use copkg_spec::durable::{self, Existing};
 use copkg_spec::index::{Entry, Index};
 use copkg_spec::limits::ATTACHMENT_BYTES;
 use copkg_spec::manifest::{About, Compressed, Draft, Kind};
@@ -164,14 +163,11 @@ impl Built {
         let path = directory.join(manifest.coordinate().file_name(manifest.platform()));
         let write = |source| unwritable(&path, source);
         durable::create_dir_all(directory).map_err(write)?;
-        let mut beside = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory).map_err(write)?;
         let mut built = self.file.reopen().map_err(write)?;
         // From file to file, so that the kernel copies.
-        io::copy(&mut built, beside.as_file_mut()).map_err(write)?;
-        beside.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(write)?;
-        beside.as_file().sync_all().map_err(write)?;
-        beside.persist(&path).map_err(|error| write(error.error))?;
-        durable::sync_directory(directory).map_err(write)?;
+        durable::write_with(&path, 0o644, Existing::Replace, write, |file| {
+            io::copy(&mut built, file).map(drop).map_err(write)
+        })?;
         Ok(Finished { path, packed: self.packed })
     }
 }

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use copkg_spec::archive::{Contents, PackOptions};
 use copkg_spec::command::{Exit, Explain};
-use copkg_spec::digest::{Digest, Hashed};
-use copkg_spec::durable;
+use copkg_spec::digest::Digest;
+use copkg_spec::durable::{self, Existing};
 use copkg_spec::index::EntryPath;
 use copkg_spec::keys::SecretKey;
 use copkg_spec::patch::{MadePatch, MakePatchError, PatchPlan, make_patch};
@@ -87,28 +87,19 @@ pub fn put(sha256: Digest, from: &Path, place: &Path) -> Result<bool, DeltaError
     }
     let directory = place.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
     durable::create_dir_all(directory).map_err(write)?;
-    let mut temporary = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory).map_err(write)?;
-    io::copy(&mut File::open(from).map_err(write)?, &mut temporary).map_err(write)?;
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    temporary.as_file().set_permissions(mode).map_err(write)?;
-    temporary.as_file().sync_all().map_err(write)?;
-    temporary.persist(place).map_err(|error| write(error.error))?;
-    durable::sync_directory(directory).map_err(write)?;
+    let mut made = File::open(from).map_err(write)?;
+    durable::write_with(place, 0o644, Existing::Replace, write, |file| {
+        io::copy(&mut made, file).map(drop).map_err(write)
+    })?;
     Ok(true)
 }
 
 fn is_there(sha256: Digest, place: &Path) -> io::Result<bool> {
     match File::open(place) {
-        Ok(file) => Ok(digest(file)? == sha256),
+        Ok(file) => Ok(Digest::of_reader(file)? == sha256),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-fn digest(file: File) -> io::Result<Digest> {
-    let mut hashed = Hashed::new(file);
-    io::copy(&mut hashed, &mut io::sink())?;
-    Ok(hashed.finish().2)
 }
 
 /// Says why a patch was not made.

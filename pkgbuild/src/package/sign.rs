@@ -1,13 +1,14 @@
 //! Adds signatures to a package file, in one step: the old file or the new one is there, never a part.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::archive::{ResignError, add_signatures};
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::digest::Digest;
-use copkg_spec::durable;
+use copkg_spec::durable::{self, Existing};
 use copkg_spec::keys::{KeyId, SecretKey};
 use thiserror::Error;
 
@@ -58,19 +59,14 @@ pub fn rehearse(path: &Path, keys: &[SecretKey]) -> Result<Signed, SignError> {
 
 fn write(path: &Path, keys: &[SecretKey]) -> Result<(), SignError> {
     let failed = |source| SignError::Write { path: path.to_owned(), source };
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let old = File::open(path).map_err(failed)?;
-    let mut temporary = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory).map_err(failed)?;
-    let mut out = BufWriter::with_capacity(256 << 10, temporary.as_file_mut());
-    add_signatures(&mut BufReader::with_capacity(256 << 10, &old), keys, &mut out)
-        .map_err(|source| SignError::Resign { path: path.to_owned(), source })?;
-    out.flush().map_err(failed)?;
-    drop(out);
-    let mode = old.metadata().map_err(failed)?.permissions();
-    fs::set_permissions(temporary.path(), mode).map_err(failed)?;
-    temporary.as_file().sync_all().map_err(failed)?;
-    temporary.persist(path).map_err(|error| failed(error.error))?;
-    durable::sync_directory(directory).map_err(failed)
+    let mode = old.metadata().map_err(failed)?.permissions().mode();
+    durable::write_with(path, mode, Existing::Replace, failed, |file| {
+        let mut out = BufWriter::with_capacity(256 << 10, file);
+        add_signatures(&mut BufReader::with_capacity(256 << 10, &old), keys, &mut out)
+            .map_err(|source| SignError::Resign { path: path.to_owned(), source })?;
+        out.flush().map_err(failed)
+    })
 }
 
 /// Says why a package was not signed.

@@ -1,14 +1,13 @@
 //! Puts a package file to its place in a directory repository: checked byte by byte, durable, never replaced.
 
-use std::fs::{self, File, Permissions};
+use std::fs::File;
 use std::io::{self, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{NestingConflict, PackageCoordinate};
 use copkg_spec::digest::{Digest, Hashed};
-use copkg_spec::durable;
+use copkg_spec::durable::{self, Existing};
 use copkg_spec::keys::KeyId;
 use copkg_spec::manifest::Kind;
 use copkg_spec::platform::Platform;
@@ -171,25 +170,22 @@ fn copy_durably(package: &Checked, path: &Path) -> Result<(), PublishError> {
     let write = |source| PublishError::Write { path: path.to_owned(), source };
     let directory = path.parent().unwrap_or(path);
     durable::create_dir_all(directory).map_err(write)?;
-    let mut temporary = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory).map_err(write)?;
-    let file = File::open(&package.file)
+    let from = File::open(&package.file)
         .map_err(|source| PublishError::Read { path: package.file.clone(), source })?;
-    let mut input = Hashed::new(BufReader::with_capacity(256 << 10, file));
-    io::copy(&mut input, &mut temporary).map_err(write)?;
-    // What was checked is what is published, whoever wrote to the file meanwhile.
-    if input.finish().2 != package.sha256 {
-        return Err(PublishError::Changed { file: package.file.clone() });
-    }
-    temporary.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(write)?;
-    temporary.as_file().sync_all().map_err(write)?;
-    temporary.persist_noclobber(path).map_err(|error| write(error.error))?;
-    durable::sync_directory(directory).map_err(write)
+    durable::write_with(path, 0o644, Existing::Keep, write, |file| {
+        let mut input = Hashed::new(BufReader::with_capacity(256 << 10, from));
+        io::copy(&mut input, file).map_err(write)?;
+        // What was checked is what is published, whoever wrote to the file meanwhile.
+        if input.finish().2 == package.sha256 {
+            Ok(())
+        } else {
+            Err(PublishError::Changed { file: package.file.clone() })
+        }
+    })
 }
 
 fn digest_of(path: &Path) -> io::Result<Digest> {
-    let mut input = Hashed::new(BufReader::with_capacity(256 << 10, fs::File::open(path)?));
-    io::copy(&mut input, &mut io::sink())?;
-    Ok(input.finish().2)
+    Digest::of_reader(File::open(path)?)
 }
 
 /// Says why a package was not published.

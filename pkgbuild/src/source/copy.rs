@@ -95,9 +95,7 @@ pub(crate) fn is_executable(mode: u32) -> bool {
 /// When it cannot be read.
 pub(crate) fn digest_file(path: &Path) -> Result<Digest, CopyError> {
     let read = |source| CopyError::Read { path: path.to_owned(), source };
-    let mut hashed = Hashed::new(open(path).map_err(read)?);
-    io::copy(&mut hashed, &mut io::sink()).map_err(read)?;
-    Ok(hashed.finish().2)
+    Digest::of_reader(open(path).map_err(read)?).map_err(read)
 }
 
 /// Copies one file with its date, and returns its digest.

@@ -4,9 +4,8 @@
 //! the tree is read through directory handles, directories in parallel. Nothing is changed.
 
 use std::collections::BTreeMap;
-use std::io;
 
-use copkg_spec::digest::{Digest, Hashed};
+use copkg_spec::digest::Digest;
 use copkg_spec::index::{Entry, EntryPath, Index};
 use rayon::prelude::*;
 use rustix::fs::{FileType, Stat};
@@ -148,12 +147,8 @@ fn audit_entry(directory: &Directory, entry: &Entry) -> Result<Vec<Difference>, 
 }
 
 fn digest(directory: &Directory, path: &EntryPath) -> Result<Digest, TreeError> {
-    let mut file = directory.open_file(path.name())?;
-    let mut hashed = Hashed::new(io::sink());
-    io::copy(&mut file, &mut hashed)
-        .map_err(|source| TreeError::open(&directory.path().join(path.name()), source))?;
-    let (_, _, digest) = hashed.finish();
-    Ok(digest)
+    let file = directory.open_file(path.name())?;
+    Digest::of_reader(file).map_err(|source| TreeError::open(&directory.path().join(path.name()), source))
 }
 
 fn mode_difference(path: &str, stat: &Stat, expected: u32) -> Option<Difference> {
