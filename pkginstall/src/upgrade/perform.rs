@@ -229,6 +229,27 @@ fn attempt(
     change.begin(site.prefix, Step::Starting)?;
     start(site, to)?;
     downtime.ends();
+    try_out(site, to, change)
+}
+
+/// Switches beside a service that runs on: its configuration is saved and brought over, its data is left alone.
+pub(super) fn switch_beside(
+    site: &Site<'_>,
+    plan: &Plan,
+    to: &Generation,
+    change: &mut Change,
+) -> Result<(), ServiceError> {
+    change.begin(site.prefix, Step::Saving)?;
+    save_configuration(site, plan, to, change)?;
+    change.begin(site.prefix, Step::Migrating)?;
+    bring_configuration(site, plan, to)?;
+    change.begin(site.prefix, Step::Switching)?;
+    Generations::of(site.prefix, &plan.service).switch_to(to.number)?;
+    Ok(())
+}
+
+/// Waits until what was started is good, and says so for ever.
+pub(super) fn try_out(site: &mut Site<'_>, to: &Generation, change: &mut Change) -> Result<(), ServiceError> {
     change.begin(site.prefix, Step::Trial)?;
     health::wait_until_good(site, to)?;
     change.commit(site.prefix)
@@ -248,7 +269,7 @@ fn save(site: &mut Site<'_>, plan: &Plan, to: &Generation, change: &mut Change) 
 }
 
 /// Saves the configuration: what an earlier generation left takes its place, or a copy stays behind.
-pub(super) fn save_configuration(
+fn save_configuration(
     site: &Site<'_>,
     plan: &Plan,
     to: &Generation,
@@ -281,7 +302,7 @@ fn bring_over(site: &mut Site<'_>, plan: &Plan, to: &Generation) -> Result<(), S
 }
 
 /// Brings the configuration to what the new generation needs.
-pub(super) fn bring_configuration(site: &Site<'_>, plan: &Plan, to: &Generation) -> Result<(), ServiceError> {
+fn bring_configuration(site: &Site<'_>, plan: &Plan, to: &Generation) -> Result<(), ServiceError> {
     let (prefix, service) = (site.prefix, &plan.service);
     if is_earlier(plan) && saved::is_kept(prefix, service, saved::ETC, to.number) {
         return saved::exchange(prefix, service, saved::ETC, to.number);

@@ -1,10 +1,10 @@
 //! Another configuration that a running service only has to read again: nothing is stopped.
 
 use super::change::Change;
-use super::perform::{bring_configuration, save_configuration};
+use super::perform::{switch_beside, try_out};
 use super::plan::Plan;
-use super::{Step, health, saved};
-use crate::generation::{Generation, Generations};
+use super::{Step, saved};
+use crate::generation::Generation;
 use crate::service::{self, ServiceError, Site, State};
 
 /// Places the files, switches and reloads, and waits until the service is good with them.
@@ -14,17 +14,10 @@ pub(super) fn attempt(
     to: &Generation,
     change: &mut Change,
 ) -> Result<(), ServiceError> {
-    change.begin(site.prefix, Step::Saving)?;
-    save_configuration(site, plan, to, change)?;
-    change.begin(site.prefix, Step::Migrating)?;
-    bring_configuration(site, plan, to)?;
-    change.begin(site.prefix, Step::Switching)?;
-    Generations::of(site.prefix, &plan.service).switch_to(to.number)?;
+    switch_beside(site, plan, to, change)?;
     change.begin(site.prefix, Step::Starting)?;
     service::reload_locked(site, &plan.service)?;
-    change.begin(site.prefix, Step::Trial)?;
-    health::wait_until_good(site, to)?;
-    change.commit(site.prefix)
+    try_out(site, to, change)
 }
 
 /// Puts the old files back below a service that runs; `false` where it died and has to be started like any other.

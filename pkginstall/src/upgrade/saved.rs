@@ -40,8 +40,7 @@ pub(super) fn copy(
     name: &str,
     of: Number,
 ) -> Result<Option<Saved>, ServiceError> {
-    let Some(runtime) = runtime(prefix, service)? else { return Ok(None) };
-    let Some(original) = if_there(runtime.child(name))? else { return Ok(None) };
+    let Some(original) = part(prefix, service, name)? else { return Ok(None) };
     let place = place_of(prefix, service, of)?;
     let unfinished = format!(".{name}.new");
     place.remove_tree(&unfinished)?;
@@ -66,8 +65,7 @@ pub(super) fn in_place(
     name: &str,
     of: Number,
 ) -> Result<Option<Saved>, ServiceError> {
-    let Some(runtime) = runtime(prefix, service)? else { return Ok(None) };
-    let Some(now) = if_there(runtime.child(name))? else { return Ok(None) };
+    let Some(now) = part(prefix, service, name)? else { return Ok(None) };
     Ok(Some(Saved { name: name.to_owned(), wanted: now.identity()?, of }))
 }
 
@@ -159,6 +157,12 @@ pub(super) fn runtime(
 ) -> Result<Option<Directory>, ServiceError> {
     let Some(all) = if_there(Directory::open(&prefix.runtime()))? else { return Ok(None) };
     Ok(if_there(all.child(&service.to_string()))?)
+}
+
+/// Opens a directory of the runtime directory.
+fn part(prefix: &Prefix, service: &ServiceCoordinate, name: &str) -> Result<Option<Directory>, ServiceError> {
+    let Some(runtime) = runtime(prefix, service)? else { return Ok(None) };
+    Ok(if_there(runtime.child(name))?)
 }
 
 /// Opens where everything of `service` is kept, and makes it where it is missing. Nobody else looks in.

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use super::change::{Change, Was};
-use super::perform::{bring_configuration, save_configuration, start};
+use super::perform::{start, switch_beside, try_out};
 use super::plan::Plan;
-use super::{Step, health, hooks};
+use super::{Step, hooks};
 use crate::generation::{Generation, Generations};
 use crate::process;
 use crate::runtime::{RecordedPids, RuntimeDirectory};
@@ -23,18 +23,11 @@ pub(super) fn attempt(
     to: &Generation,
     change: &mut Change,
 ) -> Result<(), ServiceError> {
-    change.begin(site.prefix, Step::Saving)?;
-    save_configuration(site, plan, to, change)?;
-    change.begin(site.prefix, Step::Migrating)?;
-    bring_configuration(site, plan, to)?;
-    change.begin(site.prefix, Step::Switching)?;
-    Generations::of(site.prefix, &plan.service).switch_to(to.number)?;
+    switch_beside(site, plan, to, change)?;
     change.begin(site.prefix, Step::Starting)?;
     set_aside(site, plan)?;
     start(site, to)?;
-    change.begin(site.prefix, Step::Trial)?;
-    health::wait_until_good(site, to)?;
-    change.commit(site.prefix)
+    try_out(site, to, change)
 }
 
 /// Makes the running one the one that retires. Its PID files go: the new one writes its own.
