@@ -13,6 +13,7 @@ pub mod programs;
 pub mod publishing;
 pub mod python;
 pub mod quickstart;
+pub mod random;
 pub mod registry;
 pub mod repository;
 pub mod s3;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use copkg_spec::digest::Digest;
 use copkg_tests::execution::Execution;
 use copkg_tests::faults;
+use copkg_tests::random::Random;
 use copkg_tests::scene::{GROUP, Scene, skip};
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -266,16 +267,4 @@ fn contents(prefix: &Path) -> BTreeSet<String> {
 
 fn digest(path: &Path) -> String {
     fs::read(path).map_or_else(|error| error.to_string(), |bytes| Digest::of(&bytes).to_string())
-}
-
-/// Numbers that look random and are the same each time (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(limit.max(1)).unwrap_or(1)).unwrap_or(0)
-    }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use copkg_tests::random::Random;
 use copkg_tests::scene::{Scene, only_file, skip};
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -103,20 +104,8 @@ fn rich_tree(scene: &Scene) -> Result<PathBuf, Box<dyn Error>> {
     for path in ["share/ä/7.txt", "share/日本/x", "empty", &format!("{long}file")] {
         scene.write(tree.join("files").join(path), 0o644, if path == "empty" { "" } else { path })?;
     }
-    scene.write(tree.join("files/random"), 0o644, pseudo_random(3 << 20))?;
+    scene.write(tree.join("files/random"), 0o644, Random(0x9e37_79b9_7f4a_7c15).bytes(3 << 20))?;
     Ok(tree)
-}
-
-/// Returns bytes that do not compress, the same each time.
-fn pseudo_random(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let words = std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(length).collect()
 }
 
 fn build(

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use copkg_tests::faults::{self, Proxy, Spoil};
+use copkg_tests::random::Random;
 use copkg_tests::registry::Registry;
 use copkg_tests::scene::{Scene, skip};
 
@@ -35,7 +36,7 @@ fn an_upload_that_breaks_is_gone_on_with() -> Outcome {
     let scene = Scene::new()?;
     let registry = scene.registry(&["publisher.pub"], 1)?;
     let tree = scene.small_tree("large", "1")?;
-    scene.write(tree.join("files/noise"), 0o644, noise(2 << 20))?;
+    scene.write(tree.join("files/noise"), 0o644, Random(20_261_121).bytes(2 << 20))?;
     let file = scene.build(&tree)?;
     // Metadata passes, the file does not.
     let proxy = Proxy::start(registry.port(), Spoil::CutRequestAt(256 << 10), usize::MAX)?;
@@ -46,18 +47,6 @@ fn an_upload_that_breaks_is_gone_on_with() -> Outcome {
     let said = registry.publish(&scene, &[&file], &["publisher.key"])?.success()?.json()?;
     assert_eq!(said["state"], "committed");
     Ok(())
-}
-
-/// Bytes that do not compress.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 1_u64;
-    let step = |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    (0..length).map(step).collect()
 }
 
 /// In CI every so many points; `COPKG_TEST_EVERY_POINT=1` takes all.

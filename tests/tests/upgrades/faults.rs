@@ -10,6 +10,7 @@ use std::process::Command;
 
 use copkg_tests::execution::Execution;
 use copkg_tests::faults;
+use copkg_tests::random::Random;
 use copkg_tests::scene::{Scene, skip};
 
 use crate::Outcome;
@@ -366,17 +367,5 @@ fn sweep() -> Extent {
         Ok("full") => Extent::Full,
         Ok("steps") => Extent::Steps,
         _ => Extent::Drawn,
-    }
-}
-
-/// Numbers that look random and are the same each time (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(limit.max(1)).unwrap_or(1)).unwrap_or(0)
     }
 }
