@@ -2,9 +2,9 @@
 //!
 //! Before it: [`crate::server`] hands requests in; behind it: the router, which answers everything else. A handler marks an
 //! answer as [`Repeatable`] when its bytes belong to the path for ever, as those of a version of metadata and of a small blob
-//! do, or until the head moves, as those of the timestamp do where one server writes alone. The next plain GET of the path gets the same headers and bytes, with an id of its own, and is counted and logged as
-//! any other. Whoever asks with a range, a condition or a query goes through the router, and so does everybody where
-//! reading is closed.
+//! do, or until the head moves, as those of the timestamp do where one server writes alone. The next plain GET of the path
+//! gets the same headers and bytes, with an id of its own, and is counted and logged as any other. Whoever asks with a range,
+//! a condition or a query goes through the router, and so does everybody where reading is closed.
 
 use std::convert::Infallible;
 use std::pin::Pin;
