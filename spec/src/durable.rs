@@ -27,16 +27,16 @@ pub fn write(path: &Path, mode: u32, existing: Existing, bytes: &[u8]) -> io::Re
     write_with(path, mode, existing, |error| error, |file| file.write_all(bytes))
 }
 
-/// Writes to `path` what `fill` writes to the file that it is handed, in the same steps as [`write`].
+/// Writes to `path` what `content` writes to the file that it is handed, in the same steps as [`write()`].
 ///
 /// # Errors
-/// What `fill` returns, or `failed` makes of the causes that [`write`] has.
+/// What `content` returns, or `failed` makes of the causes that [`write()`] has.
 pub fn write_with<E>(
     path: &Path,
     mode: u32,
     existing: Existing,
     failed: impl Fn(io::Error) -> E,
-    fill: impl FnOnce(&mut File) -> Result<(), E>,
+    content: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
@@ -44,7 +44,7 @@ pub fn write_with<E>(
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(directory)
         .map_err(&failed)?;
-    fill(file.as_file_mut())?;
+    content(file.as_file_mut())?;
     // The umask has no say in a mode that was asked for.
     file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(&failed)?;
     file.as_file().sync_all().map_err(&failed)?;
