@@ -24,6 +24,9 @@ use crate::repository::Repository;
 /// How long an answer may take: large repositories on busy machines.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// How a zstd frame begins; metadata begins with a brace.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
 /// What was asked for and what came: bodies of answers, as they came over the wire.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cost {
@@ -85,10 +88,12 @@ impl Client {
     fn get(&mut self, file: &str, held: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
         let condition = held.map(|held| format!("If-None-Match: \"{}\"\r\n", Digest::of(held)));
         let path = format!("/metadata/{file}");
-        let (status, body) = request_if(self.port, "GET", &path, b"", &condition.unwrap_or_default())?;
+        let lines = format!("Accept-Encoding: zstd\r\n{}", condition.unwrap_or_default());
+        let (status, body) = request_with(self.port, "GET", &path, b"", &lines)?;
         self.cost.requests += 1;
         self.cost.bytes += body.len() as u64;
         match status {
+            200 if body.starts_with(&ZSTD_MAGIC) => Ok(Some(zstd::decode_all(body.as_slice())?)),
             200 => Ok(Some(body)),
             304 => Ok(held.map(<[u8]>::to_vec)),
             404 => Ok(None),
@@ -240,16 +245,16 @@ pub fn peak_memory(pid: u32) -> Result<u64> {
 
 /// Sends one request on a connection of its own.
 fn request(port: u16, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
-    request_if(port, method, path, body, "")
+    request_with(port, method, path, body, "")
 }
 
-/// As [`request`], with one more header line.
-fn request_if(port: u16, method: &str, path: &str, body: &[u8], line: &str) -> Result<(u16, Vec<u8>)> {
+/// As [`request`], with more header lines.
+fn request_with(port: u16, method: &str, path: &str, body: &[u8], lines: &str) -> Result<(u16, Vec<u8>)> {
     let mut stream = connect(port)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len();
     let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{line}\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{lines}\r\n"
     );
     stream.write_all(&[head.as_bytes(), body].concat())?;
     let mut answer = Vec::new();

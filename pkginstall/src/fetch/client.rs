@@ -10,7 +10,8 @@ use reqwest::redirect::{Attempt, Policy};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::http::HttpStream;
-use super::stream::{FileStream, Newer, Stream};
+use super::small::{Newer, Small};
+use super::stream::{FileStream, Stream};
 use super::{FetchError, Limits, Location, Proxies, Span};
 
 const MAX_REDIRECTS: usize = 10;
@@ -78,19 +79,23 @@ impl Fetcher {
         }
     }
 
-    /// Opens the file at `location`, unless a server says that it is the one with the digest `held`.
+    /// Opens the whole of a small file at `location`, compressed on its way where a server does that, unless a server says
+    /// that it is the one with the digest `held`.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_unless(
+    pub fn open_small(
         &self,
         location: &Location,
         credentials: Option<&Credentials>,
-        held: Digest,
+        held: Option<Digest>,
     ) -> Result<Newer<'_>, FetchError> {
         match location {
-            Location::File(_) => self.open(location, credentials, Span::WHOLE).map(Newer::Changed),
-            Location::Http(url) => HttpStream::open_unless(self, url.clone(), credentials.cloned(), held),
+            Location::File(path) => {
+                let stream = FileStream::open(path, Span::WHOLE)?;
+                Ok(Newer::Changed(Small::Plain(Stream::File(stream))))
+            }
+            Location::Http(url) => HttpStream::open_small(self, url.clone(), credentials.cloned(), held),
         }
     }
 

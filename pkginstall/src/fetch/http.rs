@@ -16,7 +16,8 @@ use reqwest::{StatusCode, Url};
 
 use super::backoff::retry_after;
 use super::error::{Attempt, tls_error};
-use super::{Credentials, FetchError, Fetcher, Newer, Span, Stream};
+use super::small::{Coding, Newer, Small};
+use super::{Credentials, FetchError, Fetcher, Span};
 
 /// Progress below this does not count: a server that sends a byte for each request must not hold us for ever.
 const PROGRESS: u64 = 16 << 10;
@@ -44,6 +45,9 @@ pub struct HttpStream<'f> {
     progress: u64,
     /// The bytes that are here already: the server may say that they are the newest.
     held: Option<Digest>,
+    /// How the server may write the bytes, and how it wrote them.
+    accepted: Coding,
+    coding: Coding,
 }
 
 /// A file of a server of which a part has been opened.
@@ -106,24 +110,25 @@ impl<'f> HttpStream<'f> {
         Ok(stream)
     }
 
-    /// Opens the whole file, unless the server says that it is the one that has the digest `held`: our server's entity tags
-    /// are digests, and others' just do not match.
-    pub(super) fn open_unless(
+    /// Opens the whole file, compressed where the server has it so, unless the server says that it is the one that has the
+    /// digest `held`: our server's entity tags are digests, and others' just do not match.
+    pub(super) fn open_small(
         fetcher: &'f Fetcher,
         url: Url,
         credentials: Option<Credentials>,
-        held: Digest,
+        held: Option<Digest>,
     ) -> Result<Newer<'f>, FetchError> {
         let mut stream = Self::new(fetcher, url, credentials, Span::WHOLE);
-        stream.held = Some(held);
-        Ok(match stream.connect()? {
+        (stream.held, stream.accepted) = (held, Coding::Zstd);
+        match stream.connect()? {
             Connected::Bytes => {
                 // From now on the rest of these very bytes is asked for.
                 stream.held = None;
-                Newer::Changed(Stream::Http(Box::new(stream)))
+                let coding = stream.coding;
+                Small::of_http(stream, coding).map(Newer::Changed)
             }
-            Connected::Unchanged => Newer::Same { date: stream.date().map(str::to_owned) },
-        })
+            Connected::Unchanged => Ok(Newer::Same { date: stream.date().map(str::to_owned) }),
+        }
     }
 
     fn new(fetcher: &'f Fetcher, url: Url, credentials: Option<Credentials>, span: Span) -> Self {
@@ -142,6 +147,8 @@ impl<'f> HttpStream<'f> {
             failures: 0,
             progress: 0,
             held: None,
+            accepted: Coding::Identity,
+            coding: Coding::Identity,
         }
     }
 
@@ -154,6 +161,10 @@ impl<'f> HttpStream<'f> {
             validator: self.validator.clone(),
             has_ranges: self.has_ranges,
         }
+    }
+
+    pub(super) fn place(&self) -> String {
+        self.url.to_string()
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -193,7 +204,8 @@ impl<'f> HttpStream<'f> {
 
     fn request(&mut self) -> Result<Response, Failed> {
         let client = self.fetcher.client().map_err(Failed::ForGood)?;
-        let request = self.conditions(client.get(self.url.clone()).header(ACCEPT_ENCODING, "identity"));
+        let request = client.get(self.url.clone()).header(ACCEPT_ENCODING, self.accepted.name());
+        let request = self.conditions(request);
         let response = request.send().map_err(|error| self.not_sent(&error))?;
         self.date = response.headers().get(DATE).cloned();
         match response.status() {
@@ -251,11 +263,12 @@ impl<'f> HttpStream<'f> {
 
     /// Checks that the file is still the one that the first request began with.
     fn check_same(&mut self, response: &Response) -> Result<(), Failed> {
-        let found = validator(response);
+        let (found, coding) = (validator(response), Coding::of(response));
         let changed = match (&self.validator, &found) {
             (Some(old), Some(new)) => old != new,
-            _ => false,
+            _ => self.position > 0 && coding != self.coding,
         };
+        self.coding = coding;
         if changed {
             return Err(Failed::ForGood(FetchError::Changed { place: self.url.to_string() }));
         }

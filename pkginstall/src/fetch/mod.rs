@@ -10,6 +10,7 @@ mod client;
 mod error;
 mod http;
 mod proxy;
+mod small;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,8 @@ pub use backoff::Limits;
 pub use client::{Credentials, Fetcher};
 pub use error::{Attempt, FetchError};
 pub use proxy::Proxies;
-pub use stream::{Beyond, Newer, Origin, Parts, Stream};
+pub use small::{Newer, Small};
+pub use stream::{Beyond, Origin, Parts, Stream};
 
 use camino::Utf8PathBuf;
 use reqwest::Url;

@@ -19,18 +19,6 @@ pub enum Stream<'f> {
     Http(Box<HttpStream<'f>>),
 }
 
-/// A file that may be here already.
-#[derive(Debug)]
-pub enum Newer<'f> {
-    /// It is, as the server says, whose clock said this.
-    Same {
-        /// `Date` of RFC 9110.
-        date: Option<String>,
-    },
-    /// It is another one, or nobody can tell.
-    Changed(Stream<'f>),
-}
-
 impl<'f> Stream<'f> {
     /// Lets the connection go, if there is one. The next read makes another and goes on where this one stopped.
     pub fn rest(&mut self) {

@@ -15,7 +15,7 @@ use super::*;
 /// What the server does with one connection.
 enum Act {
     /// Sends these bytes as they are, and closes.
-    Send(String),
+    Send(Vec<u8>),
     /// Closes at once.
     Hang,
 }
@@ -30,8 +30,8 @@ fn serve(acts: Vec<Act>) -> (Location, Receiver<String>) {
         while let Some(act) = acts.pop_front() {
             let (mut connection, _) = listener.accept().unwrap();
             let _ = sender.send(read_request(&connection));
-            if let Act::Send(text) = act {
-                connection.write_all(text.as_bytes()).unwrap();
+            if let Act::Send(bytes) = act {
+                connection.write_all(&bytes).unwrap();
             }
         }
     });
@@ -44,9 +44,12 @@ fn read_request(connection: &TcpStream) -> String {
 }
 
 fn whole(headers: &str, body: &str, length: usize) -> Act {
-    Act::Send(format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
-    ))
+    coded(headers, body.as_bytes(), length)
+}
+
+fn coded(headers: &str, body: &[u8], length: usize) -> Act {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n");
+    Act::Send([head.as_bytes(), body].concat())
 }
 
 fn part(headers: &str, body: &str, start: usize, length: usize) -> Act {
@@ -54,11 +57,11 @@ fn part(headers: &str, body: &str, start: usize, length: usize) -> Act {
     Act::Send(format!(
         "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {start}-{end}/{length}\r\nContent-Length: {size}\r\n\
          Connection: close\r\n{headers}\r\n{body}"
-    ))
+    ).into())
 }
 
 fn status(line: &str) -> Act {
-    Act::Send(format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+    Act::Send(format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").into())
 }
 
 /// The pauses that were made by the present test: nobody really waits.
@@ -247,6 +250,61 @@ fn a_stream_that_rests_goes_on_where_it_stopped() {
     assert_eq!((&first, rest.as_str()), (b"hello", " world"));
     assert!(requests.iter().nth(1).unwrap().contains("range: bytes=5-"));
     assert_eq!(stream.file_length(), Some(11));
+}
+
+const ZSTD: &str = "Content-Encoding: zstd\r\nETag: W/\"one\"\r\n";
+
+/// Something to compress, and how it comes over the wire.
+fn compressed() -> (String, Vec<u8>) {
+    let text = "0123456789abcdef".repeat(1000);
+    let frame = zstd::encode_all(text.as_bytes(), 3).unwrap();
+    (text, frame)
+}
+
+fn fetch_small(location: &Location) -> Result<String, Failure> {
+    let fetcher = fetcher();
+    let Newer::Changed(mut small) = fetcher.open_small(location, None, None)? else {
+        panic!("nothing is held")
+    };
+    let mut text = String::new();
+    match small.read_to_string(&mut text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Failure::of(FetchError::inside(&error).unwrap())),
+    }
+}
+
+#[test]
+fn a_small_file_may_be_compressed_on_its_way_and_be_cut() {
+    let (text, frame) = compressed();
+    let cut = coded(ZSTD, &frame[..frame.len() / 2], frame.len());
+    let (location, requests) = serve(vec![cut, coded(ZSTD, &frame, frame.len()), whole("", "as it is", 8)]);
+    assert_eq!(fetch_small(&location).unwrap(), text);
+    assert!(requests.recv().unwrap().contains("accept-encoding: zstd"));
+    assert_eq!(fetch_small(&location).unwrap(), "as it is");
+}
+
+#[test]
+fn a_package_is_asked_for_as_it_is() {
+    let (location, requests) = serve(vec![whole("", "ok", 2)]);
+    fetch(&location, Span::WHOLE).unwrap();
+    assert!(requests.recv().unwrap().contains("accept-encoding: identity"));
+}
+
+#[test]
+fn a_small_file_that_comes_in_another_coding_after_a_cut_is_refused() {
+    let (text, frame) = compressed();
+    let cut = coded(ZSTD, &frame[..frame.len() / 2], frame.len());
+    let (location, _) = serve(vec![cut, whole("", &text, text.len())]);
+    assert_eq!(fetch_small(&location).unwrap_err().code, "changed_meanwhile");
+}
+
+#[test]
+fn a_frame_that_is_broken_is_the_servers_fault() {
+    let (location, _) = serve(vec![coded(ZSTD, b"this is no zstd frame", 21)]);
+    let mut failure = fetch_small(&location).unwrap_err();
+    let Location::Http(url) = location else { panic!() };
+    failure.message = failure.message.replace(url.as_str(), "[URL]");
+    insta::assert_snapshot!(failure, @"error: the server answers [URL] with a broken zstd frame (Unknown frame descriptor)");
 }
 
 #[test]

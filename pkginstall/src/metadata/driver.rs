@@ -10,7 +10,7 @@ use super::cache::{Cache, role_file};
 use super::clock;
 use super::error::{CacheError, MetadataError};
 use super::log;
-use crate::fetch::{FetchError, Newer, Span};
+use crate::fetch::{FetchError, Newer};
 use crate::repository::{Base, Source, SourceError};
 
 /// How long a file of metadata may take, unless the copy has a limit of its own.
@@ -99,10 +99,7 @@ impl Copy<'_> {
         let location = place.base.location(path);
         let longest = place.timeout.filter(|_| matches!(place.base, Base::Http(_))).unwrap_or(LONGEST);
         let begun = Instant::now();
-        let opened = match &held {
-            Some(held) => self.source.open_unless(at, &location, Digest::of(held)),
-            None => self.source.open(at, &location, Span::WHOLE).map(Newer::Changed),
-        };
+        let opened = self.source.open_small(at, &location, held.as_deref().map(Digest::of));
         let stream = match opened {
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(Stopped::Source(error)),

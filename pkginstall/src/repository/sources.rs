@@ -106,18 +106,18 @@ impl Source {
         Ok(fetcher.open(location, credentials.as_ref(), span)?)
     }
 
-    /// Opens a file of the copy `at`, unless it says that it is the one with the digest `held`.
+    /// Opens a small file of the copy `at`, unless it says that it is the one with the digest `held`.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_unless(
+    pub fn open_small(
         &self,
         at: usize,
         location: &Location,
-        held: Digest,
+        held: Option<Digest>,
     ) -> Result<Newer<'_>, SourceError> {
         let (fetcher, credentials) = self.fetcher(at, location)?;
-        Ok(fetcher.open_unless(location, credentials.as_ref(), held)?)
+        Ok(fetcher.open_small(location, credentials.as_ref(), held)?)
     }
 
     fn fetcher(

@@ -54,6 +54,14 @@ pub(crate) fn set_tag(headers: &mut HeaderMap, tag: Option<&EntityTag>) {
     }
 }
 
+/// Puts the tag into an answer that writes the bytes in another way: it finds the same bytes, and no part of these
+/// (RFC 9110, 8.8.3.3).
+pub(super) fn set_weak_tag(headers: &mut HeaderMap, tag: &EntityTag) {
+    if let Ok(value) = HeaderValue::from_str(&format!("W/{tag}")) {
+        headers.insert(ETAG, value);
+    }
+}
+
 /// Describes a failed `If-Match`.
 pub(super) fn failed() -> Problem {
     let detail = "If-Match names other bytes than those that are here";

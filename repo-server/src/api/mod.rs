@@ -2,6 +2,7 @@
 //! after it: [`crate::catalogue`] and [`crate::storage`].
 
 mod access;
+mod coding;
 mod conditional;
 mod document;
 mod feeds;

@@ -2,8 +2,8 @@
 //!
 //! Before it: [`crate::server`] hands requests in; behind it: the router, which answers everything else. A handler marks an
 //! answer as [`Repeatable`] when its bytes belong to the path for ever, as those of a version of metadata and of a small blob
-//! do, or until the head moves, as those of the timestamp do where one server writes alone. The next plain GET of the path
-//! gets the same headers and bytes, with an id of its own, and is counted and logged as any other. Whoever asks with a range,
+//! do, or until the head moves, as those of the timestamp do where one server writes alone. The next plain GET of the path, for
+//! the same content coding, gets the same headers and bytes, with an id of its own, and is counted and logged as any other. Whoever asks with a range,
 //! a condition or a query goes through the router, and so does everybody where reading is closed.
 
 use std::convert::Infallible;
@@ -24,9 +24,10 @@ use futures_util::future::{Either, Ready, ready};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
 
+use super::coding::Coding;
 use super::trace::{self, REQUEST_ID};
 use crate::metrics::{Metrics, Series};
 use crate::repository::Repository;
@@ -39,26 +40,26 @@ const AROUND_BYTES: u64 = 1024;
 /// Marks an answer that may be given again.
 #[derive(Debug, Clone)]
 pub(super) struct Repeatable {
-    bytes: Bytes,
-    /// Whose timestamp it is, if it is one.
-    timestamp_of: Option<Repository>,
+    body: Bytes,
+    /// The timestamp that the body is made of, if it is one, and whose it is.
+    timestamp: Option<(Bytes, Repository)>,
 }
 
 impl Repeatable {
-    /// Marks bytes that are those of their path for ever.
-    pub(super) fn for_ever(bytes: Bytes) -> Self {
-        Self { bytes, timestamp_of: None }
+    /// Marks a body that is that of its path for ever.
+    pub(super) fn for_ever(body: Bytes) -> Self {
+        Self { body, timestamp: None }
     }
 
-    /// Marks the timestamp in a repository's memory.
-    pub(super) fn until_the_head_moves(bytes: Bytes, repository: Repository) -> Self {
-        Self { bytes, timestamp_of: Some(repository) }
+    /// Marks a body made of the timestamp in a repository's memory.
+    pub(super) fn until_the_head_moves(body: Bytes, timestamp: Bytes, repository: Repository) -> Self {
+        Self { body, timestamp: Some((timestamp, repository)) }
     }
 
-    /// Tells whether the bytes are still those of the path. Two timestamps that are both alive do not lie at one address.
+    /// Tells whether the body is still that of the path. Two timestamps that are both alive do not lie at one address.
     fn is_current(&self) -> bool {
-        self.timestamp_of.as_ref().is_none_or(|repository| {
-            repository.timestamp_in_memory().is_some_and(|now| now.as_ptr() == self.bytes.as_ptr())
+        self.timestamp.as_ref().is_none_or(|(timestamp, repository)| {
+            repository.timestamp_in_memory().is_some_and(|now| now.as_ptr() == timestamp.as_ptr())
         })
     }
 }
@@ -73,7 +74,33 @@ pub struct Answers {
 #[derive(Debug)]
 struct Kept {
     metrics: Metrics,
-    answers: Cache<Box<str>, Arc<Answer>, Weight>,
+    answers: Cache<Wanted, Arc<Answer>, Weight>,
+}
+
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Wanted {
+    path: Box<str>,
+    coding: Coding,
+}
+
+/// The same, without a copy of the path: it has the same hash.
+#[derive(Hash)]
+struct Asked<'a> {
+    path: &'a str,
+    coding: Coding,
+}
+
+impl Equivalent<Wanted> for Asked<'_> {
+    fn equivalent(&self, wanted: &Wanted) -> bool {
+        *self.path == *wanted.path && self.coding == wanted.coding
+    }
+}
+
+impl<'a> Asked<'a> {
+    fn by(request: &'a Request<Incoming>) -> Self {
+        Self { path: request.uri().path(), coding: Coding::asked(request.headers()) }
+    }
 }
 
 /// One answer, ready to go out.
@@ -87,9 +114,9 @@ struct Answer {
 #[derive(Debug, Clone)]
 struct Weight;
 
-impl Weighter<Box<str>, Arc<Answer>> for Weight {
-    fn weight(&self, path: &Box<str>, answer: &Arc<Answer>) -> u64 {
-        (path.len() + answer.what.bytes.len()) as u64 + AROUND_BYTES
+impl Weighter<Wanted, Arc<Answer>> for Weight {
+    fn weight(&self, wanted: &Wanted, answer: &Arc<Answer>) -> u64 {
+        (wanted.path.len() + answer.what.body.len()) as u64 + AROUND_BYTES
     }
 }
 
@@ -120,14 +147,15 @@ impl Service<Request<Incoming>> for Answers {
         if let Some(response) = kept.answer(&request) {
             return Either::Left(ready(Ok(response)));
         }
-        let path: Box<str> = request.uri().path().into();
+        let Asked { path, coding } = Asked::by(&request);
+        let wanted = Wanted { path: path.into(), coding };
         let (kept, answering) = (Arc::clone(kept), self.router.call(request));
         Either::Right(Box::pin(async move {
             let mut response = answering.await?;
             if let Some((what, series)) = repeatable(&mut response, &kept.metrics) {
                 let mut headers = response.headers().clone();
                 headers.remove(&REQUEST_ID);
-                kept.answers.insert(path, Arc::new(Answer { headers, what, series }));
+                kept.answers.insert(wanted, Arc::new(Answer { headers, what, series }));
             }
             Ok(response)
         }))
@@ -155,16 +183,16 @@ fn repeatable(response: &mut Response, metrics: &Metrics) -> Option<(Repeatable,
 impl Kept {
     fn answer(&self, request: &Request<Incoming>) -> Option<Response> {
         let began = Instant::now();
-        let path = request.uri().path();
-        let answer = self.answers.get(path).filter(|answer| answer.what.is_current())?;
-        let bytes = &answer.what.bytes;
+        let asked = Asked::by(request);
+        let answer = self.answers.get(&asked).filter(|answer| answer.what.is_current())?;
+        let bytes = &answer.what.body;
         let id = trace::id_of(request.headers());
         let mut response = Response::new(Body::from(bytes.clone()));
         response.headers_mut().clone_from(&answer.headers);
         trace::name(&mut response, &id);
         let (bytes, duration) = (bytes.len() as u64, began.elapsed());
         answer.series.count(bytes, duration);
-        trace::log_whole(&id, path, bytes, duration);
+        trace::log_whole(&id, asked.path, bytes, duration);
         Some(response)
     }
 }

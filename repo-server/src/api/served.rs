@@ -2,14 +2,16 @@
 
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use copkg_spec::tlog::Resource;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::coding::{self, Coding};
 use super::conditional::{self, Verdict};
 use super::repeated::Repeatable;
 use super::{Problem, State};
@@ -48,9 +50,10 @@ async fn timestamp(Shared(state): Shared<State>, headers: HeaderMap) -> Result<R
         Some(bytes) => bytes,
         None => repository.newest_timestamp().await?,
     };
-    let mut response = answer(&headers, HotFile::new(bytes), &JSON, &CHANGES);
-    if let Some(bytes) = in_memory {
-        response.extensions_mut().insert(Repeatable::until_the_head_moves(bytes, repository.clone()));
+    let (mut response, body) = answer(&headers, HotFile::new(bytes), &JSON, &CHANGES).await;
+    if let Some(timestamp) = in_memory {
+        let repeatable = Repeatable::until_the_head_moves(body, timestamp, repository.clone());
+        response.extensions_mut().insert(repeatable);
     }
     Ok(response)
 }
@@ -90,7 +93,7 @@ fn is_later_root(repository: &Repository, name: &str) -> bool {
 async fn checkpoint(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
     let path = transparency::path_of(Resource::Checkpoint);
     let bytes = state.storage.read(&path).await?.ok_or_else(|| absent(path.as_str()))?;
-    Ok(answer(&headers, HotFile::new(bytes), &TEXT, &CHANGES))
+    Ok(answer(&headers, HotFile::new(bytes), &TEXT, &CHANGES).await.0)
 }
 
 /// A tile of the transparency log
@@ -123,26 +126,48 @@ async fn immutable(
     kind: &HeaderValue,
 ) -> Result<Response, Problem> {
     if let Some(file) = state.storage.small_and_immutable(path).await? {
-        let bytes = file.bytes.clone();
-        let mut response = answer(headers, file, kind, &IMMUTABLE);
-        response.extensions_mut().insert(Repeatable::for_ever(bytes));
+        let (mut response, body) = answer(headers, file, kind, &IMMUTABLE).await;
+        response.extensions_mut().insert(Repeatable::for_ever(body));
         return Ok(response);
     }
     let bytes = state.storage.read(path).await?.ok_or_else(|| absent(path.as_str()))?;
-    Ok(answer(headers, HotFile::new(bytes), kind, &IMMUTABLE))
+    Ok(answer(headers, HotFile::new(bytes), kind, &IMMUTABLE).await.0)
 }
 
-fn answer(headers: &HeaderMap, file: HotFile, kind: &HeaderValue, caching: &HeaderValue) -> Response {
-    let mut response = match conditional::judge(headers, Some(&file.tag)) {
-        Verdict::Proceed => Body::from(file.bytes).into_response(),
-        Verdict::NotModified => StatusCode::NOT_MODIFIED.into_response(),
-        Verdict::PreconditionFailed => return conditional::failed().into_response(),
+/// Answers with a file, compressed if the request takes that; returns the body as well.
+async fn answer(
+    headers: &HeaderMap,
+    file: HotFile,
+    kind: &HeaderValue,
+    caching: &HeaderValue,
+) -> (Response, Bytes) {
+    let verdict = conditional::judge(headers, Some(&file.tag));
+    let (mut response, body) = match verdict {
+        Verdict::Proceed => coded(headers, file.bytes).await,
+        Verdict::NotModified => (StatusCode::NOT_MODIFIED.into_response(), Bytes::new()),
+        Verdict::PreconditionFailed => return (conditional::failed().into_response(), Bytes::new()),
     };
     let answered = response.headers_mut();
     answered.insert(CACHE_CONTROL, caching.clone());
     answered.insert(CONTENT_TYPE, kind.clone());
-    conditional::set_tag(answered, Some(&file.tag));
-    response
+    answered.insert(VARY, HeaderValue::from(ACCEPT_ENCODING));
+    if answered.contains_key(CONTENT_ENCODING) {
+        conditional::set_weak_tag(answered, &file.tag);
+    } else {
+        conditional::set_tag(answered, Some(&file.tag));
+    }
+    (response, body)
+}
+
+async fn coded(headers: &HeaderMap, bytes: Bytes) -> (Response, Bytes) {
+    let compressed = match Coding::asked(headers) {
+        Coding::Zstd => coding::compressed(&bytes).await,
+        Coding::Identity => None,
+    };
+    let Some(compressed) = compressed else { return (Body::from(bytes.clone()).into_response(), bytes) };
+    let mut response = Body::from(compressed.clone()).into_response();
+    response.headers_mut().insert(CONTENT_ENCODING, Coding::ZSTD);
+    (response, compressed)
 }
 
 fn absent(name: &str) -> Problem {
