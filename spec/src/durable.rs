@@ -43,7 +43,7 @@ pub fn write_with<E>(
         .prefix(".tmp-")
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(directory)
-        .map_err(&failed)?;
+        .map_err(|error| failed(without_temporary_name(error)))?;
     content(file.as_file_mut())?;
     // The umask has no say in a mode that was asked for.
     file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(&failed)?;
@@ -54,6 +54,12 @@ pub fn write_with<E>(
     };
     placed.map_err(|error| failed(error.error))?;
     sync_directory(directory).map_err(failed)
+}
+
+/// Returns what the system said. The name that a temporary file would have had means nothing to anybody.
+fn without_temporary_name(error: io::Error) -> io::Error {
+    let said = error.get_ref().and_then(|inner| inner.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    said.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Makes the entries of `directory` durable.
@@ -76,6 +82,9 @@ pub fn create_dir_all(directory: &Path) -> io::Result<()> {
     create_dir_all(parent)?;
     match std::fs::create_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
         result => result.and_then(|()| {
             sync_directory(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
         }),

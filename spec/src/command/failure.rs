@@ -47,7 +47,7 @@ impl Failure {
         let mut causes: Vec<String> = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
-            let text = cause.to_string();
+            let text = said(cause);
             // A transparent wrapper repeats its source; say it once.
             if causes.last() != Some(&text) {
                 causes.push(text);
@@ -64,6 +64,17 @@ impl Failure {
     }
 }
 
+/// Returns what the cause of an error says. The number behind what the operating system says helps nobody.
+pub fn said(cause: &(dyn Error + 'static)) -> String {
+    let text = cause.to_string();
+    let number = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+    let number = number.map(|number| format!(" (os error {number})"));
+    match number.as_deref().and_then(|number| text.strip_suffix(number)) {
+        Some(words) => words.to_owned(),
+        None => text,
+    }
+}
+
 /// Says what helps against what the operating system refused, for a step that has nothing better to say.
 fn first_cause_hint(error: &dyn Explain) -> Option<String> {
     let mut causes = std::iter::successors(error.source(), |cause| (**cause).source());
@@ -71,6 +82,8 @@ fn first_cause_hint(error: &dyn Explain) -> Option<String> {
     let hint = match kind {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, then try again",
         io::ErrorKind::ReadOnlyFilesystem => "mount it writable, or choose another place",
+        io::ErrorKind::IsADirectory => "it is a directory: name a file",
+        io::ErrorKind::NotADirectory => "it is a file, or a part of its path is: name a directory",
         io::ErrorKind::PermissionDenied => "run this as a user who may, or choose another place",
         _ => return None,
     };

@@ -10,7 +10,7 @@ mod report;
 mod usage;
 
 pub use exit::Exit;
-pub use failure::{Explain, Failure};
+pub use failure::{Explain, Failure, said};
 pub use options::{Color, Options};
 pub use report::{Report, Streams};
 pub use usage::unparsed;
