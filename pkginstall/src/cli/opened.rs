@@ -40,7 +40,7 @@ pub(super) fn next_copies<'s>(
     Box::new(move |why| {
         let (next, stream) = others
             .find_map(|next| next.open(Span::HEAD).ok().map(|stream| (next.location.to_string(), stream)))?;
-        let text = format!("the copy at {place} is damaged: {why}; going on with the one at {next}");
+        let text = format!("the copy at {place} {why}; going on with the one at {next}");
         damaged.lock().unwrap_or_else(PoisonError::into_inner).push(text);
         place = next;
         Some(stream)

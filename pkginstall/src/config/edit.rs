@@ -1,6 +1,7 @@
 //! Editing the prefix's configuration file: repositories come and go, everything else stays as its author wrote it.
 
 use std::io;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::Label;
@@ -9,7 +10,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 use super::{ConfigError, file};
 use crate::host::{Catalogue, Effect};
-use crate::repository::{Auth, Repository, Secret};
+use crate::repository::{Auth, Place, Repository, Secret};
 
 /// Whether an edit changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +114,8 @@ fn table(repository: &Repository) -> Table {
         table.insert("groups", value(groups));
     }
     if !repository.mirrors.is_empty() {
-        let mirrors: Array = repository.mirrors.iter().map(|mirror| mirror.base.to_string()).collect();
+        let timeout = repository.first.timeout;
+        let mirrors: Array = repository.mirrors.iter().map(|mirror| mirror_value(mirror, timeout)).collect();
         table.insert("mirrors", value(mirrors));
     }
     if let Some(witnesses) = &repository.witnesses {
@@ -122,12 +124,33 @@ fn table(repository: &Repository) -> Table {
         table.insert("witnesses_needed", value(i64::from(witnesses.needed())));
     }
     if let Some(timeout) = repository.first.timeout {
-        table.insert("timeout_seconds", value(i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX)));
+        table.insert("timeout_seconds", value(seconds(timeout)));
     }
     if let Some(auth) = &repository.first.auth {
         table.insert("auth", value(auth_table(auth)));
     }
     table
+}
+
+/// A mirror is its URL, unless it differs from the repository in more than that.
+fn mirror_value(mirror: &Place, usual_timeout: Option<Duration>) -> toml_edit::Value {
+    let url = mirror.base.to_string();
+    if mirror.auth.is_none() && mirror.timeout == usual_timeout {
+        return url.into();
+    }
+    let mut table = InlineTable::new();
+    table.insert("url", url.into());
+    if let Some(timeout) = mirror.timeout {
+        table.insert("timeout_seconds", seconds(timeout).into());
+    }
+    if let Some(auth) = &mirror.auth {
+        table.insert("auth", auth_table(auth).into());
+    }
+    table.into()
+}
+
+fn seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn auth_table(auth: &Auth) -> InlineTable {

@@ -42,6 +42,8 @@ pub(super) struct Fetch {
     pub(super) connect_timeout_seconds: Option<u32>,
     pub(super) silence_timeout_seconds: Option<u32>,
     pub(super) longest_pause_seconds: Option<u32>,
+    pub(super) least_bytes_per_second: Option<u32>,
+    pub(super) rate_window_seconds: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -103,6 +103,10 @@ pub struct FetchSettings {
     pub silence_timeout_seconds: Value<u32>,
     /// The longest pause between two attempts.
     pub longest_pause_seconds: Value<u32>,
+    /// How slow a copy may be while there is another one to ask; 0 means that any will do.
+    pub least_bytes_per_second: Value<u32>,
+    /// For how long that is taken.
+    pub rate_window_seconds: Value<u32>,
 }
 
 impl Settings {
@@ -132,6 +136,8 @@ impl Settings {
             connect_timeout: seconds(&fetch.connect_timeout_seconds),
             silence_timeout: seconds(&fetch.silence_timeout_seconds),
             longest_pause: seconds(&fetch.longest_pause_seconds),
+            least_rate: fetch.least_bytes_per_second.value,
+            rate_window: seconds(&fetch.rate_window_seconds),
             ..Limits::default()
         }
     }

@@ -10,8 +10,14 @@ use super::ConfigError;
 
 const TOP: &[&str] = &["backend", "fetch", "lock_timeout_seconds", "prefix", "repositories", "services"];
 const SERVICE: &[&str] = &["backend"];
-const FETCH: &[&str] =
-    &["attempts", "connect_timeout_seconds", "longest_pause_seconds", "silence_timeout_seconds"];
+const FETCH: &[&str] = &[
+    "attempts",
+    "connect_timeout_seconds",
+    "least_bytes_per_second",
+    "longest_pause_seconds",
+    "rate_window_seconds",
+    "silence_timeout_seconds",
+];
 const REPOSITORY: &[&str] =
     &["auth", "groups", "mirrors", "root", "timeout_seconds", "url", "witnesses", "witnesses_needed"];
 const MIRROR: &[&str] = &["auth", "timeout_seconds", "url"];
@@ -112,7 +118,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(says("[fetch]\ncolour = 1\n"), @r"
         error: /etc/copkg/config.toml:2: fetch.colour is not a setting
-          hint: there are: attempts, connect_timeout_seconds, longest_pause_seconds, silence_timeout_seconds
+          hint: there are: attempts, connect_timeout_seconds, least_bytes_per_second, longest_pause_seconds, rate_window_seconds, silence_timeout_seconds
         ");
     }
 

@@ -15,6 +15,10 @@ pub struct Limits {
     pub first_pause: Duration,
     /// The longest pause, also when the server asks for one.
     pub longest_pause: Duration,
+    /// The fewest bytes a second that all streams of a copy together may bring while they are waited for; 0 asks for none.
+    pub least_rate: u32,
+    /// For how long the rate is taken.
+    pub rate_window: Duration,
 }
 
 impl Default for Limits {
@@ -25,6 +29,8 @@ impl Default for Limits {
             silence_timeout: Duration::from_secs(60),
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(60),
+            least_rate: 4096,
+            rate_window: Duration::from_secs(30),
         }
     }
 }

@@ -10,6 +10,7 @@ use reqwest::redirect::{Attempt, Policy};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::http::HttpStream;
+use super::pace::Arrived;
 use super::small::{Newer, Small};
 use super::stream::{FileStream, Stream};
 use super::{FetchError, Limits, Location, Proxies, Span};
@@ -50,6 +51,7 @@ impl Credentials {
 pub struct Fetcher {
     pub(super) limits: Limits,
     pub(super) pause: fn(Duration),
+    pub(super) arrived: Arrived,
     proxies: Proxies,
     client: OnceLock<Client>,
 }
@@ -57,7 +59,7 @@ pub struct Fetcher {
 impl Fetcher {
     /// Sets the limits. No connection is made and no certificate is read yet. `pause` waits between attempts.
     pub fn new(limits: Limits, proxies: Proxies, pause: fn(Duration)) -> Self {
-        Self { limits, pause, proxies, client: OnceLock::new() }
+        Self { limits, pause, arrived: Arrived::default(), proxies, client: OnceLock::new() }
     }
 
     /// Opens a part of the file at `location`.

@@ -8,6 +8,8 @@ use camino::Utf8PathBuf;
 use copkg_spec::command::{Exit, Explain};
 use thiserror::Error;
 
+use super::Limits;
+
 /// Says why bytes could not be had.
 #[derive(Debug, Error)]
 pub enum FetchError {
@@ -51,6 +53,16 @@ pub enum FetchError {
         place: String,
         /// How long.
         wait: Duration,
+    },
+    /// The server sends so little that there is no end to it.
+    #[error("{place} comes too slowly: fewer than {least} bytes a second for {} seconds", window.as_secs_f32())]
+    TooSlow {
+        /// The URL.
+        place: String,
+        /// The fewest bytes a second that would have done.
+        least: u32,
+        /// For how long.
+        window: Duration,
     },
     /// The server cannot prove that it is the one that the URL names.
     #[error("cannot make a secure connection to {place}")]
@@ -149,6 +161,10 @@ pub(super) fn tls_error(error: &reqwest::Error) -> Option<rustls::Error> {
 }
 
 impl FetchError {
+    pub(super) fn too_slow(place: String, limits: &Limits) -> Self {
+        Self::TooSlow { place, least: limits.least_rate, window: limits.rate_window }
+    }
+
     /// Finds the failure of a fetch in an error that came out of a reader.
     pub fn inside<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Self> {
         let mut next = Some(error);
@@ -181,7 +197,9 @@ impl Explain for FetchError {
             | Self::File { .. }
             | Self::Client { .. }
             | Self::Credentials { .. } => Exit::Failure,
-            Self::GaveUp { .. } | Self::Later { .. } | Self::Changed { .. } => Exit::TryAgain,
+            Self::GaveUp { .. } | Self::Later { .. } | Self::TooSlow { .. } | Self::Changed { .. } => {
+                Exit::TryAgain
+            }
         }
     }
 
@@ -195,6 +213,7 @@ impl Explain for FetchError {
             Self::Tls { .. } => "tls",
             Self::GaveUp { .. } => "network",
             Self::Later { .. } => "server_busy",
+            Self::TooSlow { .. } => "too_slow",
             Self::Changed { .. } => "changed_meanwhile",
             Self::Client { .. } => "http_client",
             Self::Credentials { .. } => "no_credentials",
@@ -214,6 +233,9 @@ impl Explain for FetchError {
             }
             Self::GaveUp { .. } => {
                 "try again later; `fetch.attempts` in config.toml says how often it is tried"
+            }
+            Self::TooSlow { .. } => {
+                "`fetch.least_bytes_per_second` in config.toml says how slow a copy may be while there is another one to ask"
             }
             Self::Changed { .. } => "try again; if it repeats, the repository is not what it should be",
             _ => return None,

@@ -4,7 +4,7 @@
 //! (RFC 9110, 13.1.5). A server without ranges sends all of it again, and what is known already is skipped.
 
 use std::io::{self, Read};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use copkg_spec::digest::Digest;
 use reqwest::blocking::{RequestBuilder, Response};
@@ -16,6 +16,7 @@ use reqwest::{StatusCode, Url};
 
 use super::backoff::retry_after;
 use super::error::{Attempt, tls_error};
+use super::pace::{Pace, Speed};
 use super::small::{Coding, Newer, Small};
 use super::{Credentials, FetchError, Fetcher, Span};
 
@@ -43,6 +44,7 @@ pub struct HttpStream<'f> {
     has_ranges: bool,
     failures: u32,
     progress: u64,
+    pace: Pace,
     /// The bytes that are here already: the server may say that they are the newest.
     held: Option<Digest>,
     /// How the server may write the bytes, and how it wrote them.
@@ -146,6 +148,7 @@ impl<'f> HttpStream<'f> {
             has_ranges: false,
             failures: 0,
             progress: 0,
+            pace: Pace::begin(&fetcher.arrived),
             held: None,
             accepted: Coding::Identity,
             coding: Coding::Identity,
@@ -320,6 +323,18 @@ impl<'f> HttpStream<'f> {
         Ok(())
     }
 
+    /// Gives up a server that sends a little now and then. It is not asked again: what it sends next comes no faster.
+    fn keep_pace(&mut self, bytes: usize, began: Instant) -> io::Result<()> {
+        let Fetcher { arrived, limits, .. } = self.fetcher;
+        match self.pace.count(bytes, began, arrived, limits) {
+            Speed::Enough => Ok(()),
+            Speed::TooSlow => {
+                self.response = None;
+                Err(FetchError::too_slow(self.url.to_string(), limits).into())
+            }
+        }
+    }
+
     /// Returns how many bytes are still wanted, where that is known.
     fn left(&self) -> Option<u64> {
         let end = match (self.end, self.file_length) {
@@ -347,6 +362,7 @@ impl Read for HttpStream<'_> {
                 self.connect()?;
                 continue;
             };
+            let began = Instant::now();
             let attempt = match response.read(&mut buffer[..wanted]) {
                 Ok(0) => match self.left() {
                     None => return Ok(0),
@@ -355,7 +371,7 @@ impl Read for HttpStream<'_> {
                 Ok(n) => {
                     self.position += n as u64;
                     self.progress += n as u64;
-                    return Ok(n);
+                    return self.keep_pace(n, began).map(|()| n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => attempt_of(&error),

@@ -9,6 +9,7 @@ mod backoff;
 mod client;
 mod error;
 mod http;
+mod pace;
 mod proxy;
 mod small;
 mod stream;

@@ -67,6 +67,8 @@ impl Sources {
 
 /// A copy is given up sooner while there is another one.
 fn limits_of(place: &Place, limits: Limits, has_next: bool) -> Limits {
+    // A slow copy is better than none.
+    let limits = Limits { least_rate: if has_next { limits.least_rate } else { 0 }, ..limits };
     let patience = place.timeout.or(has_next.then_some(PATIENCE));
     let Some(patience) = patience else { return limits };
     Limits {

@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::fetch::{Origin, Parts, Span, Stream};
+use crate::fetch::{FetchError, Origin, Parts, Span, Stream};
 
-/// Opens the next copy of a file, told what is wrong with the one before; nothing when there is no further one.
+/// Opens the next copy of a file, told what is wrong with the one before, as what follows its name; nothing when there is no further one.
 pub type NextCopy<'p> = Box<dyn FnMut(&str) -> Option<Stream<'p>> + Send + 'p>;
 
 /// The payload of one package, on its way.
@@ -78,13 +78,13 @@ impl<'p> Payload<'p> {
     }
 
     /// Gives up a copy that is damaged as `why` says; tells whether there is another one, which is read from now on.
-    pub(super) fn give_up(&self, number: usize, why: &dyn std::error::Error) -> bool {
+    pub(super) fn give_up(&self, number: usize, why: &(dyn std::error::Error + 'static)) -> bool {
         let mut copies = self.copies();
         if copies.number != number {
             // Another thread came to the same end first.
             return true;
         }
-        let Some(stream) = (copies.next)(&chain(why)) else { return false };
+        let Some(stream) = (copies.next)(&verdict(why)) else { return false };
         copies.present = stream.origin();
         copies.number += 1;
         true
@@ -100,10 +100,11 @@ impl<'p> Payload<'p> {
     }
 }
 
-/// Says what is wrong and why, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+/// Says what is wrong with a copy and why, in one line.
+fn verdict(error: &(dyn std::error::Error + 'static)) -> String {
+    let verb = if FetchError::inside(error).is_some() { "is given up" } else { "is damaged" };
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    format!("{verb}: {}", causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 
 impl<'p, R> Watched<'p, R> {

@@ -102,6 +102,37 @@ fn a_copy_that_ends_early_is_as_good_as_damaged() {
 }
 
 #[test]
+fn a_copy_that_trickles_is_given_up_and_the_next_goes_on_where_it_stood() {
+    let scene = Scene::new();
+    let config = scene.host.prefix(".copkg/config.toml");
+    crate::support::write(&config, b"[fetch]\nrate_window_seconds = 1\n");
+    for ranges in [Ranges::Yes, Ranges::No] {
+        let slow = Wire::trickling(scene.host.path("repository"), ranges, scene.damaged_at);
+        let good = Wire::serve(scene.host.path("repository"), Ranges::Yes);
+        scene.add([&slow.url, &good.url]);
+        let said = scene.install();
+        assert!(said.contains(&format!("the copy at {}", slow.url)), "{said}");
+        assert!(said.contains("is given up: ") && said.contains("fewer than 4096 bytes a second"), "{said}");
+        let (whole, sent) = (scene.package.bytes.len() as u64, good.sent());
+        assert!(sent > 0 && sent < whole * 4 / 5, "{sent} of {whole} bytes came from the second copy");
+        scene.host.ok(&["remove", OLD]);
+    }
+}
+
+#[test]
+fn the_last_copy_may_be_as_slow_as_it_is() {
+    let host = Host::new();
+    let package = crate::support::package("com.example:web:1.0.0");
+    host.publish(&package);
+    let config = host.prefix(".copkg/config.toml");
+    crate::support::write(&config, b"[fetch]\nrate_window_seconds = 1\n");
+    // The last 75 bytes take a second and a half.
+    let slow = Wire::trickling(host.path("repository"), Ranges::Yes, package.bytes.len() - 75);
+    host.ok(&["repo", "add", "main", &slow.url]);
+    host.ok(&["install", "com.example:web:1.0.0", "--no-progress"]);
+}
+
+#[test]
 fn without_a_good_copy_nothing_is_installed() {
     let scene = Scene::new();
     let damaged = scene.host.path("damaged");

@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
+
+/// How long a trickling server takes for a byte: it is never silent.
+const TRICKLE: Duration = Duration::from_millis(20);
 
 /// Whether a server sends parts of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,11 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn serve(root: PathBuf, ranges: Ranges) -> Self {
+        Self::trickling(root, ranges, usize::MAX)
+    }
+
+    /// Serves files as fast as it can up to the byte `slow_from`, and a byte now and then from there on.
+    pub(crate) fn trickling(root: PathBuf, ranges: Ranges, slow_from: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sent, requests) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -31,7 +40,9 @@ impl Wire {
             for connection in listener.incoming() {
                 let (root, sent, requests) = (root.clone(), sent.clone(), requests.clone());
                 // What the client closes early is no failure of the server.
-                thread::spawn(move || answer_all(&connection.unwrap(), &root, ranges, (&sent, &requests)));
+                thread::spawn(move || {
+                    answer_all(&connection.unwrap(), &root, (ranges, slow_from), (&sent, &requests))
+                });
             }
         });
         wire
@@ -57,7 +68,7 @@ impl Wire {
 fn answer_all(
     connection: &TcpStream,
     root: &Path,
-    ranges: Ranges,
+    (ranges, slow_from): (Ranges, usize),
     (sent, requests): (&AtomicU64, &AtomicU64),
 ) -> Option<()> {
     let mut reader = BufReader::new(connection);
@@ -94,7 +105,13 @@ fn answer_all(
             write!(&*connection, "Content-Range: bytes {start}-{}/{}\r\n", end - 1, bytes.len()).ok()?;
         }
         write!(&*connection, "\r\n").ok()?;
-        sent.fetch_add((end - start) as u64, Ordering::SeqCst);
-        (&*connection).write_all(&bytes[start..end]).ok()?;
+        let slow = slow_from.clamp(start, end);
+        sent.fetch_add((slow - start) as u64, Ordering::SeqCst);
+        (&*connection).write_all(&bytes[start..slow]).ok()?;
+        for byte in &bytes[slow..end] {
+            thread::sleep(TRICKLE);
+            sent.fetch_add(1, Ordering::SeqCst);
+            (&*connection).write_all(&[*byte]).ok()?;
+        }
     }
 }

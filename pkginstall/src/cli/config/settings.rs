@@ -49,6 +49,8 @@ fn rows(settings: &Settings) -> Vec<(String, Json, Origin)> {
         row("fetch.connect_timeout_seconds", &fetch.connect_timeout_seconds),
         row("fetch.silence_timeout_seconds", &fetch.silence_timeout_seconds),
         row("fetch.longest_pause_seconds", &fetch.longest_pause_seconds),
+        row("fetch.least_bytes_per_second", &fetch.least_bytes_per_second),
+        row("fetch.rate_window_seconds", &fetch.rate_window_seconds),
     ]);
     let services = settings.services.iter();
     rows.extend(services.map(|(service, value)| row(&format!("services.{service:?}.backend"), value)));
