@@ -44,6 +44,16 @@ pub enum Auth {
     },
 }
 
+/// Says which, and never what the secret is.
+impl std::fmt::Display for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Basic { user, password } => write!(f, "the user {user}, password in {password}"),
+            Self::Bearer { token } => write!(f, "the token in {token}"),
+        }
+    }
+}
+
 impl Place {
     /// Reads the credentials of this place of the repository `name`, if it has any.
     ///

@@ -97,7 +97,9 @@ impl Explain for RepositoryError {
             Self::Witnesses { .. } => {
                 "give --witness KEY for each witness, as `repo-server witness` prints its key, and --witnesses at most their number"
             }
-            Self::Credentials { .. } => return None,
+            Self::Credentials { .. } => {
+                "a secret is the first line of a file that nobody else may read, or the value of a variable: `pkginstall repo add` names another"
+            }
         };
         Some(hint.to_owned())
     }

@@ -198,7 +198,7 @@ impl Explain for LockFileError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Malformed { .. } => "make it with `pkginstall resolve --lock FILE`",
+            Self::Read { .. } | Self::Malformed { .. } => "make it with `pkginstall resolve --lock FILE`",
             Self::Platform { .. } => "make it with `--platform` for every platform that it is for",
             Self::Digest { .. } => {
                 "somebody published another package under this name: do not install it, and ask why"

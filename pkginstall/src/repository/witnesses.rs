@@ -78,6 +78,13 @@ impl Witnesses {
     }
 }
 
+impl std::fmt::Display for Witnesses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<String> = self.keys.iter().map(|key| key.name().to_string()).collect();
+        write!(f, "{} of {}", self.needed, names.join(", "))
+    }
+}
+
 fn origin(first_root: &RootPin) -> Result<Origin, CoordinateError> {
     let fingerprint: Fingerprint = first_root.digest.to_string().parse()?;
     fingerprint.log_origin().parse()

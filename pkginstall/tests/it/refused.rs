@@ -241,7 +241,7 @@ fn a_stale_copy_is_passed_over_and_a_right_one_is_never_believed_less() {
     insta::assert_snapshot!(steady(&host.text(&output.stderr)));
     assert!(host.text(&output.stdout).contains("com.example:web:3"));
     // Where only the stale one would be left, it is not even added.
-    assert!(host.fails(6, &["repo", "add", "main", "stale"]).contains("rollback"));
+    assert!(host.fails(6, &["repo", "add", "main", "stale", "--forget", "mirrors"]).contains("rollback"));
 }
 
 #[test]

@@ -180,6 +180,55 @@ fn a_root_is_pinned_once() {
 }
 
 #[test]
+fn what_is_configured_stays_when_a_repository_is_added_again_and_what_changes_is_said() {
+    let (host, repository) = scene();
+    let config = host.prefix(".copkg/config.toml");
+    repository.copy(&host.path("mirror"));
+    repository.copy(&host.path("other"));
+    let place = repository.directory();
+    let listed = || {
+        let text = fs::read_to_string(&config).unwrap();
+        host.text(text.as_bytes())
+    };
+    let said = |arguments: &[&str]| {
+        let output = host.run(&[&["repo", "add", "main"], arguments].concat());
+        assert!(output.status.success(), "{}", host.text(&output.stderr));
+        host.text(&output.stderr)
+    };
+    let first = [&place, "--mirror", "mirror", "--group", "com.example.*", "--timeout", "7"];
+    insta::assert_snapshot!(said(&first));
+    let before = listed();
+    insta::assert_snapshot!(said(&[&place]));
+    assert_eq!(listed(), before);
+    // Another place, and one thing more.
+    insta::assert_snapshot!(said(&["other", "--timeout", "9"]));
+    insta::assert_snapshot!(said(&[&place, "--forget", "mirrors,groups"]));
+    insta::assert_snapshot!(steady(&listed()));
+    let document = host.json(&["repo", "add", "main", &place, "--mirror", "mirror"]);
+    assert_eq!(document["kept"], serde_json::json!(["timeout"]));
+    assert_eq!(document["changes"][0]["what"], "mirrors");
+}
+
+#[test]
+fn a_name_is_made_of_the_url_where_none_is_given() {
+    let host = Host::bare();
+    fs::create_dir(host.path("repository")).unwrap();
+    host.ok(&["repo", "add", "https://packages.example.com/copkg"]);
+    host.ok(&["repo", "add", "repository"]);
+    assert_eq!(host.json(&["repo", "add", "https://packages.example.com/copkg/"])["changed"], false);
+    let names = |host: &Host| {
+        let listed = host.json(&["repo", "list"]);
+        let rows = listed["repositories"].as_array().unwrap().clone();
+        rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&host), ["packages-example-com-copkg", "repository"]);
+    // What is configured under another name keeps it.
+    host.ok(&["repo", "add", "main", "https://example.org"]);
+    assert_eq!(host.json(&["repo", "add", "https://example.org", "--timeout", "3"])["name"], "main");
+    insta::assert_snapshot!(host.fails(2, &["repo", "add", "main"]));
+}
+
+#[test]
 fn a_later_root_can_be_pinned_by_its_file() {
     let host = Host::bare();
     let mut repository = Signed::found(&host.path("repository"));

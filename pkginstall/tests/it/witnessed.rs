@@ -60,6 +60,25 @@ fn what_enough_witnesses_cosigned_is_believed_and_nothing_else() {
 }
 
 #[test]
+fn witnesses_stay_when_the_repository_is_added_again() {
+    let (host, repository) = scene();
+    let (directory, root) = (repository.directory(), repository.fingerprint());
+    repository.cosign(&[31]);
+    host.ok(&words(&directory, &root, &[witness(31), witness(32)]));
+    let witnesses = || host.json(&["repo", "list"])["repositories"][0]["witnesses"].clone();
+    let before = witnesses();
+    host.ok(&["repo", "add", "main", &directory]);
+    assert_eq!(witnesses(), before);
+    // A number alone is one of those that are configured, and nobody else saw it.
+    assert!(
+        host.fails(6, &["repo", "add", "main", &directory, "--witnesses", "2"]).contains("1 of 2 witnesses")
+    );
+    assert_eq!(witnesses(), before);
+    host.ok(&["repo", "add", "main", &directory, "--forget", "witnesses"]);
+    assert!(witnesses().is_null());
+}
+
+#[test]
 fn a_wrong_cosignature_is_no_cosignature() {
     let (host, repository) = scene();
     let (directory, root) = (repository.directory(), repository.fingerprint());
