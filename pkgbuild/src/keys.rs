@@ -78,10 +78,11 @@ pub fn read_secret(
 ) -> Result<SecretKey, KeyFileError> {
     let file = open(path)?;
     let mode = file.metadata().map_err(|source| unreadable(path, source))?.permissions().mode();
-    if mode & 0o077 != 0 {
+    let text = Zeroizing::new(read_text(path, file)?);
+    // What is no secret may be read by everybody, and is refused as what it is.
+    if mode & 0o077 != 0 && text.contains("PRIVATE KEY") {
         return Err(KeyFileError::TooOpen { path: path.to_owned(), mode: mode & 0o7777 });
     }
-    let text = Zeroizing::new(read_text(path, file)?);
     let passphrase = if SecretKey::is_encrypted(&text) { passphrase()? } else { None };
     SecretKey::from_pem(&text, passphrase.as_ref())
         .map_err(|source| KeyFileError::Key { path: path.to_owned(), source })
@@ -244,6 +245,9 @@ impl Explain for KeyFileError {
             Self::Exists { .. } => {
                 Some("a key is never overwritten: choose another name, or move the file away".into())
             }
+            Self::Key { source: KeyError::Malformed(half), .. } => Some(format!(
+                "`pkgbuild keygen NAME` makes NAME.key, the secret half, and NAME.pub, the public one: the {half} is wanted"
+            )),
             Self::TooOpen { path, .. } => Some(format!("chmod 600 {}", path.display())),
             Self::Key { source: KeyError::PassphraseNeeded, .. } => {
                 Some("give --passphrase-file FILE, or set COPKG_PASSPHRASE".into())

@@ -94,6 +94,10 @@ impl Move {
 
     /// Checks the direction: who says "up" and would go down has mistaken a version.
     fn check(&self, channel: &Label, today: Option<&Version>) -> Result<(), MoveError> {
+        if let (Self::Down(coordinate), None) = (self, today) {
+            let package = format!("{}:{}", coordinate.group(), coordinate.id());
+            return Err(MoveError::NoChannel { package, channel: channel.clone() });
+        }
         let (Some(wanted), Some(today)) = (self.version(), today) else { return Ok(()) };
         let wrong = match self {
             Self::Up(_) => Ordering::Less,
@@ -185,6 +189,8 @@ enum MoveError {
     },
     #[error("{channel} leads to {today} already, which is newer than {wanted}")]
     NotUp { channel: Label, wanted: Version, today: Version },
+    #[error("{package} has no channel {channel}")]
+    NoChannel { package: String, channel: Label },
     #[error("{channel} leads to {today}, which is older than {wanted}")]
     NotDown { channel: Label, wanted: Version, today: Version },
 }
@@ -193,6 +199,7 @@ impl Explain for MoveError {
     fn exit(&self) -> Exit {
         match self {
             Self::Package { .. } => Exit::Usage,
+            Self::NoChannel { .. } => Exit::NotFound,
             Self::NotUp { .. } | Self::NotDown { .. } => Exit::Conflict,
         }
     }
@@ -200,6 +207,7 @@ impl Explain for MoveError {
     fn code(&self) -> &'static str {
         match self {
             Self::Package { .. } => "bad_package",
+            Self::NoChannel { .. } => "no_channel",
             Self::NotUp { .. } | Self::NotDown { .. } => "wrong_direction",
         }
     }
@@ -207,6 +215,7 @@ impl Explain for MoveError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Package { .. } => Some("it is group:id:version, with --remove group:id".into()),
+            Self::NoChannel { .. } => Some("`pkgbuild promote` makes a channel".into()),
             Self::NotUp { .. } => Some("to go back to an older version, use `pkgbuild demote`".into()),
             Self::NotDown { .. } => Some("to go on to a newer version, use `pkgbuild promote`".into()),
         }

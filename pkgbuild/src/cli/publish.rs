@@ -66,10 +66,11 @@ impl FromStr for Wanted {
 }
 
 pub(super) fn run(args: &Publish, context: &mut Context) -> Result<Exit, Failure> {
-    match args.repo.to_str().filter(|text| Address::is_meant_by(text)) {
-        Some(url) => to_server(args, url, context),
-        None => to_directory(args, context),
+    let Some(text) = args.repo.to_str() else { return to_directory(args, &args.repo, context) };
+    if let Some(directory) = Address::directory(text) {
+        return to_directory(args, &directory, context);
     }
+    to_server(args, text, context)
 }
 
 fn to_server(args: &Publish, url: &str, context: &mut Context) -> Result<Exit, Failure> {
@@ -147,10 +148,10 @@ fn did(state: &Value) -> &'static str {
     }
 }
 
-fn to_directory(args: &Publish, context: &mut Context) -> Result<Exit, Failure> {
+fn to_directory(args: &Publish, directory: &Path, context: &mut Context) -> Result<Exit, Failure> {
     args.check_for_directory()?;
     let files: Vec<PathBuf> = args.files.iter().map(|file| context.path(file)).collect();
-    let repository = context.path(&args.repo);
+    let repository = context.path(directory);
     let unsigned = if args.allow_unsigned { Unsigned::Allowed } else { Unsigned::Refused };
     let published = if args.dry_run {
         rehearse(&files, &repository, unsigned)?

@@ -222,6 +222,12 @@ pub enum AppointError {
         /// The group.
         group: Group,
     },
+    /// The name is that of a role of the repository itself.
+    #[error("{group} cannot be a group here: it is the name of a role of the repository itself")]
+    NoGroup {
+        /// The name.
+        group: Group,
+    },
     /// Nobody speaks for the group.
     #[error("{seat} is not delegated to anybody")]
     NotDelegated {
@@ -258,7 +264,7 @@ impl Explain for AppointError {
         match self {
             Self::View(error) => error.exit(),
             Self::Change(error) => error.exit(),
-            Self::Ceremony(_) | Self::TooFew { .. } => Exit::Usage,
+            Self::Ceremony(_) | Self::TooFew { .. } | Self::NoGroup { .. } => Exit::Usage,
             Self::Group(_) | Self::Online { .. } => Exit::Trust,
             Self::Delegated { .. } => Exit::Conflict,
             Self::NotDelegated { .. } | Self::Idle { .. } => Exit::NotFound,
@@ -272,6 +278,7 @@ impl Explain for AppointError {
             Self::Ceremony(_) => "bad_threshold",
             Self::Group(_) => "group_inconsistent",
             Self::Delegated { .. } => "already_delegated",
+            Self::NoGroup { .. } => "not_a_group",
             Self::NotDelegated { .. } => "no_such_role",
             Self::Online { .. } => "online_role",
             Self::Idle { .. } => "key_speaks_for_nothing",
@@ -290,6 +297,11 @@ impl Explain for AppointError {
             Self::Ceremony(CeremonyError::Threshold { .. }) => {
                 Some("a threshold is at least 1, and at most the number of keys".into())
             }
+            Self::Idle { .. } => Some("`pkgbuild repo status` shows whose keys speak for which role".into()),
+            Self::NoGroup { .. } => Some(
+                "`pkgbuild repo rotate` gives it other keys; a group is named as its packages, com.example"
+                    .into(),
+            ),
             Self::Online { .. } => {
                 Some("its keys can be changed: `pkgbuild repo rotate online --key PUB`".into())
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use copkg_spec::command::{Exit, Explain};
-use copkg_spec::coordinate::{Group, PackageCoordinate};
+use copkg_spec::coordinate::{Group, PackageCoordinate, Version};
 use copkg_spec::keys::{KeyId, PublicKey, SecretKey};
 use copkg_spec::repository::ceremony::Speakers;
 use copkg_spec::repository::{GroupContent, GroupError};
@@ -211,7 +211,7 @@ impl Explain for EditError {
             Self::View(error) => error.exit(),
             Self::Change(error) => error.exit(),
             Self::Send(error) => error.exit(),
-            Self::Group(GroupError::NotPublished(_) | GroupError::NoChannel { .. }) => Exit::NotFound,
+            Self::Group(GroupError::NotPublished { .. } | GroupError::NoChannel { .. }) => Exit::NotFound,
             Self::Group(GroupError::Yanked { .. } | GroupError::Changed { .. } | GroupError::Nesting(_)) => {
                 Exit::Conflict
             }
@@ -226,7 +226,7 @@ impl Explain for EditError {
             Self::View(error) => error.code(),
             Self::Change(error) => error.code(),
             Self::Send(error) => error.code(),
-            Self::Group(GroupError::NotPublished(_)) => "not_published",
+            Self::Group(GroupError::NotPublished { .. }) => "not_published",
             Self::Group(GroupError::NoChannel { .. }) => "no_channel",
             Self::Group(GroupError::Yanked { .. }) => "version_yanked",
             Self::Group(GroupError::Changed { .. }) => "target_changed",
@@ -243,6 +243,9 @@ impl Explain for EditError {
             Self::View(error) => error.hint(),
             Self::Change(error) => error.hint(),
             Self::Send(error) => error.hint(),
+            Self::Group(GroupError::NotPublished { coordinate, published }) => {
+                Some(what_is_published(coordinate, published))
+            }
             Self::Group(GroupError::Yanked { .. }) => {
                 Some("`pkgbuild unyank` takes the mark away, if it was a mistake".into())
             }
@@ -257,4 +260,18 @@ impl Explain for EditError {
             Self::Group(_) => None,
         }
     }
+}
+
+/// How many versions a hint names.
+const NAMED: usize = 8;
+
+/// Names the newest versions that there are, for somebody who named another one.
+fn what_is_published(coordinate: &PackageCoordinate, published: &[Version]) -> String {
+    let (group, id) = (coordinate.group(), coordinate.id());
+    if published.is_empty() {
+        return format!("no version of {group}:{id} is published: check the name");
+    }
+    let newest: Vec<&str> = published.iter().rev().take(NAMED).map(Version::as_str).collect();
+    let more = if published.len() > NAMED { ", and older ones" } else { "" };
+    format!("of {group}:{id} there is {}{more}", newest.join(", "))
 }

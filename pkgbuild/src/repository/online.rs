@@ -1,13 +1,15 @@
 //! A repository read from its server: refreshed by the rules of a client, held against what this user saw before.
 
+use std::path::Path;
+
 use copkg_spec::digest::Digest;
 use copkg_spec::repository::Fingerprint;
 use copkg_spec::tuf::{
-    Driver, Fetch, Kept, Limits, ReadRole, Refresh, Role, RoleIs, RoleName, Targets, Time, Trusted, Verified,
-    Version, load_root,
+    Driver, Fetch, Kept, Limits, ReadRole, Refresh, Role, RoleIs, RoleName, Targets, Time, Trusted, TufError,
+    Verified, Version, load_root,
 };
 
-use super::known::{Known, KnownError, RootPin};
+use super::known::{Known, RootPin};
 use super::remote::Remote;
 use super::view::{Expired, Source, View, ViewError};
 use crate::surroundings::Ambient;
@@ -101,13 +103,14 @@ impl Session<'_> {
                 if same {
                     Ok((root, pinned))
                 } else {
-                    Err(ViewError::OtherRoot { url: url(), pinned: pinned.0.to_string() })
+                    let kept_in = self.known.directory().to_owned();
+                    Err(ViewError::OtherRoot { kept_in, url: url(), pinned: pinned.0.to_string() })
                 }
             }
             (_, _, None) => Err(ViewError::NotPinned { url: url() }),
             (_, _, Some(given)) => {
                 let root = self.root_of(given)?;
-                let version = load_root(root.clone())?.version;
+                let version = load_root(root.clone()).map_err(|source| given.refused(source))?.version;
                 self.known.pin(self.remote.address(), &root, version)?;
                 let pinned = Digest::of(&root);
                 Ok((root, (pinned, version)))
@@ -117,7 +120,7 @@ impl Session<'_> {
 
     fn root_of(&self, given: &RootPin) -> Result<Vec<u8>> {
         let fingerprint = match given {
-            RootPin::File(path) => return Ok(RootPin::read(path)?),
+            RootPin::File(path) => return RootPin::read(path),
             RootPin::Fingerprint(fingerprint) => *fingerprint,
         };
         let first = self.remote.metadata(FIRST_ROOT, Limits::default().root_bytes)?;
@@ -151,13 +154,20 @@ impl Driver for Session<'_> {
 }
 
 impl RootPin {
-    fn read(path: &std::path::Path) -> std::result::Result<Vec<u8>, KnownError> {
-        std::fs::read(path).map_err(|source| KnownError::Read { path: path.to_owned(), source })
+    fn read(path: &Path) -> Result<Vec<u8>> {
+        std::fs::read(path).map_err(|source| ViewError::RootUnreadable { path: path.to_owned(), source })
     }
 
-    fn digest(&self) -> std::result::Result<Digest, ViewError> {
+    fn refused(&self, source: TufError) -> ViewError {
         match self {
-            Self::File(path) => Ok(Digest::of(&Self::read(path)?)),
+            Self::File(path) => ViewError::NoRoot { path: path.clone(), source },
+            Self::Fingerprint(_) => source.into(),
+        }
+    }
+
+    fn digest(&self) -> Result<Digest> {
+        match self {
+            Self::File(path) => Self::read(path).map(|root| Digest::of(&root)),
             Self::Fingerprint(fingerprint) => Ok(fingerprint.to_string().parse()?),
         }
     }

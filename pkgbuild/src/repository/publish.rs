@@ -78,6 +78,7 @@ pub fn publish(
     unsigned: Unsigned,
 ) -> Result<Vec<Publication>, PublishError> {
     let checked = files.iter().map(|file| check(file, unsigned)).collect::<Result<Vec<_>, _>>()?;
+    check_plain(repository)?;
     let targets = repository.join("targets");
     let write = |source| PublishError::Write { path: targets.clone(), source };
     durable::create_dir_all(&targets).map_err(write)?;
@@ -97,6 +98,7 @@ pub fn rehearse(
     repository: &Path,
     unsigned: Unsigned,
 ) -> Result<Vec<Publication>, PublishError> {
+    check_plain(repository)?;
     let targets = repository.join("targets");
     let rehearse = |file: &PathBuf| {
         let package = check(file, unsigned)?;
@@ -106,6 +108,14 @@ pub fn rehearse(
         Ok(package.published(path, changed))
     };
     files.iter().map(rehearse).collect()
+}
+
+/// Checks that `repository` is a plain directory: what a repository has is what its signed metadata says.
+fn check_plain(repository: &Path) -> Result<(), PublishError> {
+    if repository.join("metadata/1.root.json").exists() {
+        return Err(PublishError::Repository { directory: repository.to_owned() });
+    }
+    Ok(())
 }
 
 impl Checked {
@@ -221,6 +231,12 @@ pub enum PublishError {
         /// The file.
         file: PathBuf,
     },
+    /// The directory is the store of a repository.
+    #[error("{directory} is a repository with metadata, and no plain directory", directory = directory.display())]
+    Repository {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The repository cannot be read.
     #[error("cannot read {path}", path = path.display())]
     Read {
@@ -246,6 +262,7 @@ impl Explain for PublishError {
         match self {
             Self::Package(error) => error.exit(),
             Self::Unsigned { .. } => Exit::Trust,
+            Self::Repository { .. } => Exit::Usage,
             Self::Conflict { .. } | Self::Nesting(_) => Exit::Conflict,
             Self::Changed { .. } | Self::Read { .. } | Self::Write { .. } => Exit::Failure,
         }
@@ -258,6 +275,7 @@ impl Explain for PublishError {
             Self::Conflict { .. } => "published_with_other_bytes",
             Self::Nesting(_) => "nesting_coordinates",
             Self::Changed { .. } => "file_changed",
+            Self::Repository { .. } => "not_a_plain_directory",
             Self::Read { .. } => "repository_unreadable",
             Self::Write { .. } => "repository_unwritable",
         }
@@ -271,6 +289,9 @@ impl Explain for PublishError {
                 file.display()
             )),
             Self::Conflict { .. } => Some("what is published never changes: raise the version".into()),
+            Self::Repository { .. } => {
+                Some("publish to the URL of its server, with --key: `repo-server serve` prints it".into())
+            }
             Self::Nesting(_) => Some("choose another group, id or version".into()),
             _ => None,
         }

@@ -4,6 +4,8 @@
 //! every change; what a [`View`] gives is what the change starts from.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{CoordinateError, Group};
@@ -239,10 +241,30 @@ pub enum ViewError {
     /// Another root is pinned.
     #[error("another root is pinned for {url}: {pinned}")]
     OtherRoot {
+        /// Where it is kept.
+        kept_in: PathBuf,
         /// The repository.
         url: String,
         /// The digest of the one that is pinned.
         pinned: String,
+    },
+    /// What is given as the root is none.
+    #[error("{path} is not the root of a repository", path = path.display())]
+    NoRoot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: TufError,
+    },
+    /// What is given as the root cannot be read.
+    #[error("cannot read the root {path}", path = path.display())]
+    RootUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// There is no first root.
     #[error("{url} has no first root: it is no repository, or none with metadata")]
@@ -274,7 +296,11 @@ impl ViewError {
 
 impl Explain for ViewError {
     fn exit(&self) -> Exit {
-        self.inner().map_or(Exit::Trust, Explain::exit)
+        match self {
+            Self::RootUnreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
+            Self::RootUnreadable { .. } => Exit::Failure,
+            _ => self.inner().map_or(Exit::Trust, Explain::exit),
+        }
     }
 
     fn code(&self) -> &'static str {
@@ -285,6 +311,8 @@ impl Explain for ViewError {
             Self::NotPinned { .. } => "root_not_pinned",
             Self::OtherRoot { .. } => "another_root_pinned",
             Self::WrongFingerprint { .. } => "wrong_fingerprint",
+            Self::NoRoot { .. } => "not_a_root",
+            Self::RootUnreadable { .. } => "root_unreadable",
             _ => self.inner().map_or("internal", Explain::code),
         }
     }
@@ -294,8 +322,15 @@ impl Explain for ViewError {
             Self::NotPinned { .. } => Some(
                 "give --root FINGERPRINT (or a file with the root) once; ask the owner of the repository for it by another way than the repository".into(),
             ),
-            Self::OtherRoot { .. } => {
-                Some("one address is one repository; if it was founded anew, remove its directory below the user's state directory".into())
+            Self::OtherRoot { kept_in, .. } => Some(format!(
+                "one address is one repository; if its owner founded it anew, remove {}",
+                kept_in.display()
+            )),
+            Self::NoRoot { .. } | Self::RootUnreadable { .. } => Some(
+                "give the fingerprint that the repository's owner publishes (64 hexadecimal digits), or the file of its root".into(),
+            ),
+            Self::NoFirstRoot { .. } => {
+                Some("check the address: it is the one that `repo-server serve` prints, without /metadata or /api".into())
             }
             Self::WrongFingerprint { .. } => {
                 Some("it is another repository than you were told of: do not go on before you know why".into())

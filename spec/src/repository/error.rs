@@ -79,8 +79,13 @@ pub enum GroupError {
     #[error(transparent)]
     Nesting(#[from] NestingConflict),
     /// A version is not there.
-    #[error("{0} is not published")]
-    NotPublished(PackageCoordinate),
+    #[error("{coordinate} is not published")]
+    NotPublished {
+        /// The version.
+        coordinate: PackageCoordinate,
+        /// The versions of the package that are, oldest first.
+        published: Vec<Version>,
+    },
     /// The package has no such channel.
     #[error("{id} has no channel {channel}")]
     NoChannel {

@@ -3,7 +3,7 @@
 //! A publisher reads what is current, adds, yanks and promotes, and takes [`GroupContent::next`] to sign. The server reads what
 //! is proposed the same way and holds it against what was before with [`GroupContent::check_after`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ceremony::Speakers;
 use super::check::check_path;
@@ -161,7 +161,7 @@ impl GroupContent {
         };
         let files: Vec<(TargetPath, PackageCustom)> = self.package_targets().filter_map(of_version).collect();
         if files.is_empty() {
-            return Err(GroupError::NotPublished(coordinate.clone()));
+            return Err(self.not_published(coordinate));
         }
         for (path, custom) in files {
             let custom = PackageCustom { yanked: reason.map(str::to_owned), ..custom };
@@ -183,13 +183,24 @@ impl GroupContent {
         let files = self.package_targets().filter(|(package, ..)| package.coordinate == *coordinate);
         let yanked: Vec<Option<String>> = files.map(|(_, _, custom)| custom.yanked).collect();
         match yanked.into_iter().min() {
-            None => Err(GroupError::NotPublished(coordinate.clone())),
+            None => Err(self.not_published(coordinate)),
             Some(Some(reason)) => Err(GroupError::Yanked { coordinate: coordinate.clone(), reason }),
             Some(None) => {
                 let entry = self.packages.entry(coordinate.id().clone()).or_default();
                 entry.channels.insert(channel.clone(), coordinate.version().clone());
                 Ok(())
             }
+        }
+    }
+
+    fn not_published(&self, coordinate: &PackageCoordinate) -> GroupError {
+        let versions =
+            self.package_targets().filter(|(package, ..)| package.coordinate.id() == coordinate.id());
+        let published: BTreeSet<_> =
+            versions.map(|(package, ..)| package.coordinate.version().clone()).collect();
+        GroupError::NotPublished {
+            coordinate: coordinate.clone(),
+            published: published.into_iter().collect(),
         }
     }
 

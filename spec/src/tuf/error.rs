@@ -160,6 +160,9 @@ impl Rule {
 
     fn hint(&self) -> &'static str {
         match self {
+            Self::Absent { file } if file == "1.root.json" => {
+                "check the address: that of a repository is what `repo-server serve` prints, without /metadata"
+            }
             Self::Absent { .. } | Self::File(_) | Self::Version { .. } => {
                 "try again: a copy of the repository may be half way through an update; if it repeats, tell its owner"
             }

@@ -34,6 +34,9 @@ pub(super) fn run(args: &Delegate, context: &mut Context) -> Result<Exit, Failur
 
 impl Delegate {
     fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<Appointments, Failure> {
+        if Seat::FIXED.iter().any(|seat| seat.to_string() == self.group.as_str()) {
+            return Err(AppointError::NoGroup { group: self.group.clone() }.into());
+        }
         let keys = public_keys(&self.group_keys, context)?;
         let speakers = Speakers::new(keys, self.threshold).map_err(AppointError::from)?;
         let mut appointments = Appointments::default();

@@ -245,4 +245,17 @@ impl Explain for ChangeFileError {
             Self::Write { .. } | Self::Encode { .. } => "output_unwritable",
         }
     }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } | Self::Malformed { .. } => Some(
+                "name a file that `pkgbuild repo delegate|rotate|revoke|threshold|renew --out FILE` wrote"
+                    .into(),
+            ),
+            Self::Write { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                Some("it holds another change: send or remove it, or choose another name".into())
+            }
+            _ => None,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Where a repository is read: on its server, or from a copy; and who signs for it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use copkg_spec::command::{Exit, Explain, Failure};
@@ -109,6 +109,10 @@ pub(super) fn seats(text: &str) -> Result<Vec<Seat>, Failure> {
 /// Finds the key that a user means among `keys`: by its file, itself, or the beginning of its id.
 pub(super) fn find_key(text: &str, known: &[PublicKey], context: &Context) -> Result<PublicKey, Failure> {
     let hexadecimal = text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_file = |text: &str| text.starts_with("ed25519:") || context.path(Path::new(text)).exists();
+    if !hexadecimal && !is_file(text) {
+        return Err(NotOneKey { text: text.to_owned(), found: 0 }.into());
+    }
     if !hexadecimal {
         return Ok(public_keys(&[PathBuf::from(text)], context)?.remove(0));
     }

@@ -1,6 +1,7 @@
 //! Where a repository server is.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use copkg_spec::digest::Digest;
 use reqwest::Url;
@@ -18,10 +19,11 @@ impl Address {
     /// When it is no `http` or `https` URL, or holds credentials, a query or a fragment.
     pub fn parse(text: &str) -> Result<Self, RemoteError> {
         let bad = |why: &str| RemoteError::Address { url: without_credentials(text), why: why.to_owned() };
-        let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") {
+        // A parser makes up for a slash that is missing, and what is missing may be more than that.
+        if !Self::is_meant_by(text) {
             return Err(bad("it does not begin with http:// or https://"));
         }
+        let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(bad("credentials do not belong into a URL; COPKG_TOKEN holds a token"));
         }
@@ -32,8 +34,26 @@ impl Address {
     }
 
     /// Tells whether a user means a server and not a directory.
-    pub fn is_meant_by(text: &str) -> bool {
-        text.starts_with("http://") || text.starts_with("https://")
+    fn is_meant_by(text: &str) -> bool {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        matches!(scheme.as_deref(), Some("http" | "https"))
+    }
+
+    /// Returns the directory that a user means, if he means one: a path, or a `file` URL.
+    pub fn directory(text: &str) -> Option<PathBuf> {
+        if text.starts_with("file:///") {
+            return Url::parse(text).ok()?.to_file_path().ok();
+        }
+        (!Self::is_like(text)).then(|| PathBuf::from(text))
+    }
+
+    /// Tells whether a user means some URL, even if it is none that we know.
+    fn is_like(text: &str) -> bool {
+        let scheme = text.split_once(":/").map(|(scheme, _)| scheme);
+        scheme.is_some_and(|scheme| {
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        })
     }
 
     /// Returns the URL of something below it.
@@ -69,6 +89,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_misspelt_url_is_no_directory() {
+        for text in ["htp://a", "http:/a", "ftp://a/b", "file://srv", "s3://bucket"] {
+            assert_eq!(Address::directory(text), None, "{text}");
+        }
+        for text in ["repo", "/srv/repo", "../a:/b", "./c:/d"] {
+            assert_eq!(Address::directory(text), Some(text.into()));
+        }
+        assert_eq!(Address::directory("file:///srv/a%20b"), Some("/srv/a b".into()));
+    }
+
+    #[test]
     fn a_slash_at_the_end_makes_no_difference() {
         for text in ["https://example.com/repo", "https://example.com/repo/", "HTTPS://Example.com/repo"] {
             assert_eq!(Address::parse(text).unwrap().join("x"), "https://example.com/repo/x");
@@ -77,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_no_repository_is_refused_without_showing_a_password() {
-        for text in ["ftp://a/b", "https://a/?q", "https://a/#f", "nothing"] {
+        for text in ["ftp://a/b", "https://a/?q", "https://a/#f", "http:/a", "nothing"] {
             assert!(Address::parse(text).is_err(), "{text}");
         }
         let error = Address::parse("https://me:secret@example.com/").unwrap_err().to_string();

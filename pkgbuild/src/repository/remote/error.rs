@@ -1,10 +1,11 @@
 //! What a repository server says when it does not do what was asked.
 
+use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use copkg_spec::command::{Exit, Explain};
+use copkg_spec::command::{Exit, Explain, said};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -50,7 +51,7 @@ pub enum RemoteError {
         url: String,
         /// Why.
         #[source]
-        source: reqwest::Error,
+        source: Unreached,
     },
     /// Its answer broke off.
     #[error("the answer of {url} broke off")]
@@ -145,6 +146,26 @@ pub enum RemoteError {
     },
 }
 
+/// What kept us from a server, in one line.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct Unreached(String);
+
+impl Unreached {
+    /// Says what a failure of the client says: the innermost cause, without the URL.
+    pub(super) fn of(error: &reqwest::Error) -> Self {
+        let what = if error.is_timeout() {
+            "it does not answer"
+        } else if error.is_connect() {
+            "cannot connect"
+        } else {
+            "the connection failed"
+        };
+        let causes = std::iter::successors(error.source(), |cause| (**cause).source());
+        Self(causes.last().map_or_else(|| what.to_owned(), |cause| format!("{what}: {}", said(cause))))
+    }
+}
+
 impl RemoteError {
     pub(super) fn refused(url: &str, status: u16, wait: Option<Duration>, problem: Problem) -> Self {
         let url = url.to_owned();
@@ -204,8 +225,17 @@ impl Explain for RemoteError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Network { .. } | Self::Interrupted { .. } | Self::Busy { .. } => {
+            Self::Network { .. } => {
+                "check the address, and that the server runs; the same command again goes on where it stopped".into()
+            }
+            Self::Interrupted { .. } | Self::Busy { .. } => {
                 "run the same command again: it goes on where it stopped".into()
+            }
+            Self::Address { .. } => {
+                "give the address that `repo-server serve` prints, such as https://packages.example.com".into()
+            }
+            Self::NotFound { url, .. } if url.contains("/proposals/") => {
+                "`pkgbuild publish --co-sign --repo URL` lists what waits; it may be committed already, or out of date".into()
             }
             Self::Unauthorized { .. } => "set COPKG_TOKEN to a token of this repository".into(),
             Self::VersionConflict { .. } => "run the same command again".into(),

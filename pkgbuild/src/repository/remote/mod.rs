@@ -8,7 +8,7 @@ mod error;
 mod patience;
 
 pub use address::Address;
-pub use error::{Problem, RemoteError};
+pub use error::{Problem, RemoteError, Unreached};
 pub use patience::{Patience, Wait};
 
 use std::fs::File;
@@ -224,7 +224,9 @@ impl Remote {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        request.send().map_err(|source| RemoteError::Network { url: url.to_owned(), source })
+        request
+            .send()
+            .map_err(|error| RemoteError::Network { url: url.to_owned(), source: Unreached::of(&error) })
     }
 }
 
