@@ -16,6 +16,7 @@ mod range;
 mod reading;
 mod repeated;
 mod served;
+mod switch;
 mod targets;
 mod trace;
 
@@ -23,6 +24,7 @@ pub(crate) use conditional::{Verdict, judge, set_tag};
 pub use health::Readiness;
 pub use problem::Problem;
 pub use repeated::Answers;
+pub use switch::Switch;
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytesize::ByteSize;
 use camino::Utf8PathBuf;
@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::task::StoreOption;
 use super::{clock, task, units};
 use crate::replica::{self, Commits, Copied, Effect, HttpSource, Job, ReplicaError, Source};
-use crate::storage::{Storage, StoreUrl};
+use crate::storage::{Leftovers, Storage, StoreUrl};
 
 /// Copy a repository to files that any web server can serve
 ///
@@ -99,6 +99,16 @@ impl Explain for CopyError {
             Self::Signals(_) => "cannot_start",
         }
     }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Place { .. } => Some("name a directory, or a store as file:///path or s3://bucket".into()),
+            Self::Token { .. } => {
+                Some("name the file that holds what `repo-server token create` of the source printed".into())
+            }
+            Self::Directory { .. } | Self::Signals(_) => None,
+        }
+    }
 }
 
 impl Export {
@@ -106,8 +116,9 @@ impl Export {
         let source = Source::Store(self.store.open()?);
         let copy = self.open()?;
         task::run(options, async {
-            let pinned = first_root(&source).await?;
             let effect = effect(self.dry_run);
+            sweep(&copy, effect).await;
+            let pinned = first_root(&source).await?;
             let job = Job {
                 source: &source,
                 copy: &copy,
@@ -143,6 +154,7 @@ impl Mirror {
         let source = Source::Http(HttpSource::new(replica::http_client()?, &self.upstream, token)?);
         let copy = open_copy(&self.store, self.dry_run)?;
         task::run(options, async {
+            sweep(&copy, effect(self.dry_run)).await;
             if self.once || self.dry_run {
                 let copied = self.look(&source, &copy).await?;
                 tell(report, &copied, effect(self.dry_run));
@@ -183,6 +195,18 @@ impl Mirror {
                 _ = int.recv() => return Ok(Exit::Ok),
             }
         }
+    }
+}
+
+/// Removes what runs that were killed left in the copy. Whatever comes of it, the copy can be made.
+async fn sweep(copy: &Storage, effect: Effect) {
+    if effect == Effect::Plan {
+        return;
+    }
+    match copy.remove_own_leftovers(SystemTime::now()).await {
+        Ok(Leftovers { files: 0, .. }) => {}
+        Ok(Leftovers { files, bytes }) => tracing::info!(files, bytes, "removed what a killed run left"),
+        Err(error) => tracing::warn!(%error, "cannot remove what killed runs left"),
     }
 }
 

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::task::StoreOption;
 use super::{task, units};
-use crate::gc::{self, Amount, Garbage, Policy, Swept};
+use crate::gc::{self, Amount, Garbage, GcError, Policy, Swept};
+use crate::storage::{Leftovers, Removal};
 
 /// Remove what nothing refers to
 ///
@@ -48,22 +49,30 @@ impl Gc {
         let storage = self.store.open()?;
         let garbage = if self.dry_run { Garbage::Count } else { Garbage::Remove };
         let policy = self.policy.policy(garbage, SystemTime::now());
-        let swept = task::run(options, async { Ok(gc::collect(&storage, policy).await?) })?;
-        let changed = !self.dry_run && swept.garbage.files > 0;
+        let removal = if self.dry_run { Removal::Rehearsed } else { Removal::Real };
+        let before = policy.now.checked_sub(policy.min_age).unwrap_or(SystemTime::UNIX_EPOCH);
+        let (swept, leftovers) = task::run(options, async {
+            let swept = gc::collect(&storage, policy).await?;
+            Ok((swept, storage.leftovers(before, removal).await.map_err(GcError::Leftovers)?))
+        })?;
+        let changed = !self.dry_run && swept.garbage.files + leftovers.files > 0;
         for path in &swept.foreign_examples {
             report.detail(format!("left alone, not of this program: {path}"));
         }
         let removed = if self.dry_run { "would remove" } else { "removed" };
-        report.data(&json!({ "swept": swept, "changed": changed }), || describe(&swept, removed));
+        report.data(&json!({ "swept": swept, "leftovers": leftovers, "changed": changed }), || {
+            describe(&swept, leftovers, removed)
+        });
         Ok(Exit::Ok)
     }
 }
 
-fn describe(swept: &Swept, removed: &str) -> String {
+fn describe(swept: &Swept, left: Leftovers, removed: &str) -> String {
     let Swept { kept, young, garbage, foreign, .. } = swept;
     format!(
-        "{removed} {}\nkept {}\nyoung {}\nforeign {}",
+        "{removed} {}\nof writers that died {}\nkept {}\nyoung {}\nforeign {}",
         amount(*garbage),
+        amount(Amount { files: left.files, bytes: left.bytes }),
         amount(*kept),
         amount(*young),
         amount(*foreign)

@@ -51,6 +51,9 @@ pub(super) struct Init {
     dry_run: bool,
 }
 
+/// What may be in a directory in which a repository is founded: what a store has, and what a file system of its own has.
+const OUR_OWN: [&str; 7] = ["metadata", "targets", "tlog", "log", "staged", "private", "lost+found"];
+
 /// Says why there is no repository now.
 #[derive(Debug, Error)]
 pub(super) enum InitError {
@@ -66,6 +69,9 @@ pub(super) enum InitError {
     /// There are files in the store that are none of a repository.
     #[error("{url} is not empty: it has {path}")]
     NotEmpty { url: StoreUrl, path: String },
+    /// The directory is one of other things.
+    #[error("{url} is not empty: it has {path}")]
+    Foreign { url: StoreUrl, path: String },
     /// Nobody said where keys go.
     #[error("a bucket has no directory beside it for keys")]
     NoKeys,
@@ -122,7 +128,7 @@ impl Init {
         let fingerprint = repository.head().fingerprint();
         made.changed = true;
         made.fingerprint = Some(fingerprint);
-        made.next.push(format!("pkginstall repo add http://HOST:8080 --root {fingerprint}"));
+        made.next.push(format!("pkginstall repo add main http://HOST:8080 --root {fingerprint}"));
         report.data(&made, || made.text(fingerprint));
         if !made.move_offline.is_empty() {
             let files: Vec<&str> = made.move_offline.iter().map(|path| path.as_str()).collect();
@@ -176,12 +182,27 @@ impl Init {
         if repository::is_there(storage).await.map_err(OpenError::from)? {
             return Err(InitError::Exists { url: url() });
         }
+        self.check_foreign()?;
         let targets =
             storage.list_all("targets").await.map_err(|error| OpenError::Repository(error.into()))?;
         match targets.into_iter().next() {
             Some(file) => Err(InitError::NotEmpty { url: url(), path: file.path.to_string() }),
             None => Ok(()),
         }
+    }
+
+    /// Checks that a directory is not one of other things: they would be served, and nobody would know what is whose.
+    fn check_foreign(&self) -> Result<(), InitError> {
+        let StoreUrl::Directory(directory) = &self.store.store else { return Ok(()) };
+        let failed = |source| InitError::Directory { path: directory.clone(), source };
+        for entry in directory.read_dir_utf8().map_err(failed)? {
+            let Ok(entry) = entry else { continue };
+            if !OUR_OWN.contains(&entry.file_name()) {
+                let path = entry.file_name().to_owned();
+                return Err(InitError::Foreign { url: self.store.store.clone(), path });
+            }
+        }
+        Ok(())
     }
 
     /// Returns the first version of each role, and the keys to go on with.
@@ -238,7 +259,7 @@ impl Explain for InitError {
     fn exit(&self) -> Exit {
         match self {
             Self::Open(error) => error.exit(),
-            Self::Exists { .. } | Self::NotEmpty { .. } => Exit::Conflict,
+            Self::Exists { .. } | Self::NotEmpty { .. } | Self::Foreign { .. } => Exit::Conflict,
             Self::NoKeys | Self::Ceremony(_) => Exit::Usage,
             Self::Read { .. } | Self::NoCeremony { .. } => Exit::NotFound,
             Self::Founders(error) => error.exit(),
@@ -254,7 +275,7 @@ impl Explain for InitError {
         match self {
             Self::Open(error) => error.code(),
             Self::Exists { .. } => "repository_exists",
-            Self::NotEmpty { .. } => "store_not_empty",
+            Self::NotEmpty { .. } | Self::Foreign { .. } => "store_not_empty",
             Self::NoKeys => "no_keys_directory",
             Self::Read { .. } | Self::NoCeremony { .. } => "ceremony_unreadable",
             Self::Founders(error) => error.code(),
@@ -273,11 +294,16 @@ impl Explain for InitError {
             Self::Open(error) => return error.hint(),
             Self::Founders(error) => return error.hint(),
             Self::Exists { url } => format!("serve it with `repo-server serve --store {url}`"),
+            Self::Foreign { .. } => "name a directory of its own; it is made when it is not there".into(),
             Self::NotEmpty { .. } => {
                 "a plain directory of packages stays one; make a repository elsewhere and publish them there"
                     .into()
             }
             Self::NoKeys => "name a directory with --keys".into(),
+            Self::Directory { .. } => "a store is a directory; correct --store".into(),
+            Self::Found(error) if matches!(**error, PublishError::OnlineKeys { .. }) => {
+                "name with --signing-key the key that the ceremony was given as --online-key".into()
+            }
             Self::Read { .. } | Self::NoCeremony { .. } => {
                 "make it with `pkgbuild repo init`, and name its metadata/".into()
             }

@@ -1,5 +1,6 @@
 //! The limits of publishing on the command line.
 
+use std::io;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -40,6 +41,14 @@ pub(super) struct PublishOptions {
 }
 
 impl PublishOptions {
+    /// Checks that files can be put where they are checked, before a publisher finds out.
+    ///
+    /// # Errors
+    /// When they cannot, with the directory.
+    pub(super) fn check_spool(&self) -> Result<(), (Utf8PathBuf, io::Error)> {
+        tempfile::tempfile_in(&self.spool).map(drop).map_err(|source| (self.spool.clone(), source))
+    }
+
     /// Returns the limits; `idle` is how long a publisher may send nothing.
     pub(super) fn limits(&self, idle: Duration) -> Limits {
         Limits {

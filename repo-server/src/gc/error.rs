@@ -19,6 +19,9 @@ pub enum GcError {
     /// What is kept cannot be read, so what it names is not known.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
+    /// What writers that died left cannot be removed.
+    #[error("cannot remove what writers that died left behind")]
+    Leftovers(#[source] std::io::Error),
     /// There is no repository.
     #[error("the store holds no repository: there is no metadata/timestamp.json")]
     NoRepository,
@@ -33,6 +36,7 @@ impl Explain for GcError {
             Self::Read(_) | Self::Write(_) | Self::Inventory(InventoryError::Read(_)) => Exit::TryAgain,
             Self::Inventory(_) | Self::Timestamp(_) => Exit::Trust,
             Self::NoRepository => Exit::NotFound,
+            Self::Leftovers(_) => Exit::Failure,
         }
     }
 
@@ -41,6 +45,7 @@ impl Explain for GcError {
             Self::Read(_) | Self::Write(_) | Self::Inventory(InventoryError::Read(_)) => "store_failed",
             Self::Inventory(_) | Self::Timestamp(_) => "repository_damaged",
             Self::NoRepository => "no_repository",
+            Self::Leftovers(_) => "store_not_writable",
         }
     }
 

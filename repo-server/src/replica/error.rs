@@ -1,6 +1,8 @@
 //! Why a copy cannot be made.
 
-use copkg_spec::command::{Exit, Explain};
+use std::error::Error as _;
+
+use copkg_spec::command::{Exit, Explain, said};
 use copkg_spec::repository::Fingerprint;
 use copkg_spec::tlog::TlogError;
 use copkg_spec::tuf::{MalformedError, TufError};
@@ -56,7 +58,7 @@ pub enum ReplicaError {
         url: String,
         /// Why.
         #[source]
-        source: reqwest::Error,
+        source: Unreached,
     },
     /// The server refuses.
     #[error("cannot fetch {url}: the server answers {status}")]
@@ -96,13 +98,32 @@ pub enum ReplicaError {
     #[error("nothing says which repository this should be a copy of")]
     NotPinned,
     /// It is another repository.
-    #[error("the repository has the fingerprint {found}, and should have {expected}")]
+    #[error("there is the repository {found}, and not {expected}")]
     Fingerprint {
         /// What was pinned.
         expected: Fingerprint,
         /// What came.
         found: Fingerprint,
     },
+}
+
+/// What kept us from a server, in one line.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct Unreached(String);
+
+impl From<reqwest::Error> for Unreached {
+    fn from(error: reqwest::Error) -> Self {
+        let what = if error.is_timeout() {
+            "it does not answer"
+        } else if error.is_connect() {
+            "cannot connect"
+        } else {
+            "the connection failed"
+        };
+        let causes = std::iter::successors(error.source(), |cause| (**cause).source());
+        Self(causes.last().map_or_else(|| what.to_owned(), |cause| format!("{what}: {}", said(cause))))
+    }
 }
 
 impl Explain for ReplicaError {
@@ -148,6 +169,12 @@ impl Explain for ReplicaError {
             Self::Transparency(error) => return error.hint(),
             Self::Missing { .. } | Self::Mismatch { .. } | Self::TooLong { .. } => {
                 "run it again; if it repeats, the source is damaged: tell its owner".into()
+            }
+            Self::Fetch { .. } => {
+                "check the address, and that the server runs; what came is kept, and the next run goes on".into()
+            }
+            Self::BadUrl { .. } => {
+                "give the address that `repo-server serve` prints there, such as https://packages.example.com".into()
             }
             Self::NoRepository { .. } => {
                 "give the address below which its metadata/, targets/ and tlog/ are; a plain directory of packages has none".into()

@@ -77,7 +77,8 @@ impl HttpSource {
     /// Reads a small file: nothing when there is none, and nothing inside when it is longer than `limit`.
     pub(super) async fn small(&self, path: &str, limit: u64) -> Result<Option<Option<Bytes>>, ReplicaError> {
         let Some(mut answer) = self.get(path).await? else { return Ok(None) };
-        let failed = |source| ReplicaError::Fetch { url: path.to_owned(), source };
+        let failed =
+            |source: reqwest::Error| ReplicaError::Fetch { url: path.to_owned(), source: source.into() };
         let mut bytes = Vec::new();
         while let Some(piece) = answer.chunk().await.map_err(failed)? {
             bytes.extend_from_slice(&piece);
@@ -97,8 +98,10 @@ impl HttpSource {
         let pieces = stream::try_unfold(answer, move |mut answer| {
             let path = path.clone();
             async move {
-                let piece =
-                    answer.chunk().await.map_err(|source| ReplicaError::Fetch { url: path, source })?;
+                let piece = answer
+                    .chunk()
+                    .await
+                    .map_err(|source| ReplicaError::Fetch { url: path, source: source.into() })?;
                 Ok(piece.map(|piece| (piece, answer)))
             }
         });
@@ -112,7 +115,8 @@ impl HttpSource {
         if let Some(Token(token)) = &self.token {
             request = request.bearer_auth(token);
         }
-        let failed = |source| ReplicaError::Fetch { url: path.to_owned(), source };
+        let failed =
+            |source: reqwest::Error| ReplicaError::Fetch { url: url.to_string(), source: source.into() };
         let answer = request.send().await.map_err(failed)?;
         match answer.status() {
             StatusCode::OK => Ok(Some(answer)),

@@ -22,7 +22,7 @@ use copkg_spec::repository::Fingerprint;
 use copkg_spec::tuf::{Time, Version};
 use serde::Serialize;
 
-pub use error::ReplicaError;
+pub use error::{ReplicaError, Unreached};
 pub use http::{HttpSource, client as http_client};
 pub use source::Source;
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use copkg_spec::coordinate::Group;
 use copkg_spec::repository::{CommitEntry, CommitNumber, GroupContent};
-use copkg_spec::tuf::Role;
+use copkg_spec::tuf::{Role, Snapshot, Timestamp};
 use tokio::sync::{Mutex, watch};
 
 pub(crate) use append::{Appended, Moving};
@@ -35,7 +35,7 @@ pub(crate) use load::delegated_names;
 
 use crate::layout::StorePath;
 use crate::log;
-use crate::signer::Signer;
+use crate::signer::{Roots, Signer};
 use crate::storage::Storage;
 
 /// A repository that is open. Clones are one.
@@ -112,6 +112,21 @@ impl Repository {
     /// Tells whether this process holds keys to go on with.
     pub fn can_sign(&self) -> bool {
         !self.inner.signer.keys().is_empty()
+    }
+
+    /// Checks that the keys which this process holds, if any, are enough of those that root names now: others could commit
+    /// nothing, and the timestamp would end.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check_keys(&self) -> Result<(), RepositoryError> {
+        if self.can_sign() {
+            let (head, signer) = (self.head(), self.signer());
+            let roots = Roots { current: head.root(), previous: None };
+            signer.sign(roots, Snapshot::clone(head.snapshot()), |root| &root.roles.snapshot)?;
+            signer.sign(roots, Timestamp::clone(head.timestamp()), |root| &root.roles.timestamp)?;
+        }
+        Ok(())
     }
 
     /// Returns the keys of snapshot and timestamp.

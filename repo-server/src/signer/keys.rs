@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::keys::{KeyError, SecretKey};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// Says why a key cannot be used.
 #[derive(Debug, Error)]
@@ -47,10 +48,11 @@ pub enum KeyFileError {
 pub fn read_key(path: &Utf8Path) -> Result<SecretKey, KeyFileError> {
     let read = |source| KeyFileError::Read { path: path.to_owned(), source };
     let mode = fs::metadata(path).map_err(read)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(read)?);
+    // What is no secret may be read by everybody, and is refused as what it is.
+    if mode & 0o077 != 0 && text.contains("PRIVATE KEY") {
         return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
     }
-    let text = fs::read_to_string(path).map_err(read)?;
     SecretKey::from_pem(&text, None)
         .map_err(|source| KeyFileError::Malformed { path: path.to_owned(), source })
 }
@@ -82,7 +84,11 @@ impl Explain for KeyFileError {
             Self::Malformed { source: KeyError::PassphraseNeeded, .. } => {
                 Some("the server signs by itself: its key has no passphrase".into())
             }
-            Self::Read { .. } | Self::Malformed { .. } => None,
+            Self::Malformed { .. } => Some(
+                "`pkgbuild keygen NAME` makes NAME.key, the secret half: that is wanted, without passphrase"
+                    .into(),
+            ),
+            Self::Read { .. } => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod bucket;
 mod hot;
+mod leftovers;
 mod local;
 mod lock;
 mod object;
@@ -15,6 +16,7 @@ mod url;
 mod write;
 
 pub use hot::HotFile;
+pub use leftovers::{Leftovers, Removal};
 pub use object::{Object, ReadError};
 pub use preconditions::{Preconditions, TagForm};
 pub use tag::EntityTag;
@@ -46,6 +48,8 @@ pub struct Storage {
     preconditions: Preconditions,
     sharing: Sharing,
     hot: hot::Hot,
+    /// Where it is, if it is a directory.
+    directory: Option<Utf8PathBuf>,
     /// Held as long as the store is open to write.
     lock: Option<Arc<File>>,
 }
@@ -174,7 +178,11 @@ impl Storage {
                 (bucket::open(bucket, prefix).map_err(failed)?, Preconditions::UNKNOWN, Sharing::Shared)
             }
         };
-        Ok(Self { objects, preconditions, sharing, hot: hot::Hot::default(), lock: None })
+        let directory = match url {
+            StoreUrl::Directory(directory) => Some(directory.clone()),
+            StoreUrl::Bucket { .. } => None,
+        };
+        Ok(Self { objects, preconditions, sharing, hot: hot::Hot::default(), directory, lock: None })
     }
 
     /// Opens an empty store in memory: the place of a copy that is only rehearsed.
@@ -184,6 +192,7 @@ impl Storage {
             objects,
             preconditions: Preconditions::UNKNOWN,
             sharing: Sharing::Alone,
+            directory: None,
             lock: None,
             hot: hot::Hot::default(),
         }
@@ -294,6 +303,7 @@ impl Storage {
     /// Serves the objects of `store`, so that a store without files can be tested.
     pub(crate) fn of(store: impl ObjectStore) -> Self {
         Self {
+            directory: None,
             objects: Arc::new(store),
             preconditions: Preconditions::UNKNOWN,
             sharing: Sharing::Shared,

@@ -1,15 +1,16 @@
 //! `repo-server serve`: opens the store and the listener, says where it listens, serves until told to stop.
 
+mod error;
+
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytesize::ByteSize;
 use clap::Args;
-use copkg_spec::command::{Exit, Explain, Options, Report};
+use copkg_spec::command::{Failure, Options, Report};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
-use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,13 +22,13 @@ use super::clock;
 use super::publishing::PublishOptions;
 use super::store::{OpenError, StoreOptions};
 use super::units;
-use crate::api::{self, Answers, Limits, State};
+use crate::api::{self, Answers, Limits, State, Switch};
 use crate::logs;
 use crate::publish::Publishing;
-use crate::replica::ReplicaError;
 use crate::repository::{self, Repository};
 use crate::server::{self, Drained, Settings};
-use crate::storage::Storage;
+use crate::storage::{Leftovers, Storage};
+use error::ServeError;
 
 /// How often a repository looks whether there is something to do.
 const SECOND: Duration = Duration::from_secs(1);
@@ -109,68 +110,6 @@ struct TimeOptions {
     drain_timeout: Duration,
 }
 
-/// Says why serving did not start.
-#[derive(Debug, Error)]
-pub(super) enum ServeError {
-    /// The store, or the repository in it, cannot be opened.
-    #[error(transparent)]
-    Store(#[from] OpenError),
-    /// Witnesses cannot be asked.
-    #[error(transparent)]
-    Client(#[from] ReplicaError),
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
-    Listen { address: SocketAddr, source: io::Error },
-    /// Threads or signals are not to be had.
-    #[error("cannot start the server")]
-    Start(#[source] io::Error),
-}
-
-impl Explain for ServeError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Store(error) => error.exit(),
-            Self::Client(error) => error.exit(),
-            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Exit::Conflict,
-            Self::Listen { .. } | Self::Start(_) => Exit::Failure,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Store(error) => error.code(),
-            Self::Client(error) => error.code(),
-            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => "address_in_use",
-            Self::Listen { .. } => "cannot_listen",
-            Self::Start(_) => "cannot_start",
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Store(error) => error.hint(),
-            Self::Client(error) => error.hint(),
-            Self::Listen { address, source } => listen_hint(*address, source.kind()),
-            Self::Start(_) => None,
-        }
-    }
-}
-
-fn listen_hint(address: SocketAddr, kind: io::ErrorKind) -> Option<String> {
-    let (ip, port) = (address.ip(), address.port());
-    Some(match kind {
-        io::ErrorKind::AddrInUse => {
-            let free = SocketAddr::new(ip, 0);
-            format!("another program has port {port}; stop it, or take a free port with --listen {free}")
-        }
-        io::ErrorKind::PermissionDenied => format!("port {port} needs privileges; take one above 1023"),
-        io::ErrorKind::AddrNotAvailable => {
-            format!("{ip} is not an address of this machine; 0.0.0.0 and [::] stand for all of them")
-        }
-        _ => return None,
-    })
-}
-
 /// What is printed once connections are taken.
 #[derive(Serialize)]
 struct Listening {
@@ -195,26 +134,77 @@ impl Serve {
         make_room(settings.max_connections);
         let (listener, address) = self.listen().await?;
         let (storage, repository) = self.open().await?;
-        let publishing = repository.as_ref().and_then(|repository| self.start_publishing(repository));
-        let state = State::new(storage, repository, publishing, self.public_url.clone());
-        if let Some(repository) = &state.repository {
-            self.access.ask_witnesses(repository)?;
-        }
-        let tokens = self.access.tokens(&state.storage);
-        let is_closed = tokens.is_some();
-        let router = api::router(state.clone(), self.limits(), tokens);
-        // Where reading is closed, who may read is asked each time.
-        let answers =
-            if is_closed { Answers::closed(router) } else { Answers::open(router, state.metrics.clone()) };
+        let is_plain = repository.is_none();
+        let state = self.state(storage, repository)?;
+        let answers = self.answers(&state);
         let url = format!("http://{address}");
         tracing::info!(%url, store = %self.store.store, "listening");
         let listening = Listening { url, address, store: self.store.store.to_string() };
         report.data(&listening, || format!("listening on {}", listening.url));
-        match server::serve(listener, answers, settings, state.readiness, stops).await {
+        let readiness = state.readiness.clone();
+        let drained = if is_plain {
+            let (sender, switch) = Switch::new(answers);
+            tokio::select! {
+                drained = server::serve(listener, switch, settings, readiness, stops) => drained,
+                never = self.become_a_repository(&state, &sender) => never,
+            }
+        } else {
+            server::serve(listener, answers, settings, readiness, stops).await
+        };
+        match drained {
             Drained::Whole => tracing::info!("stopped"),
             Drained::Cut(connections) => tracing::warn!(connections, "stopped; connections were cut"),
         }
         Ok(())
+    }
+
+    /// Starts to keep a repository going, if there is one, and returns what its handlers share.
+    fn state(&self, storage: Storage, repository: Option<Repository>) -> Result<State, ServeError> {
+        let publishing =
+            repository.as_ref().map(|repository| self.start_publishing(repository)).transpose()?;
+        if let Some(repository) = &repository {
+            self.access.ask_witnesses(repository)?;
+        }
+        Ok(State::new(storage, repository, publishing.flatten(), self.public_url.clone()))
+    }
+
+    fn answers(&self, state: &State) -> Answers {
+        let tokens = self.access.tokens(&state.storage);
+        let is_closed = tokens.is_some();
+        let router = api::router(state.clone(), self.limits(), tokens);
+        // Where reading is closed, who may read is asked each time.
+        if is_closed { Answers::closed(router) } else { Answers::open(router, state.metrics.clone()) }
+    }
+
+    /// Waits until the plain directory is a repository, as after the first run of a mirror, and lets that answer. Ends never.
+    async fn become_a_repository(&self, plain: &State, answers: &watch::Sender<Answers>) -> Drained {
+        loop {
+            sleep(SECOND).await;
+            match self.look_for_repository(plain).await {
+                Ok(None) => {}
+                Ok(Some(state)) => {
+                    answers.send_replace(self.answers(&state));
+                    tracing::info!("the store has metadata now: it is served as a repository");
+                    return std::future::pending().await;
+                }
+                Err(error) => {
+                    let failure = Failure::of(&error);
+                    tracing::warn!(%failure, "the store has metadata that cannot be served yet; trying again");
+                }
+            }
+        }
+    }
+
+    async fn look_for_repository(&self, plain: &State) -> Result<Option<State>, ServeError> {
+        if !repository::is_there(&plain.storage).await.map_err(OpenError::from)? {
+            return Ok(None);
+        }
+        let (storage, repository) = self.open().await?;
+        if repository.is_none() {
+            return Ok(None);
+        }
+        let (metrics, readiness) = (plain.metrics.clone(), plain.readiness.clone());
+        Ok(Some(State { metrics, readiness, ..self.state(storage, repository)? }))
     }
 
     /// Opens the store, to write to it when it holds a repository whose keys are at hand.
@@ -232,19 +222,26 @@ impl Serve {
             self.store.open_to_write().await?
         };
         let repository = Repository::open(storage.clone(), signer).await?;
+        if let Some(repository) = &repository {
+            repository.check_keys()?;
+        }
         Ok((storage, repository))
     }
 
     /// Keeps a repository going, and takes proposals where the keys are at hand.
-    fn start_publishing(&self, repository: &Repository) -> Option<Publishing> {
+    fn start_publishing(&self, repository: &Repository) -> Result<Option<Publishing>, ServeError> {
+        if repository.can_sign() {
+            self.publishing.check_spool().map_err(|(path, source)| ServeError::Spool { path, source })?;
+        }
         tokio::spawn(keep_going(repository.clone()));
         if !repository.can_sign() {
-            return None;
+            return Ok(None);
         }
+        tokio::spawn(sweep(repository.storage().clone()));
         let limits = self.publishing.limits(self.times.write_timeout);
         let publishing = Publishing::start(repository.clone(), limits, clock::now);
         tokio::spawn(expire(publishing.clone()));
-        Some(publishing)
+        Ok(Some(publishing))
     }
 
     async fn listen(&self) -> Result<(TcpListener, SocketAddr), ServeError> {
@@ -296,6 +293,15 @@ async fn keep_going(repository: Repository) {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::error!(%error, cause, "cannot go on; trying again");
         }
+    }
+}
+
+/// Removes what earlier servers of the directory left when they were killed.
+async fn sweep(storage: Storage) {
+    match storage.remove_own_leftovers(SystemTime::now()).await {
+        Ok(Leftovers { files: 0, .. }) => {}
+        Ok(Leftovers { files, bytes }) => tracing::info!(files, bytes, "removed what a killed server left"),
+        Err(error) => tracing::warn!(%error, "cannot remove what killed servers left"),
     }
 }
 
