@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use copkg_spec::digest::Digest;
 use reqwest::blocking::{RequestBuilder, Response};
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, IF_RANGE,
-    LAST_MODIFIED, RANGE, RETRY_AFTER,
+    ACCEPT_ENCODING, CONTENT_RANGE, DATE, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER,
 };
 use reqwest::{StatusCode, Url};
 
 use super::backoff::retry_after;
 use super::error::{Attempt, tls_error};
 use super::pace::{Pace, Speed};
+use super::part::{parse_content_range, validator};
 use super::small::{Coding, Newer, Small};
 use super::{Credentials, FetchError, Fetcher, Span};
 
@@ -386,31 +386,5 @@ fn attempt_of(error: &io::Error) -> Attempt {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
         Some(error) => Attempt::network(error),
         None => Attempt::Network(format!("the connection failed: {error}")),
-    }
-}
-
-/// A strong `ETag`, else the date. A weak one says nothing about bytes (RFC 9110, 8.8.1).
-fn validator(response: &Response) -> Option<HeaderValue> {
-    let get = |name: HeaderName| response.headers().get(name).cloned();
-    get(ETAG).filter(|etag| !etag.as_bytes().starts_with(b"W/")).or_else(|| get(LAST_MODIFIED))
-}
-
-/// Reads `bytes <first>-<last>/<length>`: the first byte, and the length of the whole file where it is said.
-fn parse_content_range(value: &str) -> Option<(u64, Option<u64>)> {
-    let (range, length) = value.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, _last) = range.split_once('-')?;
-    Some((first.trim().parse().ok()?, length.trim().parse().ok()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_content_range_says_where_it_begins_and_how_long_the_file_is() {
-        assert_eq!(parse_content_range("bytes 5-9/10"), Some((5, Some(10))));
-        assert_eq!(parse_content_range("bytes 5-9/*"), Some((5, None)));
-        assert_eq!(parse_content_range("bytes */10"), None);
-        assert_eq!(parse_content_range("pages 1-2/3"), None);
     }
 }

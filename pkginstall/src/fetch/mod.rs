@@ -10,6 +10,7 @@ mod client;
 mod error;
 mod http;
 mod pace;
+mod part;
 mod proxy;
 mod small;
 mod stream;

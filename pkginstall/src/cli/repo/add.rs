@@ -268,13 +268,13 @@ fn report(
         let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         context.report.note(format!("{name}: {} → {}", or_none(before), or_none(after)));
     }
-    let changed = edited == Edited::Changed && Effect::of_dry_run(args.dry_run) == Effect::Real;
+    let is_changed = edited == Edited::Changed && Effect::of_dry_run(args.dry_run) == Effect::Real;
     let kept: Vec<&str> = kept.into_iter().map(Aspect::name).collect();
     let changes: Vec<Value> = changes
         .iter()
         .map(|(name, before, after)| json!({ "what": name, "before": before, "after": after }))
         .collect();
-    let document = json!({ "changed": changed, "name": after.name, "kept": kept, "changes": changes });
+    let document = json!({ "changed": is_changed, "name": after.name, "kept": kept, "changes": changes });
     context.report.data(&document, String::new);
     Exit::Ok
 }
