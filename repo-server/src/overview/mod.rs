@@ -5,6 +5,7 @@
 //! crash loses nothing: the next start makes it anew. A group that cannot be verified is left out, as clients leave it out.
 
 mod changes;
+mod patches;
 mod versions;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 
 pub use changes::{Change, Changes, What};
+pub use patches::{PatchOf, patches_to};
 pub use versions::{FileOf, VersionFiles, versions_of};
 
 use crate::repository::{Head, Repository};

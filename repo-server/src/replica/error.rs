@@ -1,6 +1,7 @@
 //! Why a copy cannot be made.
 
 use std::error::Error as _;
+use std::io;
 
 use copkg_spec::command::{Exit, Explain, said};
 use copkg_spec::repository::Fingerprint;
@@ -119,10 +120,16 @@ impl From<reqwest::Error> for Unreached {
         } else if error.is_connect() {
             "cannot connect"
         } else {
-            "the connection failed"
+            "the connection broke off"
         };
+        // What the system says means something to people; what the client's own channels say does not.
         let causes = std::iter::successors(error.source(), |cause| (**cause).source());
-        Self(causes.last().map_or_else(|| what.to_owned(), |cause| format!("{what}: {}", said(cause))))
+        Self(
+            causes
+                .filter(|cause| cause.is::<io::Error>())
+                .last()
+                .map_or_else(|| what.to_owned(), |cause| format!("{what}: {}", said(cause))),
+        )
     }
 }
 

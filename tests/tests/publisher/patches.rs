@@ -51,6 +51,72 @@ fn a_published_patch_is_what_a_host_takes() -> Outcome {
     Ok(())
 }
 
+/// Returns the patches that the group names, as paths below the store.
+fn patches(scene: &Scene) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let group = group(scene)?;
+    let targets = group["targets"].as_object().ok_or("no targets")?;
+    let patches = targets.iter().filter(|(path, _)| path.ends_with(".patch"));
+    let place = |(path, target): (&String, &Value)| {
+        let (directory, name) = path.rsplit_once('/')?;
+        Some(format!("targets/{directory}/{}.{name}", target["hashes"]["sha256"].as_str()?))
+    };
+    Ok(patches.filter_map(place).collect())
+}
+
+#[test]
+fn patches_stay_whatever_becomes_of_the_repository() -> Outcome {
+    let scene = Scene::new()?;
+    let registry = scene.registry(&["publisher.pub"], 1)?;
+    let files = [package(&scene, "1.0")?, package(&scene, "1.1")?];
+    registry.publish(&scene, &[&files[0]], &["publisher.key"])?.success()?;
+    let mut publish = registry.command(&scene, &["publish", "--patches", "1", "--key", "publisher.key"]);
+    scene.run(publish.arg(&files[1]))?.success()?;
+    let before = patches(&scene)?;
+    assert_eq!(before.len(), 1, "{before:?}");
+
+    // What changes the group's role keeps them.
+    let (old, new) = (format!("{GROUP}:notes:1.0"), format!("{GROUP}:notes:1.1"));
+    for words in [&["yank", &old, "--reason", "slow"][..], &["unyank", &old], &["promote", &new, "stable"]] {
+        let mut change = registry.command(&scene, &[words, &["--key", "publisher.key"]].concat());
+        scene.run(&mut change)?.success()?;
+        assert_eq!(patches(&scene)?, before, "{words:?}");
+    }
+
+    // So does who looks after the store, and each copy has them.
+    let store = format!("file://{}", scene.path().join("store").display());
+    let server = |words: &[&str]| scene.run(&mut scene.command("repo-server", words));
+    server(&["gc", "--keep", "1", "--min-age", "0s", "--store", &store])?.success()?;
+    assert!(server(&["check", "--store", &store])?.success()?.out.contains("all is well"));
+    let (export, mirror) = (scene.path().join("export"), scene.path().join("mirror"));
+    let mirror_url = format!("file://{}", mirror.display());
+    server(&["export", "export", "--store", &store])?.success()?;
+    let root = registry.fingerprint();
+    server(&["mirror", registry.url(), "--root", root, "--store", &mirror_url, "--once"])?.success()?;
+    for copy in [&scene.path().join("store"), &export, &mirror] {
+        before.iter().for_each(|path| assert!(copy.join(path).is_file(), "{path} in {}", copy.display()));
+    }
+
+    // A host that has the old version takes the patch from either copy.
+    let host = |words: &[&str]| scene.run(&mut scene.command("pkginstall", words));
+    for copy in [&export, &mirror] {
+        host(&["repo", "add", "main", copy.to_str().ok_or("no text")?, "--root", root])?.success()?;
+        host(&["install", &old])?.success()?;
+        let planned = host(&["install", &new, "--dry-run", "--json"])?.success()?.json()?;
+        assert_eq!(planned["packages"][0]["way"], "patch", "{planned}");
+        assert!(!host(&["install", &new])?.success()?.err.contains("patch"));
+        host(&["remove", &new])?.success()?;
+    }
+
+    // A patch that is lost or damaged is found.
+    let patch = mirror.join(&before[0]);
+    std::fs::write(&patch, b"other bytes")?;
+    assert_eq!(server(&["check", "--store", &mirror_url])?.code, Some(6));
+    std::fs::remove_file(&patch)?;
+    let said = server(&["check", "--store", &mirror_url])?;
+    assert!(said.code == Some(6) && said.out.contains(".patch"), "{said}");
+    Ok(())
+}
+
 #[test]
 fn a_patch_is_taken_only_between_what_is_published_and_whole() -> publishing::Result<()> {
     let directory = tempfile::tempdir()?;

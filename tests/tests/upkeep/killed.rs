@@ -2,6 +2,7 @@
 //!
 //! Of the moments at which a run can be killed some are drawn; `COPKG_COPY_KILLS=all` tries each.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +16,7 @@ use copkg_tests::scene::skip;
 
 use crate::copies::same_files;
 use crate::scene::url;
-use crate::upstream::{Upstream, program};
+use crate::upstream::{TIMESTAMP, Upstream, program, run};
 
 /// How many moments are tried.
 const MOMENTS: usize = 8;
@@ -74,6 +75,42 @@ fn sweep(upstream: &Upstream, (before, copy): (&Path, &Path), words: &[String], 
         same_files(copy, &upstream.store());
     }
     assert!(killed * 2 > points / step, "of {points} points only {killed} were reached");
+}
+
+#[test]
+fn a_mirror_killed_between_two_roots_shows_one_of_them_and_goes_on() {
+    if !faults::is_supported() {
+        return skip("exact kill points", "x86_64 only");
+    }
+    let mut upstream = Upstream::new();
+    let (copy, before, log) = (upstream.path("copy"), upstream.path("before"), upstream.path("points"));
+    let words = upstream.once(&upstream.url(), &copy);
+    let once: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(run(&once).status.code(), Some(0));
+    take(&copy, &before);
+    let old = upstream.timestamp();
+    upstream.rotate_root();
+    upstream.rotate_root();
+    let states = [old, upstream.timestamp()];
+    assert_eq!(under_faultrun(&["list", "--log", log.to_str().unwrap()], &copy, &words), 0);
+    let points = fs::read_to_string(&log).unwrap();
+    // From the first of the new roots on: the one before the last, the timestamp, and the last.
+    let first = points.lines().position(|point| point.contains("2.root.json")).unwrap();
+    let (mut seen, count) = (BTreeSet::new(), points.lines().count());
+    for at in first + 1..=count {
+        let moment = format!("killed at point {at} of {count}");
+        take(&before, &copy);
+        let code = under_faultrun(&["kill", "--at", &at.to_string()], &copy, &words);
+        assert!(code == 137 || code == 0, "{moment}: {code}");
+        upstream.holds(&copy, &states, &moment);
+        let is_new = fs::read(copy.join(TIMESTAMP)).unwrap() == states[1];
+        let roots = [2, 3].map(|version| copy.join(format!("metadata/{version}.root.json")).exists());
+        seen.insert((is_new, roots));
+        assert_eq!(run(&once).status.code(), Some(0), "{moment}");
+        same_files(&copy, &upstream.store());
+    }
+    // The moment that matters: the timestamp is the new one, and the last root is not there yet.
+    assert!(seen.contains(&(true, [true, false])), "{seen:?}");
 }
 
 fn take(from: &Path, to: &Path) {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use copkg_tests::publishing::send;
 
@@ -40,6 +41,43 @@ fn a_mirror_brings_what_is_new_and_is_served_beside() {
     assert_eq!((refused.status, refused.code()), (403, "read_only".into()));
     let checked = run(&["check", "--json", "--store", &url(&copy)]);
     assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stdout));
+}
+
+#[test]
+fn a_server_that_was_there_before_the_first_run_serves_what_comes() {
+    let upstream = Upstream::new();
+    let copy = upstream.path("mirror");
+    fs::create_dir(&copy).unwrap();
+    let server = serve(&copy);
+    assert_eq!(get(&server, "/packages/com.example.g0/web/1.0", None).0, 404);
+    assert_eq!(upstream.mirror(&upstream.url(), &copy, &[]).0, 0);
+    until("the server shows the repository", || {
+        get(&server, "/metadata/timestamp.json", None).1 == upstream.timestamp()
+    });
+    let (status, page) = get(&server, "/packages/com.example.g0/web/1.0", None);
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&page));
+    assert_eq!(get(&server, "/readyz", None).0, 200);
+}
+
+#[test]
+fn what_a_killed_run_left_is_gone_after_the_next_one() {
+    let upstream = Upstream::new();
+    let copy = upstream.path("mirror");
+    assert_eq!(upstream.mirror(&upstream.url(), &copy, &[]).0, 0);
+    let leftover = |name: &str, seconds: u64| {
+        let path = copy.join(name);
+        fs::write(&path, b"half of a file").unwrap();
+        let then = SystemTime::now() - Duration::from_secs(seconds);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+        path
+    };
+    let (old, young) = (leftover("metadata/9.snapshot.json#1", 3600), leftover("tlog/checkpoint#2", 0));
+    assert_eq!(upstream.mirror(&upstream.url(), &copy, &[]).0, 0);
+    // What is young may be somebody's who writes it now.
+    assert!(!old.exists() && young.exists());
+    let collect = run(&["gc", "--min-age", "0s", "--json", "--store", &url(&copy)]);
+    let collected: serde_json::Value = serde_json::from_slice(&collect.stdout).unwrap();
+    assert_eq!((&collected["leftovers"]["files"], young.exists()), (&1.into(), false), "{collected:#}");
 }
 
 #[test]

@@ -4,14 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use copkg_spec::keys::SecretKey;
 use copkg_spec::repository::Fingerprint;
+use copkg_spec::repository::ceremony::next_root;
+use copkg_spec::tuf::{Document, Root};
 use copkg_tests::programs::Programs;
-use copkg_tests::publishing::{Place, Publisher, Reader, Server, Source};
+use copkg_tests::publishing::{Place, Publisher, Reader, Server, Source, send};
 use copkg_tests::repository::Repository;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::scene::{files, panic_with, url};
+
+/// The seed of the root key that a [`Place`] is founded with.
+const ROOT_SEED: u8 = 101;
 
 pub(crate) struct Upstream {
     directory: TempDir,
@@ -45,6 +51,21 @@ impl Upstream {
         let answer = Publisher::send(self.server.as_ref().unwrap().address, &prepared).unwrap();
         assert!(matches!(answer.status, 200 | 201), "{}", String::from_utf8_lossy(&answer.body));
         publisher.committed(prepared);
+    }
+
+    /// Signs root again with its key, as its next version.
+    pub(crate) fn rotate_root(&mut self) {
+        let key = SecretKey::from_seed(&[ROOT_SEED; 32]);
+        let versions = (1..).map(|version| self.store().join(format!("metadata/{version}.root.json")));
+        let newest = versions.take_while(|path| path.exists()).last().unwrap();
+        let newest = Document::<Root>::parse(fs::read(newest).unwrap()).unwrap();
+        let next = next_root(newest.unverified(), &[], newest.unverified().expires).unwrap();
+        let document = Document::sign(next, [&key]).unwrap();
+        let metadata = String::from_utf8(document.bytes().to_vec()).unwrap();
+        let proposal = serde_json::json!({ "roles": [{ "role": "root", "metadata": metadata }] });
+        let (address, body) = (self.server.as_ref().unwrap().address, proposal.to_string());
+        let answer = send(address, "POST", "/api/v1/proposals", body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
     }
 
     /// Ends the server, and serves the same store with other options.

@@ -159,10 +159,16 @@ impl Unreached {
         } else if error.is_connect() {
             "cannot connect"
         } else {
-            "the connection failed"
+            "the connection broke off"
         };
+        // What the system says means something to people; what the client's own channels say does not.
         let causes = std::iter::successors(error.source(), |cause| (**cause).source());
-        Self(causes.last().map_or_else(|| what.to_owned(), |cause| format!("{what}: {}", said(cause))))
+        Self(
+            causes
+                .filter(|cause| cause.is::<io::Error>())
+                .last()
+                .map_or_else(|| what.to_owned(), |cause| format!("{what}: {}", said(cause))),
+        )
     }
 }
 
@@ -226,7 +232,7 @@ impl Explain for RemoteError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Network { .. } => {
-                "check the address, and that the server runs; the same command again goes on where it stopped".into()
+                "check the address, and that the server runs; then run the same command again: it goes on where it stopped".into()
             }
             Self::Interrupted { .. } | Self::Busy { .. } => {
                 "run the same command again: it goes on where it stopped".into()

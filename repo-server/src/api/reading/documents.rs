@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::overview::{Change, FileOf, VersionFiles, What};
+use crate::overview::{Change, FileOf, PatchOf, VersionFiles, What};
 use crate::search::{Row, kind_name};
 
 /// What the repository is.
@@ -124,6 +124,35 @@ pub(super) struct VersionDocument {
     pub(super) channels: Vec<String>,
     /// Its files, sorted by platform.
     pub(super) files: Vec<FileItem>,
+    /// The patches that make its files of those of older versions, the newest of these first.
+    pub(super) patches: Vec<PatchItem>,
+}
+
+/// A patch from an older version.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PatchItem {
+    /// The version that it is applied to.
+    pub(super) from: String,
+    /// The machine that its file is for.
+    pub(super) platform: String,
+    /// Its length in bytes.
+    pub(super) size: u64,
+    /// Where it is, relative to the repository's URL.
+    pub(super) path: String,
+    /// The digest of the file.
+    pub(super) sha256: String,
+}
+
+impl From<&PatchOf> for PatchItem {
+    fn from(patch: &PatchOf) -> Self {
+        Self {
+            from: patch.from().to_string(),
+            platform: patch.patch.package.platform.to_string(),
+            size: patch.length,
+            path: patch.link().trim_start_matches('/').to_owned(),
+            sha256: patch.sha256.to_string(),
+        }
+    }
 }
 
 /// One package file, with what it says of itself.

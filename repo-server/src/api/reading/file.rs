@@ -13,12 +13,14 @@ use copkg_spec::repository::ceremony::{Speakers, speakers_for};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::documents::{EntriesDocument, EntryItem, FileDocument, FileItem, SignerItem, VersionDocument};
+use super::documents::{
+    EntriesDocument, EntryItem, FileDocument, FileItem, PatchItem, SignerItem, VersionDocument,
+};
 use super::names::{FilePath, NamedVersion, VersionPath};
 use super::{Asked, checked_limit};
 use crate::api::{Problem, State, document};
 use crate::details::Details;
-use crate::overview::{FileOf, VersionFiles};
+use crate::overview::{FileOf, VersionFiles, patches_to};
 use crate::published::Package;
 use crate::search::channels_of;
 
@@ -36,12 +38,15 @@ pub(super) async fn version(
     let (package, place) = find(&state, &named).await?;
     let (group, id, version) = named;
     let found = &package.versions[place];
+    let older = &package.versions[place + 1..];
+    let patches = found.files.iter().flat_map(|file| patches_to(&package.content, file, older));
     Ok(document::answer(
         &headers,
         &VersionDocument {
             yanked: found.yanked().map(str::to_owned),
             channels: channels_of(&package.entry, &version).map(ToString::to_string).collect(),
             files: found.files.iter().map(FileItem::from).collect(),
+            patches: patches.map(|patch| PatchItem::from(&patch)).collect(),
             group: group.to_string(),
             id: id.to_string(),
             version: version.to_string(),

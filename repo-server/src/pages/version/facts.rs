@@ -4,7 +4,7 @@ use copkg_spec::tuf::Time;
 
 use crate::details::Details;
 use crate::overview::FileOf;
-use crate::pages::text::{line, moment, number, size};
+use crate::pages::text::{counted, line, moment, number, size};
 
 /// A name and what there is to say.
 #[derive(Debug, Clone)]
@@ -54,14 +54,15 @@ pub(super) fn of_file(file: &FileOf, details: Option<&Details>) -> Vec<Fact> {
     let Some(details) = details else { return facts };
     let manifest = &details.manifest;
     let counts = manifest.counts();
+    let count = |count: u64, one, many| counted(usize::try_from(count).unwrap_or(usize::MAX), one, many);
     facts.push(Fact::text(
         "Unpacked",
         format!(
-            "{} in {} files, {} directories, {} links",
+            "{} in {}, {}, {}",
             size(counts.bytes),
-            number(counts.files),
-            number(counts.directories),
-            number(counts.symlinks)
+            count(counts.files, "file", "files"),
+            count(counts.directories, "directory", "directories"),
+            count(counts.symlinks, "link", "links")
         ),
     ));
     let source_date = i64::try_from(manifest.source_date()).ok().and_then(Time::from_unix_seconds);

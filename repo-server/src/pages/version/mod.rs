@@ -3,6 +3,7 @@
 mod contract;
 mod difference;
 mod facts;
+mod patches;
 
 use askama::Template;
 use axum::extract::{Path, Query as Asked, State as Shared};
@@ -19,12 +20,13 @@ use super::site::Site;
 use super::text::{counted, line, number, size};
 use super::{PageError, Pages, page_of};
 use crate::details::{Details, Provenance, Sbom};
-use crate::overview::{FileOf, VersionFiles};
+use crate::overview::{FileOf, VersionFiles, patches_to};
 use crate::published::Package;
 use crate::search::{channels_of, kind_name};
 use contract::Key;
 use difference::Difference;
 pub(super) use facts::Fact;
+use patches::Patch;
 
 /// How many files one page lists.
 const LISTED: usize = 250;
@@ -54,6 +56,7 @@ struct VersionPage {
     fingerprint: String,
     damaged: Option<String>,
     file: Vec<Fact>,
+    patches: Vec<Patch>,
     rule: String,
     signers: Vec<Signer>,
     release_note: Option<String>,
@@ -150,6 +153,7 @@ async fn version_page(
         fingerprint: package.head.fingerprint().to_string(),
         damaged,
         file: facts::of_file(file, details),
+        patches: patches::shown(&patches_to(&package.content, file, &package.versions[place + 1..]), file),
         rule: rule(speakers.as_ref()),
         signers: details.map(|details| signers(details, speakers.as_ref())).unwrap_or_default(),
         release_note: about(details, |about| about.release_note.as_deref()),
