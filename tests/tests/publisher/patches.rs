@@ -55,7 +55,7 @@ fn a_published_patch_is_what_a_host_takes() -> Outcome {
 fn patches(scene: &Scene) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let group = group(scene)?;
     let targets = group["targets"].as_object().ok_or("no targets")?;
-    let patches = targets.iter().filter(|(path, _)| path.ends_with(".patch"));
+    let patches = targets.iter().filter(|(_, target)| target["custom"]["kind"] == "patch");
     let place = |(path, target): (&String, &Value)| {
         let (directory, name) = path.rsplit_once('/')?;
         Some(format!("targets/{directory}/{}.{name}", target["hashes"]["sha256"].as_str()?))
@@ -93,7 +93,9 @@ fn patches_stay_whatever_becomes_of_the_repository() -> Outcome {
     let root = registry.fingerprint();
     server(&["mirror", registry.url(), "--root", root, "--store", &mirror_url, "--once"])?.success()?;
     for copy in [&scene.path().join("store"), &export, &mirror] {
-        before.iter().for_each(|path| assert!(copy.join(path).is_file(), "{path} in {}", copy.display()));
+        for path in &before {
+            assert!(copy.join(path).is_file(), "{path} in {}", copy.display());
+        }
     }
 
     // A host that has the old version takes the patch from either copy.

@@ -9,7 +9,6 @@ pub(super) struct Patch {
     pub(super) link: String,
     pub(super) size: String,
     pub(super) share: String,
-    pub(super) sha256: String,
 }
 
 /// Describes the patches to `file`.
@@ -19,7 +18,6 @@ pub(super) fn shown(patches: &[PatchOf], file: &FileOf) -> Vec<Patch> {
         link: patch.link(),
         size: size(patch.length),
         share: share(patch.length, file.length),
-        sha256: patch.sha256.to_string(),
     };
     patches.iter().map(shown).collect()
 }
