@@ -273,5 +273,5 @@ fn what_is_published(coordinate: &PackageCoordinate, published: &[Version]) -> S
     }
     let newest: Vec<&str> = published.iter().rev().take(NAMED).map(Version::as_str).collect();
     let more = if published.len() > NAMED { ", and older ones" } else { "" };
-    format!("of {group}:{id} there is {}{more}", newest.join(", "))
+    format!("of {group}:{id} there are {}{more}", newest.join(", "))
 }

@@ -151,7 +151,7 @@ impl Cache {
     }
 
     /// Returns the names of the files of roles.
-    fn roles(&self) -> Result<Vec<String>> {
+    pub(super) fn roles(&self) -> Result<Vec<String>> {
         let path = self.directory.join(METADATA);
         let failed = |source| CacheError { path: path.clone(), source };
         let entries = match path.read_dir_utf8() {

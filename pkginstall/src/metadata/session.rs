@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use copkg_spec::coordinate::Group;
-use copkg_spec::repository::{GroupContent, Packages, group_role, packages_of};
+use copkg_spec::repository::{GroupContent, Packages, group_of_role, group_role, packages_of};
 use copkg_spec::tuf::{
     Driver as _, Limits, MalformedError, ReadRole, Refresh, Role, RoleName, Rule, Search, TargetPath,
     Targets, Time, Trusted, TufError, VerifiedTarget,
@@ -168,6 +168,35 @@ impl<'s> Session<'s> {
             MetadataError::Group { name, role: role.clone(), source: Box::new(source) }
         };
         content.map(Some).map_err(failed)
+    }
+
+    /// Brings up to date what is kept of groups, so that it will do offline. A group that is refused is told of and stops no other.
+    ///
+    /// # Errors
+    /// When the cache cannot be listed.
+    pub fn refresh_kept(&mut self, tell: &mut dyn FnMut(String)) -> Result<()> {
+        let files = self.cache.roles()?;
+        let is_kept = |name: &RoleName| files.contains(&Role::Delegated(name.clone()).file_name());
+        let names = files.iter().filter_map(|file| file.strip_suffix(".json")?.parse::<RoleName>().ok());
+        for group in names.filter_map(|name| group_of_role(&name)) {
+            if let Err(error) = self.refresh_group(&group, &is_kept, tell) {
+                tell(error.in_one_line());
+            }
+        }
+        Ok(())
+    }
+
+    fn refresh_group(
+        &mut self,
+        group: &Group,
+        is_kept: &dyn Fn(&RoleName) -> bool,
+        tell: &mut dyn FnMut(String),
+    ) -> Result<()> {
+        let Some(role) = self.read_group(group, tell)? else { return Ok(()) };
+        let own = self.trusted.role(&role);
+        let bins = own.and_then(|own| GroupContent::hash_bins_of(own)).map(|bins| bins.names());
+        let bins: Vec<RoleName> = bins.into_iter().flatten().filter(is_kept).collect();
+        bins.iter().try_for_each(|bin| self.read_role(&role, bin, tell))
     }
 
     /// Reads the role of a group, on the way on which every search for one of its files goes.

@@ -229,6 +229,15 @@ fn a_name_is_made_of_the_url_where_none_is_given() {
 }
 
 #[test]
+fn after_a_refresh_what_was_asked_for_before_can_be_had_offline() {
+    let (host, mut repository) = scene();
+    host.ok(&["resolve", "com.example:web"]);
+    repository.publish(&[&package("com.example:web:3")]);
+    host.ok(&["repo", "refresh"]);
+    assert!(host.ok(&["resolve", "com.example:web", "--offline"]).contains("web/3"));
+}
+
+#[test]
 fn a_later_root_can_be_pinned_by_its_file() {
     let host = Host::bare();
     let mut repository = Signed::found(&host.path("repository"));

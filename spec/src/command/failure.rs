@@ -44,12 +44,13 @@ pub struct Failure {
 impl Failure {
     /// Collects what `error` and its sources say.
     pub fn of(error: &dyn Explain) -> Self {
+        let message = without_number(error.to_string());
         let mut causes: Vec<String> = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
             let text = said(cause);
-            // A transparent wrapper repeats its source; say it once.
-            if causes.last() != Some(&text) {
+            // A wrapper often repeats its source; say it once.
+            if !causes.last().unwrap_or(&message).ends_with(&text) {
                 causes.push(text);
             }
             source = cause.source();
@@ -57,7 +58,7 @@ impl Failure {
         Self {
             exit: error.exit(),
             code: error.code().to_owned(),
-            message: error.to_string(),
+            message,
             causes,
             hint: error.hint().or_else(|| first_cause_hint(error)),
         }
@@ -66,12 +67,13 @@ impl Failure {
 
 /// Returns what the cause of an error says. The number behind what the operating system says helps nobody.
 pub fn said(cause: &(dyn Error + 'static)) -> String {
-    let text = cause.to_string();
-    let number = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-    let number = number.map(|number| format!(" (os error {number})"));
-    match number.as_deref().and_then(|number| text.strip_suffix(number)) {
-        Some(words) => words.to_owned(),
-        None => text,
+    without_number(cause.to_string())
+}
+
+fn without_number(text: String) -> String {
+    match text.rsplit_once(" (os error ") {
+        Some((words, number)) if number.ends_with(')') => words.to_owned(),
+        _ => text,
     }
 }
 

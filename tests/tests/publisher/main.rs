@@ -6,6 +6,7 @@ mod co_signing;
 mod keys;
 mod patches;
 mod publish;
+mod why;
 
 use std::error::Error;
 use std::fs;

@@ -6,6 +6,7 @@
 mod copies;
 mod health;
 mod killed;
+mod limits;
 mod mirror;
 mod scene;
 mod tokens;

@@ -70,7 +70,9 @@ fn refresh(names: &[String], context: &mut Context) -> Result<Exit, Failure> {
         let Some(pin) = repository.root.as_ref().filter(|_| is_named) else { continue };
         let before = metadata::kept(&prefix, &repository.name).head;
         let mut tell = |text: String| context.report.note(text);
-        let head = Session::open(&asking, source, (pin, None), &mut tell)?.trusted().timestamp().version;
+        let mut session = Session::open(&asking, source, (pin, None), &mut tell)?;
+        session.refresh_kept(&mut tell)?;
+        let head = session.trusted().timestamp().version;
         rows.push((repository.name.clone(), head, before != Some(head)));
     }
     let changed = rows.iter().any(|(.., changed)| *changed);

@@ -3,15 +3,20 @@
 
 mod documents;
 
-use axum::body::{Body, to_bytes};
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::extract::{Path, State as Shared};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use copkg_spec::command::said;
 use copkg_spec::digest::Digest;
 use copkg_spec::repository::{GroupError, ProposalId};
+use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -25,6 +30,10 @@ use documents::{
 
 /// The longest body with signatures, in bytes.
 const SIGNATURES_BYTES: u64 = 1 << 20;
+
+/// How much of a file that is refused is taken all the same, and for how long.
+const LINGER_BYTES: usize = 64 << 20;
+const LINGER_TIME: Duration = Duration::from_secs(10);
 
 /// Returns the routes that are answered at once, each with its description.
 pub(super) fn routes() -> OpenApiRouter<State> {
@@ -125,9 +134,29 @@ async fn put_blob(
 ) -> Result<Response, Problem> {
     let digest: Digest = digest.parse().map_err(|error| Problem::bad_name(&error))?;
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let received = publishing(&state)?.receive(digest, length, body.into_data_stream()).await?;
+    let mut body = body.into_data_stream();
+    let received = publishing(&state)?.receive(digest, length, &mut body).await;
+    if received.is_err() {
+        linger(body).await;
+    }
+    let received = received?;
     let status = if received == Received::New { StatusCode::CREATED } else { StatusCode::OK };
     Ok(json(status, &StoredDocument { sha256: digest.to_string() }))
+}
+
+/// Takes some of a body that is refused: a connection that is closed while its client still sends takes the answer with it.
+async fn linger(mut body: BodyDataStream) {
+    let rest = async {
+        let mut left = LINGER_BYTES;
+        while let Some(Ok(piece)) = body.next().await {
+            left = left.saturating_sub(piece.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // Who sends for longer finds out without an answer.
+    let _ = timeout(LINGER_TIME, rest).await;
 }
 
 fn publishing(state: &State) -> Result<&Publishing, Problem> {
@@ -221,7 +250,7 @@ fn with_causes(error: &PublishError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        let cause_text = cause.to_string();
+        let cause_text = said(cause);
         if !text.ends_with(&cause_text) {
             text = format!("{text}: {cause_text}");
         }
