@@ -274,6 +274,15 @@ impl Explain for FoundError {
     }
 
     fn hint(&self) -> Option<String> {
-        self.is_there_already().then(|| "a repository is founded once: choose another directory".into())
+        match self {
+            Self::Write { .. } if self.is_there_already() => {
+                Some("a repository is founded once: choose another directory".into())
+            }
+            Self::NoRegistrar { .. } => Some("name the directory that `pkgbuild repo init` made".into()),
+            Self::Stranger { .. } => {
+                Some("sign with a key that `pkgbuild repo init` was given, or made below keys/".into())
+            }
+            _ => None,
+        }
     }
 }

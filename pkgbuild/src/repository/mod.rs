@@ -8,6 +8,8 @@ mod describe;
 mod edit;
 mod found;
 mod known;
+#[cfg(test)]
+mod messages;
 mod nesting;
 mod online;
 mod patches;

@@ -329,6 +329,10 @@ impl Explain for ViewError {
             Self::NoRoot { .. } | Self::RootUnreadable { .. } => Some(
                 "give the fingerprint that the repository's owner publishes (64 hexadecimal digits), or the file of its root".into(),
             ),
+            Self::NoRegistrar => {
+                Some("another tool made it: packages go to what `repo-server init` or `pkgbuild repo init` founded".into())
+            }
+            Self::NoRole { .. } => Some("try again; if it repeats, tell the repository's owner".into()),
             Self::NoFirstRoot { .. } => {
                 Some("check the address: it is the one that `repo-server serve` prints, without /metadata or /api".into())
             }

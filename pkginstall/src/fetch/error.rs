@@ -228,6 +228,10 @@ impl Explain for FetchError {
             Self::Tls { .. } => {
                 "add the certificate of its authority to those of this host, or name a file of them in SSL_CERT_FILE"
             }
+            Self::Refused { .. } => "check the address: it may be that of something else than a repository",
+            Self::Credentials { .. } => {
+                "a secret is the first line of a file that nobody else may read, or the value of a variable"
+            }
             Self::Later { .. } => {
                 "try again later; `fetch.longest_pause_seconds` in config.toml says how long a pause may be"
             }

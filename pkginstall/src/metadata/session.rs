@@ -194,8 +194,9 @@ impl<'s> Session<'s> {
     ) -> Result<()> {
         let Some(role) = self.read_group(group, tell)? else { return Ok(()) };
         let own = self.trusted.role(&role);
-        let bins = own.and_then(|own| GroupContent::hash_bins_of(own)).map(|bins| bins.names());
-        let bins: Vec<RoleName> = bins.into_iter().flatten().filter(is_kept).collect();
+        let bins = own.and_then(|own| GroupContent::hash_bins_of(own));
+        let bins = bins.into_iter().flat_map(copkg_spec::tuf::HashBins::names);
+        let bins: Vec<RoleName> = bins.filter(is_kept).collect();
         bins.iter().try_for_each(|bin| self.read_role(&role, bin, tell))
     }
 

@@ -10,6 +10,8 @@
 mod auth;
 mod error;
 mod lockfile;
+#[cfg(test)]
+mod messages;
 mod patches;
 mod place;
 mod resolve;

@@ -67,7 +67,7 @@ pub(super) struct Mirror {
 
 /// Says why a copy cannot begin.
 #[derive(Debug, Error)]
-enum CopyError {
+pub(super) enum CopyError {
     /// The directory cannot be made.
     #[error("cannot make the directory {path}")]
     Directory { path: Utf8PathBuf, source: io::Error },

@@ -301,6 +301,9 @@ impl Explain for InitError {
             }
             Self::NoKeys => "name a directory with --keys".into(),
             Self::Directory { .. } => "a store is a directory; correct --store".into(),
+            Self::Found(error) if matches!(**error, PublishError::Unsigned { .. }) => {
+                "let those who speak for it sign it: `pkgbuild repo sign DIR --signing-key FILE`".into()
+            }
             Self::Found(error) if matches!(**error, PublishError::OnlineKeys { .. }) => {
                 "name with --signing-key the key that the ceremony was given as --online-key".into()
             }

@@ -7,6 +7,8 @@ mod copy;
 mod founders;
 mod gc;
 mod init;
+#[cfg(test)]
+mod messages;
 mod publishing;
 mod serve;
 mod store;

@@ -13,7 +13,7 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-use super::serve::count_signals;
+use super::serve::{count_signals, listen_hint};
 use super::{clock, task};
 use crate::api::Readiness;
 use crate::server::{self, Settings};
@@ -50,7 +50,7 @@ pub(super) struct WitnessCommand {
 
 /// Says why a witness cannot start.
 #[derive(Debug, Error)]
-enum WitnessCommandError {
+pub(super) enum WitnessCommandError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
@@ -72,6 +72,13 @@ impl Explain for WitnessCommandError {
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => "address_in_use",
             Self::Listen { .. } => "cannot_listen",
             Self::Signals(_) => "cannot_start",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Listen { address, source } => listen_hint(*address, source.kind()),
+            Self::Signals(_) => None,
         }
     }
 }

@@ -113,6 +113,14 @@ pub enum ReplicaError {
 #[error("{0}")]
 pub struct Unreached(String);
 
+#[cfg(test)]
+impl Unreached {
+    /// Takes what would be said.
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl From<reqwest::Error> for Unreached {
     fn from(error: reqwest::Error) -> Self {
         let what = if error.is_timeout() {

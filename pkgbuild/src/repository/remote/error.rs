@@ -173,7 +173,12 @@ impl Unreached {
 }
 
 impl RemoteError {
-    pub(super) fn refused(url: &str, status: u16, wait: Option<Duration>, problem: Problem) -> Self {
+    pub(in crate::repository) fn refused(
+        url: &str,
+        status: u16,
+        wait: Option<Duration>,
+        problem: Problem,
+    ) -> Self {
         let url = url.to_owned();
         match (status, problem.code.as_str()) {
             (409, "version_conflict") => Self::VersionConflict { problem },
@@ -251,6 +256,10 @@ impl Explain for RemoteError {
             Self::Refused { problem, .. } if problem.code == "online_key_unknown" => {
                 "start the server with that key too, then run the same command again: `repo-server serve --signing-key OLD \
                  --signing-key NEW`"
+                    .into()
+            }
+            Self::Refused { status: 413, .. } => {
+                "publish fewer files at once; the server's operator sets its limits (`repo-server serve --max-proposal`, `--max-blob`)"
                     .into()
             }
             Self::Answer { .. } => "check the address: it is that of a repo-server, without /api".into(),

@@ -64,7 +64,8 @@ impl Explain for ServeError {
     }
 }
 
-fn listen_hint(address: SocketAddr, kind: io::ErrorKind) -> Option<String> {
+/// Says what helps where an address cannot be listened on.
+pub(in crate::cli) fn listen_hint(address: SocketAddr, kind: io::ErrorKind) -> Option<String> {
     let (ip, port) = (address.ip(), address.port());
     Some(match kind {
         io::ErrorKind::AddrInUse => {

@@ -28,7 +28,7 @@ use crate::publish::Publishing;
 use crate::repository::{self, Repository};
 use crate::server::{self, Drained, Settings};
 use crate::storage::{Leftovers, Storage};
-use error::ServeError;
+pub(super) use error::{ServeError, listen_hint};
 
 /// How often a repository looks whether there is something to do.
 const SECOND: Duration = Duration::from_secs(1);
