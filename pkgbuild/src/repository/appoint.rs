@@ -246,6 +246,14 @@ pub enum AppointError {
         /// The id, short.
         key: String,
     },
+    /// The key does not speak for the role.
+    #[error("the key {key} does not speak for {role}")]
+    NotOfRole {
+        /// The id, short.
+        key: String,
+        /// The role, as it was named.
+        role: String,
+    },
     /// Without the key too few are left.
     #[error("without the key {key} nobody could speak for {seat}")]
     TooFew {
@@ -267,7 +275,7 @@ impl Explain for AppointError {
             Self::Ceremony(_) | Self::TooFew { .. } | Self::NoGroup { .. } => Exit::Usage,
             Self::Group(_) | Self::Online { .. } => Exit::Trust,
             Self::Delegated { .. } => Exit::Conflict,
-            Self::NotDelegated { .. } | Self::Idle { .. } => Exit::NotFound,
+            Self::NotDelegated { .. } | Self::Idle { .. } | Self::NotOfRole { .. } => Exit::NotFound,
         }
     }
 
@@ -281,7 +289,7 @@ impl Explain for AppointError {
             Self::NoGroup { .. } => "not_a_group",
             Self::NotDelegated { .. } => "no_such_role",
             Self::Online { .. } => "online_role",
-            Self::Idle { .. } => "key_speaks_for_nothing",
+            Self::Idle { .. } | Self::NotOfRole { .. } => "key_speaks_for_nothing",
             Self::TooFew { .. } => "too_few_keys_left",
         }
     }
@@ -297,7 +305,9 @@ impl Explain for AppointError {
             Self::Ceremony(CeremonyError::Threshold { .. }) => {
                 Some("a threshold is at least 1, and at most the number of keys".into())
             }
-            Self::Idle { .. } => Some("`pkgbuild repo status` shows whose keys speak for which role".into()),
+            Self::Idle { .. } | Self::NotOfRole { .. } => {
+                Some("`pkgbuild repo status` shows whose keys speak for which role".into())
+            }
             Self::NoGroup { .. } => Some(
                 "`pkgbuild repo rotate` gives it other keys; a group is named as its packages, com.example"
                     .into(),

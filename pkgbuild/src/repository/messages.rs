@@ -118,7 +118,7 @@ fn each_change_that_cannot_be_is_explained() {
     let few = || Box::new(AppointError::from(Speakers::new(Vec::new(), 1).unwrap_err()));
     let role = || Role::Delegated("com.example".parse().unwrap());
     let version = |number| Version::new(number).unwrap();
-    let failures: [&dyn Explain; 24] = [
+    let failures: [&dyn Explain; 25] = [
         &ChangeError::Stranger { key: Box::new(key.clone()), roles: "registrar".into() },
         &ChangeError::Unsigned { role: Role::Root },
         &ChangeError::NotNext { role: role(), found: version(2), next: version(3) },
@@ -131,6 +131,7 @@ fn each_change_that_cannot_be_is_explained() {
         &AppointError::NotDelegated { seat: Seat::Group(group()) },
         &AppointError::Online { seat: Seat::Timestamp },
         &AppointError::Idle { key: "0123456789ab".into() },
+        &AppointError::NotOfRole { key: "0123456789ab".into(), role: "com.example".into() },
         &AppointError::TooFew { key: "0123456789ab".into(), seat: Seat::Root, source: few() },
         &group_error(GroupError::NotPublished { coordinate: package(), published: Vec::new() }),
         &group_error(GroupError::NotPublished {

@@ -47,6 +47,12 @@ impl Rotate {
         };
         for text in &self.remove {
             let gone = find_key(text, today.keys(), context)?;
+            // Whoever takes a key away and mistakes it must not believe that it is gone.
+            if !today.keys().contains(&gone) {
+                return Err(
+                    AppointError::NotOfRole { key: gone.id().short(), role: self.role.clone() }.into()
+                );
+            }
             keys.retain(|key| *key != gone);
         }
         let added = public_keys(&self.add, context)?;
