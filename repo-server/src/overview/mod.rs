@@ -106,18 +106,16 @@ async fn keep_current(repository: Repository, sender: watch::Sender<Option<Arc<O
 async fn make(repository: &Repository, before: Option<&Overview>, head: Arc<Head>) -> Overview {
     let is_new = |group: &Group| before.is_none_or(|before| differs(&before.head, &head, group));
     let touched: Vec<Group> = head.groups().filter(is_new).collect();
-    let rows: Vec<(Group, GroupRows)> = stream::iter(touched)
-        .map(|group| rows_of(repository, &head, group))
-        .buffer_unordered(PARALLEL)
-        .collect()
-        .await;
+    let changes = async {
+        match before {
+            Some(before) => before.changes.after(repository, before.head.commit(), &head).await,
+            None => Changes::before(repository, &head).await,
+        }
+    };
+    let (rows, changes) = tokio::join!(rows_of_all(repository, &head, touched), changes);
     let index = match before {
         Some(before) => before.index.retain(|group| head.delegation(group).is_some()).with_groups(rows),
         None => Index::default().with_groups(rows),
-    };
-    let changes = match before {
-        Some(before) => before.changes.after(repository, before.head.commit(), &head).await,
-        None => Changes::before(repository, &head).await,
     };
     Overview { head, index, changes }
 }
@@ -128,8 +126,23 @@ fn differs(before: &Head, now: &Head, group: &Group) -> bool {
     version(before) != version(now) || before.delegation(group) != now.delegation(group)
 }
 
-async fn rows_of(repository: &Repository, head: &Head, group: Group) -> (Group, GroupRows) {
-    let rows = match repository.group(head, &group).await {
+/// Reads groups, each in a task of its own: most of the work is parsing, and a machine has several cores.
+async fn rows_of_all(
+    repository: &Repository,
+    head: &Arc<Head>,
+    groups: Vec<Group>,
+) -> Vec<(Group, GroupRows)> {
+    stream::iter(groups)
+        .map(|group| tokio::spawn(rows_of(repository.clone(), Arc::clone(head), group)))
+        .buffer_unordered(PARALLEL)
+        // A task fails only when the server ends, or by a bug that the runtime reports.
+        .filter_map(|read| std::future::ready(read.ok()))
+        .collect()
+        .await
+}
+
+async fn rows_of(repository: Repository, head: Arc<Head>, group: Group) -> (Group, GroupRows) {
+    let rows = match repository.group(&head, &group).await {
         Ok(content) => content.map(|content| GroupRows::of(&content)).unwrap_or_default(),
         Err(error) => {
             tracing::warn!(%group, error = %crate::logs::chain(&error), "left a group out of the overview");

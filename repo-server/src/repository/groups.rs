@@ -148,8 +148,8 @@ async fn read(
         .await?;
     let bytes = own.bytes().len() + bins.iter().map(|(_, bin)| bin.bytes().len()).sum::<usize>();
     let bins: BTreeMap<RoleName, Targets> =
-        bins.into_iter().map(|(name, bin)| (name, Targets::clone(&bin))).collect();
-    let content = GroupContent::read(group.clone(), Targets::clone(&own), bins)
+        bins.into_iter().map(|(name, bin)| (name, bin.into_content())).collect();
+    let content = GroupContent::read(group.clone(), own.into_content(), bins)
         .map_err(|source| RepositoryError::Group { group: group.to_string(), source })?;
     Ok(Some(Read { content, bytes }))
 }

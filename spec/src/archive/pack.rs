@@ -3,16 +3,16 @@
 //! The payload comes last in the archive, but everything before it depends on it, so it is written to a scratch file
 //! first (`pipeline`). Memory: a few frames for each thread, and the index.
 
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::num::NonZeroUsize;
 
 use thiserror::Error;
+use zstd::stream::write::Encoder;
 
 use super::container::{self, names};
 use super::cut::FrameSize;
 use super::earlier::EarlierFrames;
 use super::pipeline::{Making, write_payload};
-use super::press::new_compressor;
 use super::tar_header::member_header;
 use crate::command::{Exit, Explain};
 use crate::digest::{Digest, Hashed};
@@ -161,7 +161,7 @@ impl<'a> Packer<'a> {
         let index = Index::of_checked(entries, frames)?;
         let payload = Compressed { length, size: index.payload_size(), sha256 };
         let provenance = provenance(&payload, &index);
-        let (index_bytes, index_member) = encode_index(&index)?;
+        let (index_bytes, index_member) = encode_index(&index).map_err(PackError::Write)?;
         let documents =
             Documents { index: &index_bytes, sbom: attachments.sbom, provenance: provenance.as_deref() };
         let members = Members {
@@ -230,13 +230,21 @@ impl TreeEntry {
     }
 }
 
-fn encode_index(index: &Index) -> Result<(Vec<u8>, Compressed), PackError> {
+/// Compresses the index while it is written: as text it is larger than all that is in memory otherwise.
+fn encode_index(index: &Index) -> io::Result<(Vec<u8>, Compressed)> {
     /// What a higher level saves is some percent, since digests do not compress, and it would run on one thread.
     const LEVEL: i32 = 3;
-    let bytes = index.to_bytes()?;
-    let compressed = new_compressor(LEVEL).and_then(|mut c| c.compress(&bytes)).map_err(PackError::Write)?;
-    let Member { length, sha256 } = Member::of(&compressed);
-    Ok((compressed, Compressed { length, size: bytes.len() as u64, sha256 }))
+    let mut encoder = Encoder::new(Vec::new(), LEVEL)?;
+    encoder.include_checksum(true)?;
+    // A frame begins with the size of what it holds, so it is written twice, the first time to nowhere.
+    let size = index.write(io::sink())?;
+    encoder.set_pledged_src_size(Some(size))?;
+    // Each field is a write of its own.
+    let mut out = BufWriter::with_capacity(64 << 10, encoder);
+    index.write(&mut out)?;
+    let bytes = out.into_inner()?.finish()?;
+    let Member { length, sha256 } = Member::of(&bytes);
+    Ok((bytes, Compressed { length, size, sha256 }))
 }
 
 fn copy_payload(scratch: &mut (impl Read + Seek), length: u64, out: &mut impl Write) -> io::Result<()> {

@@ -9,7 +9,7 @@ mod frame;
 mod path;
 mod run;
 
-use std::io;
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -21,7 +21,6 @@ pub use run::{Alone, Piece, Run};
 
 use crate::archive::tar_header;
 use crate::command::{Exit, Explain};
-use crate::digest::Hashed;
 use crate::limits::{ENTRIES, FRAME_BYTES, TAR_MEMBER_BYTES};
 use crate::policy::{self, Refused};
 
@@ -66,19 +65,16 @@ impl Index {
         Self::new(raw.entries, raw.frames)
     }
 
-    /// Encodes the index as canonical JSON.
+    /// Writes the index as canonical JSON, and returns how many bytes that are.
     ///
-    /// Straight from the types: an index of a million entries must not become a tree of JSON values first.
+    /// Straight from the types: an index of a million entries must become neither a tree of JSON values nor a text in memory.
     ///
     /// # Errors
-    /// Never for an index that [`Index::new`] accepted.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, IndexError> {
-        // Written twice, the first time only to know how long it is: a vector that grows is there twice.
-        let mut length = Hashed::new(io::sink());
-        serde_json::to_writer(&mut length, self).map_err(IndexError::Syntax)?;
-        let mut bytes = Vec::with_capacity(usize::try_from(length.length()).unwrap_or_default());
-        serde_json::to_writer(&mut bytes, self).map_err(IndexError::Syntax)?;
-        Ok(bytes)
+    /// Those of `out`, which gets the text in small pieces.
+    pub(crate) fn write(&self, out: impl Write) -> io::Result<u64> {
+        let mut out = Counted { out, length: 0 };
+        serde_json::to_writer(&mut out, self)?;
+        Ok(out.length)
     }
 
     /// Returns the entries in canonical order.
@@ -126,6 +122,24 @@ impl Index {
             return Err(IndexError::PayloadTooLarge(self.payload_length()));
         }
         Ok(())
+    }
+}
+
+/// Counts what passes.
+struct Counted<W> {
+    out: W,
+    length: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.out.write(bytes)?;
+        self.length += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

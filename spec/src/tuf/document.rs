@@ -185,6 +185,11 @@ impl<T> Verified<T> {
     pub fn bytes(&self) -> &[u8] {
         &self.0.bytes
     }
+
+    /// Returns what it says, without the bytes.
+    pub fn into_content(self) -> T {
+        self.0.content
+    }
 }
 
 impl<T: Content> Verified<T> {
