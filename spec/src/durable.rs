@@ -7,6 +7,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// Whether a durable write may replace a file that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
@@ -38,22 +40,33 @@ pub fn write_with<E>(
     failed: impl Fn(io::Error) -> E,
     content: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".tmp-")
         .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(directory)
+        .tempfile_in(directory_of(path))
         .map_err(|error| failed(without_temporary_name(error)))?;
     content(file.as_file_mut())?;
+    place(file, path, mode, existing).map_err(failed)
+}
+
+/// Puts a file that is written to its end at `path`, in the last steps of [`write()`]: fsync, rename, fsync of the directory.
+///
+/// # Errors
+/// As [`write()`], and `CrossesDevices` when the file lies on another file system. The file is then gone.
+pub fn place(file: NamedTempFile, path: &Path, mode: u32, existing: Existing) -> io::Result<()> {
     // The umask has no say in a mode that was asked for.
-    file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(&failed)?;
-    file.as_file().sync_all().map_err(&failed)?;
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.as_file().sync_all()?;
     let placed = match existing {
         Existing::Replace => file.persist(path),
         Existing::Keep => file.persist_noclobber(path),
     };
-    placed.map_err(|error| failed(error.error))?;
-    sync_directory(directory).map_err(failed)
+    placed.map_err(|error| error.error)?;
+    sync_directory(directory_of(path))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Returns what the system said. The name that a temporary file would have had means nothing to anybody.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::archive::{Attachments, PackOptions, PackPlan, Packed, Packer};
@@ -148,6 +149,11 @@ fn sbom(package: &Package, prepared: &Prepared) -> Result<Option<Vec<u8>>, Build
     Ok(Some(bytes))
 }
 
+/// Tells whether a rename may do: one that is mounted twice refuses it all the same.
+fn is_on_one_file_system(a: &Path, b: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(a)?.dev() == fs::metadata(b)?.dev())
+}
+
 impl Built {
     /// Returns where the package is for now.
     pub fn path(&self) -> &Path {
@@ -164,10 +170,20 @@ impl Built {
         let write = |source| unwritable(&path, source);
         durable::create_dir_all(directory).map_err(write)?;
         let mut built = self.file.reopen().map_err(write)?;
-        // From file to file, so that the kernel copies.
-        durable::write_with(&path, 0o644, Existing::Replace, write, |file| {
-            io::copy(&mut built, file).map(drop).map_err(write)
-        })?;
+        let placed = match is_on_one_file_system(self.file.path(), directory) {
+            Ok(true) => durable::place(self.file, &path, 0o644, Existing::Replace),
+            Ok(false) => Err(io::ErrorKind::CrossesDevices.into()),
+            Err(error) => Err(error),
+        };
+        match placed {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                // From file to file, so that the kernel copies.
+                durable::write_with(&path, 0o644, Existing::Replace, write, |file| {
+                    io::copy(&mut built, file).map(drop).map_err(write)
+                })?;
+            }
+            placed => placed.map_err(write)?,
+        }
         Ok(Finished { path, packed: self.packed })
     }
 }

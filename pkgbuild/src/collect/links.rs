@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use copkg_spec::index::{EntryPath, LinkTarget};
 use copkg_spec::policy::{Refused, Rule};
@@ -13,35 +13,30 @@ use super::tree::{Collected, Node, Tree};
 /// How many links a path may lead through, as on Linux.
 const HOPS: usize = 40;
 
+/// The links of a tree and where they were found to lead.
+type Links = BTreeMap<String, PathBuf>;
+
 /// Replaces the target of each link by the place that it finally leads to, relative to the link.
 pub(super) fn make_direct(tree: Tree) -> Result<Collected, CollectError> {
     let nodes = tree.into_inner();
-    let links: BTreeMap<&str, &Path> = nodes
-        .iter()
-        .filter_map(|(path, node)| match node {
-            Node::Symlink { target } => Some((path.as_str(), target.as_path())),
-            _ => None,
-        })
-        .collect();
-    let mut direct = BTreeMap::new();
-    for (path, node) in &nodes {
+    let links = nodes.iter().filter_map(|(path, node)| match node {
+        Node::Symlink { target } => Some((path.as_str().to_owned(), target.clone())),
+        _ => None,
+    });
+    let links: Links = links.collect();
+    // What is no link, most of a tree, is moved and not copied.
+    let direct = nodes.into_iter().map(|(path, node)| {
         let node = match node {
-            Node::Directory { found_mode } => Node::Directory { found_mode: *found_mode },
-            Node::File { content, size, mode, found_mode } => {
-                Node::File { content: content.clone(), size: *size, mode: *mode, found_mode: *found_mode }
-            }
-            Node::Symlink { target } => Node::Symlink { target: direct_target(path, target, &links)? },
+            Node::Directory { found_mode } => Node::Directory { found_mode },
+            Node::File { content, size, mode, found_mode } => Node::File { content, size, mode, found_mode },
+            Node::Symlink { target } => Node::Symlink { target: direct_target(&path, &target, &links)? },
         };
-        direct.insert(path.clone(), node);
-    }
-    Ok(Collected(direct))
+        Ok((path, node))
+    });
+    direct.collect::<Result<_, _>>().map(Collected)
 }
 
-fn direct_target(
-    path: &EntryPath,
-    target: &Path,
-    links: &BTreeMap<&str, &Path>,
-) -> Result<LinkTarget, CollectError> {
+fn direct_target(path: &EntryPath, target: &Path, links: &Links) -> Result<LinkTarget, CollectError> {
     let refused = |rule| CollectError::Refused(Refused::new(path.as_str(), rule));
     let above: Vec<String> =
         path.parent().map(|parent| parent.split('/').map(str::to_owned).collect()).unwrap_or_default();
@@ -55,12 +50,7 @@ fn direct_target(
 }
 
 /// Walks `target` from the directory `at`, through every link on the way.
-fn resolve(
-    mut at: Vec<String>,
-    target: &Path,
-    links: &BTreeMap<&str, &Path>,
-    path: &EntryPath,
-) -> Result<Vec<String>, Rule> {
+fn resolve(mut at: Vec<String>, target: &Path, links: &Links, path: &EntryPath) -> Result<Vec<String>, Rule> {
     let mut hops = 0;
     // What is still to be walked, the next part last.
     let mut rest = parts_of(target)?;
@@ -124,8 +114,6 @@ pub(crate) fn destination(path: &EntryPath, target: &LinkTarget) -> Option<Entry
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     fn tree(links: &[(&str, &str)]) -> Result<Collected, CollectError> {

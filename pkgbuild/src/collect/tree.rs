@@ -1,6 +1,7 @@
 //! The tree of a package while it is collected: what is at each path, and where its content comes from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -90,12 +91,15 @@ impl Tree {
             *mode = Mode::Executable;
         }
         self.add_parents(&path)?;
-        let both_directories =
-            matches!((self.0.get(&path), &node), (Some(Node::Directory { .. }), Node::Directory { .. }));
-        if !both_directories && self.0.contains_key(&path) {
-            return Err(CollectError::Twice { path });
+        match (self.0.entry(path), &node) {
+            (Entry::Vacant(place), _) => drop(place.insert(node)),
+            (Entry::Occupied(mut there), Node::Directory { .. })
+                if matches!(there.get(), Node::Directory { .. }) =>
+            {
+                there.insert(node);
+            }
+            (Entry::Occupied(there), _) => return Err(CollectError::Twice { path: there.key().clone() }),
         }
-        self.0.insert(path, node);
         Ok(())
     }
 

@@ -126,8 +126,10 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 /// A certificate may come first in the file, a public key or a text that only mentions one is none.
 fn holds_secret_key(bytes: &[u8]) -> bool {
+    const LABEL: &str = "-----BEGIN ";
+    if !bytes.starts_with(LABEL.as_bytes()) {
+        return false;
+    }
     let text = String::from_utf8_lossy(bytes);
-    let is_label =
-        |line: &str| line.starts_with("-----BEGIN ") && line.trim_end().ends_with("PRIVATE KEY-----");
-    text.lines().take(1).any(is_label) || (text.starts_with("-----BEGIN ") && text.lines().any(is_label))
+    text.lines().any(|line| line.starts_with(LABEL) && line.trim_end().ends_with("PRIVATE KEY-----"))
 }
