@@ -23,7 +23,7 @@ use copkg_spec::command::Report;
 use crate::collect::{self, Collection, Parts};
 use crate::lint::{self, Finding, LintError};
 use crate::recipe_file::RecipeFile;
-use crate::source::{self, GatherError, Gathered, Material, SourceDate, Workplace, date_of_commit};
+use crate::source::{self, GatherError, Gathered, InPlace, Material, SourceDate, Workplace, date_of_commit};
 use crate::surroundings::Ambient;
 
 /// What a package is built from.
@@ -112,8 +112,12 @@ pub fn prepare<'w>(
     let space = Workspace::new(file, plan, date.seconds(), work, ambient, report)?;
     let destination = scripts::build(file, &space, report)?;
     report.detail("collect: putting the tree together");
-    let parts =
-        Parts { source: &gathered.root, excludes: &gathered.excludes, destination: destination.as_deref() };
+    let parts = Parts {
+        source: &gathered.root,
+        excludes: &gathered.excludes,
+        listed: gathered.in_place.as_ref().map(InPlace::found),
+        destination: destination.as_deref(),
+    };
     let collection = collect::collect(recipe, parts)?;
     let prefixes = if recipe.build.scripts.is_empty() { Vec::new() } else { space.prefixes() };
     let subject =

@@ -11,12 +11,12 @@ use copkg_spec::recipe::{Content as Part, CopyKind, Patterns, Recipe};
 
 use super::tree::{Content, Node, Tree};
 use super::{CollectError, Parts};
-use crate::source::{Found, FoundKind, is_executable, list};
+use crate::source::{Found, FoundKind, is_executable, list, list_within};
 
 /// Adds everything that the install script left in its destination directory.
 pub(super) fn add_destination(tree: &mut Tree, parts: Parts<'_>) -> Result<(), CollectError> {
     match parts.destination {
-        Some(destination) => add_tree(tree, destination, None, None, |_| false),
+        Some(destination) => add_tree(tree, destination, list(destination, |_| false)?, None, None),
         None => Ok(()),
     }
 }
@@ -70,7 +70,13 @@ fn add_copy(tree: &mut Tree, what: &Copy<'_>, kind: CopyKind, parts: Parts<'_>) 
     };
     let found = match (metadata.is_dir(), metadata.is_symlink(), kind) {
         (true, _, CopyKind::Any | CopyKind::Tree) => {
-            return add_tree(tree, &from, what.dst, what.mode, |path| is_left_out(path, what, parts));
+            let is_left_out = |path: &Path| is_left_out(&path.to_string_lossy(), what, parts);
+            let top = what.src.map_or(Path::new(""), |src| Path::new(src.as_str()));
+            let found = match parts.listed.and_then(|listed| list_within(listed, top, is_left_out)) {
+                Some(found) => found,
+                None => list(&from, is_left_out)?,
+            };
+            return add_tree(tree, &from, found, what.dst, what.mode);
         }
         (false, true, CopyKind::Any) => {
             let target =
@@ -117,14 +123,14 @@ fn is_left_out(below: &str, what: &Copy<'_>, parts: Parts<'_>) -> bool {
 fn add_tree(
     tree: &mut Tree,
     root: &Path,
+    found: Vec<Found>,
     dst: Option<&EntryPath>,
     mode: Option<Mode>,
-    is_left_out: impl Fn(&str) -> bool + Sync,
 ) -> Result<(), CollectError> {
     if let Some(dst) = dst {
         tree.add(dst.clone(), Node::Directory { found_mode: 0o755 })?;
     }
-    for Found { path, kind } in list(root, |path| is_left_out(&path.to_string_lossy()))? {
+    for Found { path, kind } in found {
         let mut bytes = Vec::new();
         if let Some(dst) = dst {
             bytes.extend_from_slice(dst.as_str().as_bytes());

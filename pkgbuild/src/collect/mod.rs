@@ -20,6 +20,7 @@ use std::path::Path;
 use copkg_spec::manifest::Service;
 use copkg_spec::recipe::{Patterns, Recipe};
 
+use crate::source::Found;
 use tree::Tree;
 
 /// Where the parts of a package lie.
@@ -29,6 +30,8 @@ pub struct Parts<'a> {
     pub source: &'a Path,
     /// What of the source directory does not count.
     pub excludes: &'a Patterns,
+    /// What is in it, where it was listed and nothing has run since.
+    pub listed: Option<&'a [Found]>,
     /// What the install script filled, if there is one.
     pub destination: Option<&'a Path>,
 }

@@ -100,8 +100,51 @@ pub fn list(root: &Path, is_left_out: impl Fn(&Path) -> bool + Sync) -> Result<V
     let listing = Listing { root, is_left_out: &is_left_out };
     let handle = rustix::fs::open(root, DIRECTORY | OFlags::DIRECTORY, Mode::empty());
     let handle = handle.map_err(|source| listing.unreadable(Path::new(""), source))?;
-    let found = listing.directory(&handle, Path::new(""), 0)?;
-    Ok(found.unwrap_or_default())
+    let mut found = listing.directory(&handle, Path::new(""), 0)?.unwrap_or_default();
+    // It is kept until the end of the build, and has room for twice as much.
+    found.shrink_to_fit();
+    Ok(found)
+}
+
+/// Lists what is below the directory `top` as [`list`] would, out of a listing of the tree that it is in; `None` where that
+/// listing has no such directory, as when the way there leads through a link.
+pub fn list_within(listed: &[Found], top: &Path, is_left_out: impl Fn(&Path) -> bool) -> Option<Vec<Found>> {
+    let mut kept = Vec::new();
+    if top.as_os_str().is_empty() {
+        keep(listed, top, &is_left_out, &mut kept);
+    } else {
+        let at = listed.iter().position(|found| found.is_directory() && found.path == top)?;
+        keep(contents(listed, at), top, &is_left_out, &mut kept);
+    }
+    Some(kept)
+}
+
+/// Keeps what is not left out, by its path from `top`, and no directory that held nothing else.
+fn keep(listed: &[Found], top: &Path, is_left_out: &impl Fn(&Path) -> bool, kept: &mut Vec<Found>) {
+    let mut at = 0;
+    while let Some(found) = listed.get(at) {
+        let inside = contents(listed, at);
+        let path = found.path.strip_prefix(top).unwrap_or(&found.path);
+        if !is_left_out(path) {
+            let before = kept.len();
+            kept.push(Found { path: path.to_owned(), kind: found.kind.clone() });
+            keep(inside, top, is_left_out, kept);
+            if !inside.is_empty() && kept.len() == before + 1 {
+                kept.truncate(before);
+            }
+        }
+        at += 1 + inside.len();
+    }
+}
+
+/// Returns what stands behind an entry and below it.
+fn contents(listed: &[Found], at: usize) -> &[Found] {
+    let (top, behind) = (listed[at].path.as_os_str().as_bytes(), &listed[at + 1..]);
+    let is_below = |found: &Found| {
+        let rest = found.path.as_os_str().as_bytes().strip_prefix(top);
+        rest.is_some_and(|rest| rest.starts_with(b"/"))
+    };
+    &behind[..behind.partition_point(is_below)]
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -243,6 +286,34 @@ impl Explain for ListError {
             ),
             Self::Read { .. } => None,
             Self::Refused(_) => Some("leave it out with `excludes` in the recipe".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_listing_is_what_a_listing_of_the_part_is() {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["a/empty", "a/b/only/left", "a-b", "a/c"] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        for file in ["a/b/only/left/x.out", "a/b/y.out", "a/b/z", "a/c/x.out", "a-b/f", "top"] {
+            fs::write(root.path().join(file), file).unwrap();
+        }
+        std::os::unix::fs::symlink("a", root.path().join("link")).unwrap();
+        let is_left_out = |path: &Path| path.extension().is_some_and(|extension| extension == "out");
+        let listed = list(root.path(), |_| false).unwrap();
+        for top in ["", "a", "a/b", "a/empty", "a/c", "a-b"] {
+            let anew = list(&root.path().join(top), is_left_out).unwrap();
+            assert_eq!(list_within(&listed, Path::new(top), is_left_out), Some(anew), "{top}");
+        }
+        for elsewhere in ["link", "top", "nowhere"] {
+            assert_eq!(list_within(&listed, Path::new(elsewhere), is_left_out), None, "{elsewhere}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub use date::{SourceDate, date_of_commit};
 pub use error::GatherError;
 pub use fetch::FetchError;
 pub use in_place::{Digests, InPlace};
-pub use listing::{Found, FoundKind, ListError, Stamp, list};
+pub use listing::{Found, FoundKind, ListError, Stamp, list, list_within};
 pub use origin::{Material, MaterialDigest};
 
 use std::path::{Path, PathBuf};
