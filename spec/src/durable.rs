@@ -5,7 +5,7 @@
 use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -40,13 +40,17 @@ pub fn write_with<E>(
     failed: impl Fn(io::Error) -> E,
     content: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut file = tempfile::Builder::new()
+    let mut file = beside(path).map_err(&failed)?;
+    content(file.as_file_mut())?;
+    place(file, path, mode, existing).map_err(failed)
+}
+
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
         .prefix(".tmp-")
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(directory_of(path))
-        .map_err(|error| failed(without_temporary_name(error)))?;
-    content(file.as_file_mut())?;
-    place(file, path, mode, existing).map_err(failed)
+        .map_err(without_temporary_name)
 }
 
 /// Puts a file that is written to its end at `path`, in the last steps of [`write()`]: fsync, rename, fsync of the directory.
@@ -54,15 +58,67 @@ pub fn write_with<E>(
 /// # Errors
 /// As [`write()`], and `CrossesDevices` when the file lies on another file system. The file is then gone.
 pub fn place(file: NamedTempFile, path: &Path, mode: u32, existing: Existing) -> io::Result<()> {
-    // The umask has no say in a mode that was asked for.
-    file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    file.as_file().sync_all()?;
-    let placed = match existing {
-        Existing::Replace => file.persist(path),
-        Existing::Keep => file.persist_noclobber(path),
-    };
-    placed.map_err(|error| error.error)?;
-    sync_directory(directory_of(path))
+    let prepared = Prepared::of(file, path, mode)?;
+    prepared.sync()?;
+    prepared.place(existing)
+}
+
+/// A file that lies whole beside its place, under a name `.tmp-*`; gone when it is dropped.
+///
+/// For whoever makes several things durable at once: all are prepared, the file system is synced, each is placed.
+#[derive(Debug)]
+pub struct Prepared {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Prepared {
+    /// Writes `bytes` beside `path`. Nothing is durable yet.
+    ///
+    /// # Errors
+    /// Any failure of the file system.
+    pub fn new(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<Self> {
+        let mut file = beside(path)?;
+        file.write_all(bytes)?;
+        Self::of(file, path, mode)
+    }
+
+    fn of(file: NamedTempFile, path: &Path, mode: u32) -> io::Result<Self> {
+        // The umask has no say in a mode that was asked for.
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Makes its bytes durable.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.as_file().sync_all()
+    }
+
+    /// Moves the file to its place and makes its name durable. Its bytes must be durable already.
+    ///
+    /// # Errors
+    /// Any failure of the file system, and `AlreadyExists` as `existing` says.
+    pub fn place(self, existing: Existing) -> io::Result<()> {
+        let path = self.path.clone();
+        self.rename(existing)?;
+        sync_directory(directory_of(&path))
+    }
+
+    /// Moves the file to its place. Its bytes must be durable already; its name is not yet.
+    ///
+    /// # Errors
+    /// As [`Self::place`].
+    pub fn rename(self, existing: Existing) -> io::Result<()> {
+        let Self { file, path } = self;
+        let placed = match existing {
+            Existing::Replace => file.persist(&path),
+            Existing::Keep => file.persist_noclobber(&path),
+        };
+        placed.map(drop).map_err(|error| error.error)
+    }
 }
 
 fn directory_of(path: &Path) -> &Path {

@@ -5,11 +5,10 @@ use std::time::Duration;
 use copkg_spec::archive::VerifiedIndex;
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::digest::Digest;
-use rustix::io::Errno;
 
 use super::{Change, InstallError};
 use crate::host::{self, Catalogue, HostError, Notice, OpenIntent, Prefix, Wait};
-use crate::receipts::{self, Receipt};
+use crate::receipts::{self, PreparedReceipt, Receipt};
 use crate::repository::VouchedBy;
 use crate::stage::{Payload, Reuse, StagedPackage, stage};
 use crate::tree::Directory;
@@ -73,7 +72,10 @@ pub fn install(
         if let Some(why) = staged.patch_failed() {
             (change.tell)(Notice::PatchFailed { package: coordinate.clone(), why: why.to_owned() });
         }
-        commit(change, &intent, &staged, &staging, (source, by))
+        let (receipt, prepared) = prepare(change, &intent, &staged, (source, by))?;
+        host::make_durable(change.prefix)?;
+        commit(change, &intent, &coordinate, prepared)?;
+        Ok(receipt)
     });
     match result {
         Ok(receipt) => {
@@ -143,7 +145,7 @@ fn open(
 /// Checks that nothing is where the package will be, above it or below it.
 fn check_place(catalogue: &Catalogue<'_>, coordinate: &PackageCoordinate) -> Result<(), InstallError> {
     let prefix = catalogue.prefix();
-    let installed = receipts::list(prefix)?;
+    let installed = receipts::nearby(prefix, coordinate.group())?;
     for other in installed.iter().chain(catalogue.being_installed()) {
         coordinate.check_beside(other)?;
     }
@@ -169,49 +171,41 @@ fn check_space(catalogue: &Catalogue<'_>, package: &VerifiedIndex) -> Result<(),
     Ok(())
 }
 
-/// Moves the staged tree into its place and writes the receipt, which is what makes the package installed.
-fn commit(
+/// Writes the receipt beside its place and makes the directories above the package's, so that one `syncfs` has all of them and
+/// the tree.
+fn prepare(
     change: &mut Change<'_>,
     intent: &OpenIntent,
     staged: &StagedPackage,
-    staging: &Directory,
     (source, by): (String, Option<VouchedBy>),
-) -> Result<Receipt, InstallError> {
+) -> Result<(Receipt, PreparedReceipt), InstallError> {
     let contents = staged.contents();
-    let coordinate = contents.manifest().coordinate();
-    let _locked = Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell)?;
-    place(change, intent, staging, &coordinate)?;
     let mut receipt = Receipt::new(contents, staged.signers(), source, change.now, intent.id().clone());
     receipt.vouched_by = by;
-    receipts::write(change.prefix, &receipt, contents.head_bytes())?;
-    Ok(receipt)
+    let _locked = Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell)?;
+    host::make_parents(change.prefix, &receipt.package)?;
+    let prepared = receipts::prepare(change.prefix, &receipt, contents.head_bytes())?;
+    Ok((receipt, prepared))
 }
 
-fn place(
-    change: &Change<'_>,
+/// Moves the staged tree and the receipt into their places; the receipt is what makes the package installed. Both are durable
+/// already: what is left to wait for is the names.
+fn commit(
+    change: &mut Change<'_>,
     intent: &OpenIntent,
-    staged: &Directory,
-    coordinate: &PackageCoordinate,
+    package: &PackageCoordinate,
+    prepared: PreparedReceipt,
 ) -> Result<(), InstallError> {
-    let mut above = vec![Directory::open(&change.prefix.software())?];
-    let path = format!("{}/{}", coordinate.group().as_path(), coordinate.id());
-    for name in path.split('/') {
-        if let Some(next) = above.last().map(|here| here.open_or_make(name)).transpose()? {
-            above.push(next);
+    let _locked = Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell)?;
+    let moved = host::put_in_place(change.prefix, intent.id(), package).map_err(|error| {
+        if !host::is_occupied(&error) {
+            return error.into();
         }
-    }
-    let staging = Directory::open(&change.prefix.staging())?;
-    debug_assert_eq!(staged.path(), staging.path().join(intent.id().as_str()));
-    let Some(parent) = above.last() else { return Ok(()) };
-    if let Err(error) = staging.rename(intent.id().as_str(), parent, coordinate.version().as_str()) {
-        if error.is(Errno::EXIST) || error.is(Errno::NOTEMPTY) {
-            let path = change.prefix.install_dir(coordinate);
-            return Err(InstallError::Occupied { package: coordinate.clone(), path });
-        }
-        return Err(error.into());
-    }
-    above.iter().rev().chain([&staging]).try_for_each(Directory::sync)?;
-    Ok(())
+        InstallError::Occupied { package: package.clone(), path: change.prefix.install_dir(package) }
+    })?;
+    prepared.place()?;
+    // Nearly always the receipt has taken the other names with it to the disk.
+    Ok(moved.sync()?)
 }
 
 fn commit_wait(wait: Wait) -> Wait {

@@ -1,8 +1,10 @@
 //! Activation: from a staged tree to an installed package, and back.
 //!
-//! The order of the writes is the promise: journal the intent → stage → make durable → rename → receipt → close the
-//! intent. A crash anywhere leaves the package absent or whole once the next command has recovered. The catalogue is
-//! locked while the intent is opened and while it is committed, never while bytes are fetched.
+//! The order of the writes is the promise: journal the intent → stage → write the receipt beside its place → make all of it durable
+//! at once → rename the tree → rename the receipt → make that durable → close the intent. So an installation waits for the
+//! disk twice, whatever it holds. A crash anywhere leaves the package absent or whole once the next command has recovered;
+//! should a power cut keep only one of the renames, the intent tells which is missing. The catalogue is locked while the intent
+//! is opened, while the receipt is prepared and while it is committed, never while bytes are fetched or the disk is waited for.
 
 mod error;
 mod install;

@@ -151,7 +151,8 @@ impl<'p> Catalogue<'p> {
         intents.filter(|intent| intent.operation == Operation::Install).map(|intent| &intent.package)
     }
 
-    /// Makes a staging directory for an installation and writes the intent down.
+    /// Makes a staging directory for an installation and writes the intent down: durable with what is staged, before which
+    /// nothing is moved into its place.
     ///
     /// # Errors
     /// When the file system refuses; nothing is left behind then.
@@ -179,7 +180,16 @@ impl<'p> Catalogue<'p> {
     /// # Errors
     /// When the file system refuses.
     pub fn open_removal(&self, package: &PackageCoordinate, now: Timestamp) -> Result<OpenIntent, HostError> {
-        OpenIntent::open(self.prefix, OperationId::random()?, &intent(Operation::Remove, package, now))
+        let intent = intent(Operation::Remove, package, now);
+        let open = OpenIntent::open(self.prefix, OperationId::random()?, &intent)?;
+        match open.sync() {
+            Ok(()) => Ok(open),
+            Err(error) => {
+                // A full disk must not leave it either: nothing has been removed.
+                let _ = open.close();
+                Err(error)
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{HostError, Prefix};
-use crate::tree::TreeError;
+use crate::tree::{Directory, TreeError};
 
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
@@ -28,6 +28,19 @@ pub fn prepare(prefix: &Prefix) -> Result<(), HostError> {
         check_own(&directory)?;
     }
     Ok(())
+}
+
+/// Makes everything durable that was written below `prefix`, packages and state: once for each file system that they lie on.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn make_durable(prefix: &Prefix) -> Result<(), TreeError> {
+    let (software, state) = (Directory::open(&prefix.software())?, Directory::open(prefix.state())?);
+    software.sync_file_system()?;
+    if software.identity()?.device() == state.identity()?.device() {
+        return Ok(());
+    }
+    state.sync_file_system()
 }
 
 fn directories(prefix: &Prefix) -> [(Utf8PathBuf, u32); 6] {

@@ -77,17 +77,21 @@ pub struct Intent {
 pub struct OpenIntent {
     id: OperationId,
     path: Utf8PathBuf,
-    // Locked until it is closed, by us or by the kernel.
-    _file: File,
+    /// Locked until it is closed, by us or by the kernel.
+    file: File,
 }
 
 impl OpenIntent {
-    /// Writes `intent` down. Only under the catalogue lock: nobody may see the file before it is locked and whole.
+    /// Writes `intent` down, for others to see. Only under the catalogue lock: nobody may see the file before it is locked
+    /// and whole.
+    ///
+    /// It is not durable yet: it must be, by [`Self::sync`] or with the whole file system, before anything is done that
+    /// recovery has to know of.
     pub(super) fn open(prefix: &Prefix, id: OperationId, intent: &Intent) -> Result<Self, HostError> {
         let path = prefix.journal().join(format!("{}.json", id.as_str()));
         let opened = write_locked(&path, intent);
         match opened {
-            Ok(file) => Ok(Self { id, path, _file: file }),
+            Ok(file) => Ok(Self { id, path, file }),
             Err(source) => {
                 // A full disk leaves an empty file; it says nothing, and must not stay.
                 let _ = std::fs::remove_file(&path);
@@ -101,12 +105,26 @@ impl OpenIntent {
         &self.id
     }
 
+    /// Makes the intent durable.
+    pub(super) fn sync(&self) -> Result<(), HostError> {
+        let synced = self.file.sync_all().and_then(|()| sync_parent(&self.path));
+        synced.map_err(|source| HostError::journal(&self.path, source))
+    }
+
     /// Removes the intent: what it meant is done, or undone.
+    ///
+    /// That is not waited for. A crash can bring the intent back until the next one is made durable, in the same directory; recovery
+    /// then finds that nothing is left to do.
     ///
     /// # Errors
     /// When the file system refuses.
     pub fn close(self) -> Result<(), HostError> {
-        remove(&self.path)
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(HostError::journal(&self.path, error))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -175,8 +193,6 @@ fn write_locked(path: &Utf8Path, intent: &Intent) -> io::Result<File> {
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
     try_exclusive(&file)?;
     file.write_all(&serde_json::to_vec(intent)?)?;
-    file.sync_all()?;
-    sync_parent(path)?;
     Ok(file)
 }
 

@@ -14,8 +14,10 @@ pub mod reserve;
 
 pub use catalogue::{Catalogue, Effect, Notice, Pending};
 pub use error::HostError;
-pub use ground::prepare;
+pub use ground::{make_durable, prepare};
 pub use journal::{Intent, OpenIntent, Operation, OperationId};
 pub use lock::{Lock, LockError, Wait};
 pub use prefix::{Prefix, PrefixError};
-pub use recover::{Recovered, delete_staged, take_away, undo_install};
+pub use recover::{
+    Moved, Recovered, delete_staged, is_occupied, make_parents, put_in_place, take_away, undo_install,
+};

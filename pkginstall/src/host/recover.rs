@@ -5,11 +5,12 @@
 //! so a crash in here is recovered like any other.
 
 use copkg_spec::coordinate::PackageCoordinate;
+use rustix::io::Errno;
 
 use super::journal::{self, Entry};
 use super::{HostError, Intent, Operation, OperationId, Prefix};
 use crate::receipts;
-use crate::tree::{Directory, Identity, Removed, if_there};
+use crate::tree::{Directory, Identity, Removed, TreeError, if_there};
 
 /// What recovery did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -114,12 +115,76 @@ pub fn delete_staged(prefix: &Prefix, id: &OperationId) -> Result<(), HostError>
 
 fn finish_or_undo_install(prefix: &Prefix, id: &OperationId, intent: &Intent) -> Result<Outcome, HostError> {
     let receipt = receipts::read(prefix, &intent.package)?;
-    if receipt.is_some_and(|receipt| receipt.operation == *id) {
-        delete_staged(prefix, id)?;
+    if receipt.is_some_and(|receipt| receipt.operation == *id) && finish_install(prefix, id, intent)? {
         return Ok(Outcome::Installed);
     }
     undo_install(prefix, id, &intent.package, intent.staged)?;
     Ok(Outcome::Undone)
+}
+
+/// Sees to it that the tree of a package that has its receipt is in its place. A power cut may have kept the one and not the other:
+/// both were moved at once, when all of both was durable.
+fn finish_install(prefix: &Prefix, id: &OperationId, intent: &Intent) -> Result<bool, HostError> {
+    if Directory::open(&prefix.staging())?.look(id.as_str())?.is_none() {
+        return Ok(true);
+    }
+    match put_in_place(prefix, id, &intent.package).and_then(Moved::sync) {
+        Ok(()) => Ok(true),
+        Err(error) if is_occupied(&error) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A tree that was moved to or from its place, which a power cut could still undo.
+#[must_use = "the move is not durable yet"]
+#[derive(Debug)]
+pub struct Moved(Vec<Directory>);
+
+impl Moved {
+    /// Makes the move durable.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync(self) -> Result<(), TreeError> {
+        self.0.iter().rev().try_for_each(Directory::sync)
+    }
+}
+
+/// Moves the staged tree into the place of `package`.
+///
+/// # Errors
+/// When something is there already, as [`is_occupied`] tells, or the file system refuses.
+pub fn put_in_place(
+    prefix: &Prefix,
+    id: &OperationId,
+    package: &PackageCoordinate,
+) -> Result<Moved, TreeError> {
+    let mut above = make_parents(prefix, package)?;
+    let staging = Directory::open(&prefix.staging())?;
+    if let Some(parent) = above.last() {
+        staging.rename(id.as_str(), parent, package.version().as_str())?;
+    }
+    above.insert(0, staging);
+    Ok(Moved(above))
+}
+
+/// Makes the directories above the place of `package` that are missing, and returns all of them, the outermost first.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn make_parents(prefix: &Prefix, package: &PackageCoordinate) -> Result<Vec<Directory>, TreeError> {
+    let mut above = vec![Directory::open(&prefix.software())?];
+    for name in format!("{}/{}", package.group().as_path(), package.id()).split('/') {
+        if let Some(next) = above.last().map(|here| here.open_or_make(name)).transpose()? {
+            above.push(next);
+        }
+    }
+    Ok(above)
+}
+
+/// Tells whether something was in the place already.
+pub fn is_occupied(error: &TreeError) -> bool {
+    error.is(Errno::EXIST) || error.is(Errno::NOTEMPTY)
 }
 
 /// Moves the tree of `package` back to staging, if it is there.

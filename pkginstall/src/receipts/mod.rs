@@ -7,9 +7,10 @@ mod error;
 
 pub use error::ReceiptError;
 
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::archive::{Contents, Head};
 use copkg_spec::coordinate::{Group, Label, PackageCoordinate, Version};
 use copkg_spec::digest::Digest;
@@ -109,10 +110,28 @@ pub fn require(prefix: &Prefix, package: &PackageCoordinate) -> Result<Receipt, 
 /// # Errors
 /// When the directories of receipts cannot be read.
 pub fn list(prefix: &Prefix) -> Result<Vec<PackageCoordinate>, ReceiptError> {
+    list_of(prefix, |_| true)
+}
+
+/// Lists what is installed of the groups below `group` and of those that it lies below: only their paths can contain one another.
+///
+/// # Errors
+/// As [`list`].
+pub fn nearby(prefix: &Prefix, group: &Group) -> Result<Vec<PackageCoordinate>, ReceiptError> {
+    let lies_below = |group: &Group, above: &Group| {
+        group.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    };
+    list_of(prefix, |other| lies_below(group, other) || lies_below(other, group))
+}
+
+fn list_of(
+    prefix: &Prefix,
+    is_wanted: impl Fn(&Group) -> bool,
+) -> Result<Vec<PackageCoordinate>, ReceiptError> {
     let mut packages = Vec::new();
     let root = prefix.receipts();
     for group in names(&root)? {
-        let Ok(group) = group.parse::<Group>() else { continue };
+        let Some(group) = group.parse::<Group>().ok().filter(&is_wanted) else { continue };
         for id in names(&root.join(group.as_str()))? {
             let Ok(id) = id.parse::<Label>() else { continue };
             for file in names(&root.join(group.as_str()).join(id.as_str()))? {
@@ -164,21 +183,54 @@ pub fn contents(prefix: &Prefix, receipt: &Receipt) -> Result<Contents, ReceiptE
     contents.map_err(|source| ReceiptError::Contents { path, source: Box::new(source) })
 }
 
-/// Commits an installation: the head, then the receipt. From here on the package is installed.
+/// A receipt that is written down and not in its place: all that an installation lacks is [`PreparedReceipt::place`].
+#[derive(Debug)]
+pub struct PreparedReceipt {
+    path: Utf8PathBuf,
+    file: durable::Prepared,
+    text: Vec<u8>,
+}
+
+/// Writes the head, and the receipt beside its place. Nothing is durable before the file system is synced.
 ///
 /// # Errors
-/// When the file system refuses; the package is then not installed.
-pub fn write(prefix: &Prefix, receipt: &Receipt, head: &[u8]) -> Result<(), ReceiptError> {
+/// When the file system refuses.
+pub fn prepare(prefix: &Prefix, receipt: &Receipt, head: &[u8]) -> Result<PreparedReceipt, ReceiptError> {
     let (head_path, path) = (prefix.head(&receipt.package), prefix.receipt(&receipt.package));
     let failed = |path: &Utf8Path, source| ReceiptError::Write { path: path.to_owned(), source };
     if let Some(directory) = path.parent() {
-        durable::create_dir_all(directory.as_std_path()).map_err(|e| failed(directory, e))?;
+        std::fs::create_dir_all(directory).map_err(|e| failed(directory, e))?;
     }
     // Without a receipt a head means nothing: one that a crash left is replaced.
-    let wrote = durable::write(head_path.as_std_path(), 0o644, Existing::Replace, head);
-    wrote.map_err(|e| failed(&head_path, e))?;
+    write_head(&head_path, head).map_err(|e| failed(&head_path, e))?;
     let text = serde_json::to_vec_pretty(receipt).map_err(|e| failed(&path, e.into()))?;
-    durable::write(path.as_std_path(), 0o644, Existing::Keep, &text).map_err(|e| failed(&path, e))
+    let file = durable::Prepared::new(path.as_std_path(), 0o644, &text).map_err(|e| failed(&path, e))?;
+    Ok(PreparedReceipt { path, file, text })
+}
+
+impl PreparedReceipt {
+    /// Commits the installation, durably: from here on the package is installed. What was prepared must be durable.
+    ///
+    /// # Errors
+    /// When the file system refuses; the package is then not installed.
+    pub fn place(self) -> Result<(), ReceiptError> {
+        let Self { path, file, text } = self;
+        let placed = match file.place(Existing::Keep) {
+            // Whoever removed another version of the package meanwhile took it for a leftover of a crash.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                durable::write(path.as_std_path(), 0o644, Existing::Keep, &text)
+            }
+            placed => placed,
+        };
+        placed.map_err(|source| ReceiptError::Write { path, source })
+    }
+}
+
+fn write_head(path: &Utf8Path, head: &[u8]) -> io::Result<()> {
+    let mut file = std::fs::File::create(path)?;
+    // The umask has no say in the mode.
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    file.write_all(head)
 }
 
 /// Takes the receipt away, then the head. From here on the package is not installed.

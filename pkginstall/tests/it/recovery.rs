@@ -62,13 +62,30 @@ fn a_directory_of_somebody_else_survives_the_recovery_of_an_installation() {
 fn an_installation_with_a_receipt_is_complete() {
     let (host, file) = host();
     host.ok(&["install", &file]);
+    give_the_receipt_our_operation(&host);
+    leave_intent(&host, "install", None);
+    assert_eq!(host.json(&["recover"])["recovered"][0]["outcome"], "installed");
+    host.ok(&["verify", COORDINATE]);
+}
+
+#[test]
+fn an_installation_of_which_a_power_cut_kept_the_receipt_alone_is_finished() {
+    let (host, file) = host();
+    host.ok(&["install", &file]);
+    give_the_receipt_our_operation(&host);
+    let staged = host.prefix("software/.staging").join(ID);
+    std::fs::rename(host.prefix(INSTALLED), &staged).unwrap();
+    leave_intent(&host, "install", Some(&staged));
+    assert_eq!(host.json(&["recover"])["recovered"][0]["outcome"], "installed");
+    host.ok(&["verify", COORDINATE]);
+    assert!(!staged.exists());
+}
+
+fn give_the_receipt_our_operation(host: &Host) {
     let receipt = host.prefix(".copkg/receipts/com.example/web/1.0.json");
     let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&receipt).unwrap()).unwrap();
     document["operation"] = ID.into();
     std::fs::write(&receipt, document.to_string()).unwrap();
-    leave_intent(&host, "install", None);
-    assert_eq!(host.json(&["recover"])["recovered"][0]["outcome"], "installed");
-    host.ok(&["verify", COORDINATE]);
 }
 
 #[test]

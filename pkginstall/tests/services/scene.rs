@@ -155,7 +155,7 @@ impl Host {
         }
         let operation = OperationId::random().unwrap();
         let receipt = Receipt::new(&contents, &[], "test".into(), Timestamp::UNIX_EPOCH, operation);
-        receipts::write(&prefix, &receipt, &head).unwrap();
+        receipts::prepare(&prefix, &receipt, &head).unwrap().place().unwrap();
     }
 
     /// The command with these arguments.

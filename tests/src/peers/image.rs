@@ -28,8 +28,22 @@ impl Image {
         // Nothing is left for later: no lazy initialisation runs beside what is measured.
         let lazy = "lazy_itable_init=0,lazy_journal_init=0";
         run(Command::new("mkfs.ext4").args(["-q", "-F", "-E", lazy, "-i", "8192"]).arg(&file))?;
-        run(Command::new("mount").args(["-o", "loop,noatime"]).arg(&file).arg(&mount))?;
-        Ok(Self { file, mount })
+        let image = Self { file, mount };
+        image.mount()?;
+        Ok(image)
+    }
+
+    fn mount(&self) -> Result<()> {
+        run(Command::new("mount").args(["-o", "loop,noatime"]).arg(&self.file).arg(&self.mount)).map(drop)
+    }
+
+    /// Takes it away and mounts it again, as after a power cut.
+    ///
+    /// # Errors
+    /// When somebody still uses it.
+    pub fn remount(&self) -> Result<()> {
+        run(Command::new("umount").arg(&self.mount))?;
+        self.mount()
     }
 
     /// Returns where it is mounted.
