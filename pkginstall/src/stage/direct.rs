@@ -41,11 +41,9 @@ pub(super) fn unpack<'d>(
             return Err(Failed::Unpack(error));
         }
     }
-    let mut batches = job.plan.batches(runs, job.index);
+    let mut batches = job.plan.batches(runs, job.index, job.payload.parts());
     // The largest first, so that no thread is left alone with it at the end.
-    batches.sort_by_key(|batch| {
-        std::cmp::Reverse(batch.spans.iter().map(|span| span.end - span.start).sum::<u64>())
-    });
+    batches.sort_by_key(|batch| std::cmp::Reverse(batch.work));
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
     let work = || {

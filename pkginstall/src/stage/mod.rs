@@ -1,10 +1,12 @@
 //! Staging: from a verified package to a tree on disk that nobody uses yet.
 //!
 //! Comes after verification and before activation. The tree is written through directory handles into a directory that
-//! only this operation knows, on the file system that it will stay on, and made durable as a whole at the end.
+//! only this operation knows, on the file system that it will stay on. It is made durable as a whole with the rest of the
+//! installation (`activate`).
 
 mod direct;
 mod donors;
+mod early;
 mod error;
 mod parallel;
 mod patched;
@@ -21,6 +23,7 @@ pub use take::LinkMode;
 
 pub use crate::fetch::Parts;
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -35,11 +38,10 @@ use crate::patch::OpenPatch;
 use crate::tree::{Directory, TreeError};
 use direct::{Job, is_of_copy};
 use parallel::Failed;
-use patched::Applied;
 use take::{Taken, Taker};
 use writer::FileWriter;
 
-/// A package whose whole tree is on disk, durable, and as its index says.
+/// A package whose whole tree is written, as its index says. A power cut could still take it away.
 ///
 /// Only [`stage`] makes one.
 #[derive(Debug)]
@@ -109,17 +111,15 @@ pub fn stage(
     let (index, times) = (contents.index(), writer::times_of(contents.manifest().source_date()));
     let plan = Plan::new(index, &reuse.donors);
     let patch = reuse.patch.take();
-    writer::make_directories(index, into)?;
+    writer::make_directories(index, into, threads())?;
     let site =
         Site { index, plan: &plan, reuse: &reuse, no_clones: AtomicBool::new(false), into, times: &times };
-    let (missing, patch_failed) = match patch {
-        None => ([site.take(&plan.taken, &Applied::default())?, plan.unpacked.clone()].concat(), None),
-        Some(patch) => site.patch(*patch, &payload)?,
+    let filled = match patch {
+        None => site.fill(payload).map(|()| None),
+        Some(patch) => site.patch(*patch, payload),
     };
-    site.unpack(missing, payload)
-        .map_err(|failed| StageError::of(contents.manifest().coordinate(), failed))?;
-    writer::finish(index, into, &times)?;
-    into.sync_file_system()?;
+    let patch_failed = filled.map_err(|failed| StageError::of(contents.manifest().coordinate(), failed))?;
+    writer::finish(index, into, &times, threads())?;
     Ok(StagedPackage { package, patch_failed })
 }
 
@@ -143,34 +143,55 @@ impl Site<'_> {
         FileWriter::new(self.into, self.times.clone())
     }
 
-    /// Makes what the patch makes and takes all the rest, and returns the runs that have to be unpacked after all, with what was wrong
-    /// with the patch.
-    fn patch(
-        &self,
-        patch: OpenPatch<'_>,
-        payload: &Payload<'_>,
-    ) -> Result<(Vec<usize>, Option<String>), TreeError> {
-        let applied = patched::apply(self.index, patch, payload.progress(), threads(), || self.writer())?;
-        let all: Vec<usize> = (0..self.plan.runs.len()).collect();
-        let missing = self.take(&all, &applied)?;
-        let changed = || "the installed version is not as it was".to_owned();
-        let why = applied.why.or_else(|| (!missing.is_empty()).then(changed));
-        Ok((missing, why))
+    /// Takes what donors have and unpacks the rest: at the same time, since the one waits for the disk and the other for a server.
+    fn fill(&self, payload: Payload<'_>) -> Result<(), Failed> {
+        let (taken, unpacked) = (&self.plan.taken, &self.plan.unpacked);
+        if taken.is_empty() {
+            return self.unpack(unpacked.clone(), payload);
+        }
+        let take = || self.take(taken, &HashSet::new());
+        let (not_taken, rest) = if payload.parts() == Parts::None {
+            // What cannot be taken has to be known first: the payload comes once, from front to back.
+            (take()?, unpacked.clone())
+        } else {
+            let (not_taken, done) = at_once(take, || self.unpack_parts(unpacked, &payload));
+            done?;
+            (not_taken?, Vec::new())
+        };
+        self.undo(&not_taken)?;
+        self.unpack([not_taken, rest].concat(), payload)
     }
 
-    /// Takes the files of `runs` that a patch did not make, and returns the runs of which something is missing, without any
-    /// file.
-    fn take(&self, runs: &[usize], applied: &Applied) -> Result<Vec<usize>, TreeError> {
+    /// Makes what the patch makes and takes all the rest at the same time, unpacks what is missing after all, and returns what was
+    /// wrong with the patch.
+    fn patch(&self, patch: OpenPatch<'_>, payload: Payload<'_>) -> Result<Option<String>, Failed> {
+        let (runs, targets) = (&self.plan.runs, patched::targets(&patch));
+        let all: Vec<usize> = (0..runs.len()).collect();
+        let apply = || patched::apply(self.index, patch, payload.progress(), threads(), || self.writer());
+        let (missing, applied) = at_once(|| self.take(&all, &targets), apply);
+        let (mut missing, applied) = (missing?, applied?);
+        let failed = |run: &usize| runs[*run].entries().any(|place| applied.failed.contains(&place));
+        missing.extend(all.iter().filter(|run| failed(run)));
+        missing.sort_unstable();
+        missing.dedup();
+        self.undo(&missing)?;
+        let changed = || "the installed version is not as it was".to_owned();
+        let why = applied.why.or_else(|| (!missing.is_empty()).then(changed));
+        self.unpack(missing, payload)?;
+        Ok(why)
+    }
+
+    /// Takes the files of `runs` but those at the places that somebody else makes, and returns the runs of which something is
+    /// missing: what was taken of them has to be undone.
+    fn take(&self, runs: &[usize], made: &HashSet<usize>) -> Result<Vec<usize>, TreeError> {
         let (next, not_taken) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || {
             let mut taker = self.taker();
             while let Some(&run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let places = self.plan.runs[run].entries();
-                let entries = &self.index.entries()[places.clone()];
-                let failed = places.clone().any(|place| applied.failed.contains(&place));
-                let needed = places.zip(entries).filter(|(place, _)| !applied.made.contains(place));
-                if failed || taker.take(needed.map(|(_, entry)| entry))? == Taken::No {
-                    taker.undo(entries)?;
+                let needed = places.clone().zip(&self.index.entries()[places]);
+                let needed = needed.filter(|(place, _)| !made.contains(place)).map(|(_, entry)| entry);
+                if taker.take(needed)? == Taken::No {
                     not_taken.lock().unwrap_or_else(PoisonError::into_inner).push(run);
                 }
             }
@@ -186,21 +207,29 @@ impl Site<'_> {
         Ok(not_taken.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Removes what was made of the files of `runs`.
+    fn undo(&self, runs: &[usize]) -> Result<(), TreeError> {
+        let mut taker = self.taker();
+        runs.iter().try_for_each(|run| taker.undo(&self.index.entries()[self.plan.runs[*run].entries()]))
+    }
+
     fn unpack(&self, mut runs: Vec<usize>, mut payload: Payload<'_>) -> Result<(), Failed> {
         runs.sort_unstable();
-        if runs.is_empty() {
-            return Ok(());
-        }
         // A copy without ranges that is damaged leaves the rest for the next one, which may have them.
         while payload.parts() == Parts::None && !runs.is_empty() {
             self.unpack_from_the_front(&mut runs, &mut payload)?;
         }
+        self.unpack_parts(&runs, &payload)
+    }
+
+    /// Unpacks runs from a payload of which any part can be had.
+    fn unpack_parts(&self, runs: &[usize], payload: &Payload<'_>) -> Result<(), Failed> {
         if runs.is_empty() {
             return Ok(());
         }
         let threads = if payload.parts() == Parts::Here { threads() } else { threads().max(CONNECTIONS) };
-        let job = Job { index: self.index, plan: self.plan, payload: &payload };
-        direct::unpack(&job, &runs, threads, || (self.writer(), self.taker()))
+        let job = Job { index: self.index, plan: self.plan, payload };
+        direct::unpack(&job, runs, threads, || (self.writer(), self.taker()))
     }
 
     /// Unpacks runs from a payload that comes in one piece. Where that is damaged and there is another copy, `runs` are those that
@@ -221,10 +250,17 @@ impl Site<'_> {
         }
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         runs.retain(|run| !done.contains(run));
-        let mut taker = self.taker();
-        runs.iter().try_for_each(|run| taker.undo(&self.index.entries()[self.plan.runs[*run].entries()]))?;
-        Ok(())
+        Ok(self.undo(runs)?)
     }
+}
+
+/// Does two things at the same time, the first on a thread of its own.
+fn at_once<A: Send, B>(first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        (first.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)), second)
+    })
 }
 
 /// The least number of connections to a server: while one thread writes, others wait for bytes.

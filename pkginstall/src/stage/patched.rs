@@ -40,6 +40,11 @@ pub(super) struct Applied {
     pub(super) why: Option<String>,
 }
 
+/// Returns the places of the files that a patch makes.
+pub(super) fn targets(open: &OpenPatch<'_>) -> HashSet<usize> {
+    open.patch.steps().iter().flat_map(Step::to).map(|part| part.entry as usize).collect()
+}
+
 /// Does the steps of `open`, which make files of `index`.
 pub(super) fn apply<'d>(
     index: &Index,

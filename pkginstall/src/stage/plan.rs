@@ -5,18 +5,23 @@
 //! are not fetched.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use copkg_spec::archive::end_length;
 use copkg_spec::index::{Entry, Index, Piece, Run};
 use serde::Serialize;
 
 use super::donors::{Donors, Part};
+use crate::fetch::Parts;
 
 /// Frames that are less apart than this are fetched in one request: it costs about as much as the bytes between.
 const GAP: u64 = 16 << 10;
-/// How much one request is for, at most, unless one run is larger.
-const BATCH: u64 = 8 << 20;
+/// How many batches there are at least, where each is large enough: several for each thread, so that all end at the same time.
+const BATCHES: u64 = 32;
+/// How large a batch is, at least and at most, unless one run is larger: in bytes of a request, or of work.
+const BATCH: RangeInclusive<u64> = 1 << 20..=8 << 20;
+/// What it takes to make an entry, as if it were bytes to decompress and to write: creating files is the cost of small ones.
+const ENTRY: u64 = 32 << 10;
 
 /// Where a frame comes from that is not fetched.
 #[derive(Debug, Clone)]
@@ -75,9 +80,9 @@ impl Plan {
         for number in 0..plan.runs.len() {
             plan.decide(number, index, donors);
         }
-        for batch in plan.batches(&plan.unpacked, index) {
+        for batch in plan.batches(&plan.unpacked, index, Parts::Ranges) {
             plan.summary.requests += batch.spans.len();
-            plan.summary.fetch_bytes += batch.spans.iter().map(|span| span.end - span.start).sum::<u64>();
+            plan.summary.fetch_bytes += batch.bytes();
         }
         plan
     }
@@ -112,17 +117,27 @@ impl Plan {
         self.unpacked.push(number);
     }
 
-    /// Puts runs together that are fetched one after the other, by one thread.
-    pub(super) fn batches(&self, runs: &[usize], index: &Index) -> Vec<Batch> {
+    /// Puts runs together that one thread unpacks one after the other: of about equal work where they are here, else of about equal
+    /// requests.
+    pub(super) fn batches(&self, runs: &[usize], index: &Index, parts: Parts) -> Vec<Batch> {
+        let alone: Vec<Batch> = runs.iter().map(|&run| self.batch(run, index)).collect();
+        let weight = |batch: &Batch| if parts == Parts::Here { batch.work } else { batch.bytes() };
+        let enough = alone.iter().map(weight).sum::<u64>() / BATCHES;
+        let enough = enough.clamp(*BATCH.start(), *BATCH.end());
         let mut batches: Vec<Batch> = Vec::new();
-        for &run in runs {
-            let spans = self.spans(run, index);
+        for next in alone {
             match batches.last_mut() {
-                Some(batch) if batch.joins(&spans) => batch.add(run, spans),
-                _ => batches.push(Batch { runs: vec![run], spans }),
+                Some(batch) if weight(batch) < enough && batch.joins(&next) => batch.add(next),
+                _ => batches.push(next),
             }
         }
         batches
+    }
+
+    fn batch(&self, run: usize, index: &Index) -> Batch {
+        let (entries, frames) = (self.runs[run].entries(), self.runs[run].frames());
+        let bytes: u64 = index.frames()[frames].iter().map(|frame| frame.size).sum();
+        Batch { runs: vec![run], spans: self.spans(run, index), work: bytes + ENTRY * entries.len() as u64 }
     }
 
     /// Returns the part of the payload that holds a run; of the last one, up to the end of the file.
@@ -150,11 +165,13 @@ impl Plan {
     }
 }
 
-/// Runs that one thread fetches, and the parts of the payload that it asks for.
+/// Runs that one thread unpacks, and the parts of the payload that it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Batch {
     pub(super) runs: Vec<usize>,
     pub(super) spans: Vec<Range<u64>>,
+    /// What it takes to unpack them, as bytes.
+    pub(super) work: u64,
 }
 
 impl Batch {
@@ -162,17 +179,18 @@ impl Batch {
         self.spans.iter().map(|span| span.end - span.start).sum()
     }
 
-    /// Tells whether a run with these spans goes on where this batch ends.
-    fn joins(&self, spans: &[Range<u64>]) -> bool {
-        match (self.spans.last(), spans.first()) {
-            (Some(last), Some(first)) => first.start - last.end <= GAP && self.bytes() < BATCH,
+    /// Tells whether `next` goes on where this batch ends.
+    fn joins(&self, next: &Self) -> bool {
+        match (self.spans.last(), next.spans.first()) {
+            (Some(last), Some(first)) => first.start - last.end <= GAP,
             _ => true,
         }
     }
 
-    fn add(&mut self, run: usize, spans: Vec<Range<u64>>) {
-        self.runs.push(run);
-        for span in spans {
+    fn add(&mut self, next: Self) {
+        self.runs.extend(next.runs);
+        self.work += next.work;
+        for span in next.spans {
             match self.spans.last_mut() {
                 Some(last) if span.start - last.end <= GAP => last.end = span.end,
                 _ => self.spans.push(span),

@@ -12,6 +12,7 @@ use copkg_spec::index::{Entry, EntryPath, Mode};
 use rustix::fs::{AtFlags, FileType, Timestamps};
 
 use super::donors::{Donors, Part, Place};
+use super::early::Early;
 use super::writer::{Stack, parent};
 use crate::tree::{Directory, TreeError};
 
@@ -137,7 +138,9 @@ impl<'d> Taker<'d> {
         } else if self.mode == LinkMode::Clone {
             None
         } else {
-            read_all(&mut source, &mut self.buffer, |bytes| file.write_all(bytes)).map_err(failed)?
+            let mut early = Early::default();
+            let copy = |bytes: &[u8]| file.write_all(bytes).map(|()| early.wrote(&file, bytes.len()));
+            read_all(&mut source, &mut self.buffer, copy).map_err(failed)?
         };
         rustix::fs::futimens(&file, &self.times).map_err(|error| failed(error.into()))?;
         Ok(if found == Some(expected) { Taken::Yes } else { Taken::No })

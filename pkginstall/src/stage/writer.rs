@@ -4,29 +4,52 @@
 //! Directories are made before any file, links when no file is written any more, and directories get their time last of
 //! all. Modes do not depend on the umask; the time of everything is the source date of the package.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::thread;
 
 use copkg_spec::archive::Sink;
 use copkg_spec::index::{Entry, EntryPath, Index, LinkTarget, Mode};
 use rustix::fs::{AtFlags, Timespec, Timestamps};
 
+use super::early::Early;
 use crate::tree::{Directory, TreeError};
 
-/// Makes the directories of a package.
-pub(super) fn make_directories(index: &Index, root: &Directory) -> Result<(), TreeError> {
+/// The mode of directories.
+const DIRECTORY: u32 = 0o755;
+
+/// Makes the directories of a package, side by side.
+pub(super) fn make_directories(
+    index: &Index,
+    root: &Directory,
+    threads: NonZeroUsize,
+) -> Result<(), TreeError> {
+    let directories = directories(index);
+    let shares = shares(&directories, threads);
+    // In the order of a walk, whatever is above the directories of a share and not in it is above the first of them.
+    let mut above = HashSet::new();
     let mut stack = Stack::new(root);
-    for entry in index.entries() {
-        if let Entry::Directory { path } = entry {
-            stack.enter(parent(path))?;
-            stack.here().make_closed(path.name(), 0o755)?;
+    for path in shares.iter().filter_map(|share| share.first()).map(|path| path.as_str()) {
+        for (end, _) in path.match_indices('/').filter(|(end, _)| above.insert(&path[..*end])) {
+            stack.make(&path[..end])?;
         }
     }
-    Ok(())
+    side_by_side(&shares, |share| {
+        let mut stack = Stack::new(root);
+        let mut missing = share.iter().map(|path| path.as_str()).filter(|path| !above.contains(path));
+        missing.try_for_each(|path| stack.make(path))
+    })
 }
 
-/// Makes the symbolic links of a package, and sets the times of its directories.
-pub(super) fn finish(index: &Index, root: &Directory, times: &Timestamps) -> Result<(), TreeError> {
+/// Makes the symbolic links of a package, and sets the times of its directories, side by side.
+pub(super) fn finish(
+    index: &Index,
+    root: &Directory,
+    times: &Timestamps,
+    threads: NonZeroUsize,
+) -> Result<(), TreeError> {
     let mut stack = Stack::new(root);
     for entry in index.entries() {
         if let Entry::Symlink { path, target } = entry {
@@ -34,13 +57,41 @@ pub(super) fn finish(index: &Index, root: &Directory, times: &Timestamps) -> Res
             make_link(path, target, stack.here(), times)?;
         }
     }
-    for entry in index.entries() {
-        if let Entry::Directory { path } = entry {
+    side_by_side(&shares(&directories(index), threads), |share| {
+        let mut stack = Stack::new(root);
+        for path in share {
             stack.enter(parent(path))?;
             set_time(path, stack.here(), times)?;
         }
-    }
+        Ok(())
+    })?;
     rustix::fs::futimens(root, times).map_err(|source| TreeError::make(root.path(), source))
+}
+
+fn directories(index: &Index) -> Vec<&EntryPath> {
+    let directories = index.entries().iter().filter_map(|entry| match entry {
+        Entry::Directory { path } => Some(path),
+        Entry::File { .. } | Entry::Symlink { .. } => None,
+    });
+    directories.collect()
+}
+
+/// Divides work among threads: each gets what lies side by side.
+fn shares<T>(all: &[T], threads: NonZeroUsize) -> Vec<&[T]> {
+    all.chunks(all.len().div_ceil(threads.get()).max(1)).collect()
+}
+
+/// Does each share on a thread of its own.
+fn side_by_side<T: Sync>(
+    shares: &[&[T]],
+    work: impl Fn(&[T]) -> Result<(), TreeError> + Sync,
+) -> Result<(), TreeError> {
+    thread::scope(|scope| {
+        let handles: Vec<_> = shares.iter().map(|share| scope.spawn(|| work(share))).collect();
+        handles
+            .into_iter()
+            .try_for_each(|handle| handle.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)))
+    })
 }
 
 /// Returns the times of everything in a package.
@@ -89,6 +140,13 @@ impl<'d> Stack<'d> {
         self.open.push((name.to_owned(), directory));
     }
 
+    /// Makes the directory at `path`, whose parent is there.
+    fn make(&mut self, path: &str) -> Result<(), TreeError> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        self.enter(parent.split('/').filter(|name| !name.is_empty()))?;
+        self.here().make_closed(name, DIRECTORY)
+    }
+
     /// Makes the directory with these names the present one.
     pub(super) fn enter<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Result<(), TreeError> {
         let mut depth = 0;
@@ -108,8 +166,15 @@ impl<'d> Stack<'d> {
 /// Writes the files of runs, into directories that are there.
 pub(super) struct FileWriter<'d> {
     stack: Stack<'d>,
-    file: Option<(EntryPath, File)>,
+    file: Option<OpenFile>,
     times: Timestamps,
+}
+
+/// The file that is being written.
+struct OpenFile {
+    path: EntryPath,
+    file: File,
+    early: Early,
 }
 
 impl<'d> FileWriter<'d> {
@@ -137,20 +202,21 @@ impl Sink for FileWriter<'_> {
     fn file(&mut self, path: &EntryPath, mode: Mode, _size: u64) -> Result<(), TreeError> {
         self.stack.enter(parent(path))?;
         let file = self.stack.here().create_file(path.name(), mode.bits())?;
-        self.file = Some((path.clone(), file));
+        self.file = Some(OpenFile { path: path.clone(), file, early: Early::default() });
         Ok(())
     }
 
     fn data(&mut self, bytes: &[u8]) -> Result<(), TreeError> {
-        let Some((path, file)) = &mut self.file else { return Ok(()) };
-        match file.write_all(bytes) {
-            Ok(()) => Ok(()),
-            Err(source) => Err(TreeError::make(&self.stack.root.path().join(path.as_str()), source)),
+        let Some(OpenFile { path, file, early }) = &mut self.file else { return Ok(()) };
+        if let Err(source) = file.write_all(bytes) {
+            return Err(TreeError::make(&self.stack.root.path().join(path.as_str()), source));
         }
+        early.wrote(file, bytes.len());
+        Ok(())
     }
 
     fn end_file(&mut self) -> Result<(), TreeError> {
-        let Some((path, file)) = self.file.take() else { return Ok(()) };
+        let Some(OpenFile { path, file, .. }) = self.file.take() else { return Ok(()) };
         rustix::fs::futimens(&file, &self.times).map_err(|source| self.failed(&path, source))
     }
 
