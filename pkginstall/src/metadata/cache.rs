@@ -1,13 +1,15 @@
 //! The cache: what a host keeps of a repository's metadata, below `<prefix>/.copkg/repositories/<name>/`.
 //!
-//! One command at a time uses the cache of a repository; a lock says whose turn it is. Every file is written durably, so a
-//! crash leaves the old one or the new one, and beside them at most a `.tmp-*`, which the next command sweeps. Whoever may not
-//! write there, or must not change anything, reads what is kept and keeps the rest in memory.
+//! One command at a time uses the cache of a repository; a lock says whose turn it is. What is learnt is in memory until it is
+//! settled: then all of it is written, made durable at once, and moved to its places in the order in which it was learnt. A crash
+//! leaves each file old or new, and beside them at most some `.tmp-*`, which the next command sweeps. Whoever may not write
+//! there, or must not change anything, reads what is kept and keeps the rest in memory.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::fs::{self, File};
 use std::io;
+use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::durable::{self, Existing};
@@ -18,6 +20,8 @@ use crate::host::{self, Lock, Prefix, Wait};
 
 /// Where the metadata of roles lies.
 const METADATA: &str = "metadata";
+/// How many files are made durable at once, at most.
+const AT_ONCE: usize = 16;
 /// How the leftovers of a crash are called.
 const UNFINISHED: &str = ".tmp-";
 
@@ -34,9 +38,10 @@ pub enum Keeping {
 #[derive(Debug)]
 pub struct Cache {
     directory: Utf8PathBuf,
-    /// What would be written, where nothing is.
-    memory: Option<BTreeMap<String, Option<Vec<u8>>>>,
-    _lock: Option<Lock>,
+    /// What was learnt and is not on disk yet, the latest last: the name of a file, and what is in it unless it is removed.
+    learnt: Vec<(String, Option<Vec<u8>>)>,
+    /// Nothing is written without it.
+    lock: Option<Lock>,
 }
 
 type Result<T> = std::result::Result<T, CacheError>;
@@ -54,14 +59,14 @@ impl Cache {
         on_wait: impl FnOnce(&str),
     ) -> std::result::Result<Self, MetadataError> {
         let directory = prefix.repository(name);
-        let in_memory = |directory| Self { directory, memory: Some(BTreeMap::new()), _lock: None };
+        let in_memory = |directory| Self { directory, learnt: Vec::new(), lock: None };
         if keeping == Keeping::InMemory {
             return Ok(in_memory(directory));
         }
         match Self::lock(prefix, &directory, wait, on_wait) {
             Ok(lock) => {
                 sweep(&directory)?;
-                Ok(Self { directory, memory: None, _lock: Some(lock) })
+                Ok(Self { directory, learnt: Vec::new(), lock: Some(lock) })
             }
             Err(error) if cannot_write(&error) => Ok(in_memory(directory)),
             Err(error) => Err(error),
@@ -88,58 +93,68 @@ impl Cache {
 
     /// Reads a file of it, if it is there.
     pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        if let Some(kept) = self.memory.as_ref().and_then(|memory| memory.get(name)) {
+        if let Some((_, kept)) = self.learnt.iter().rev().find(|(learnt, _)| learnt == name) {
             return Ok(kept.clone());
         }
         let path = self.directory.join(name);
         match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             // Whoever may not read it starts as if there were nothing.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.memory.is_some() => {
-                Ok(None)
-            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.lock.is_none() => Ok(None),
             read => read.map(Some).map_err(|source| CacheError { path, source }),
         }
     }
 
-    /// Writes a file of it, durably.
-    pub(super) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        if let Some(memory) = &mut self.memory {
-            memory.insert(name.to_owned(), Some(bytes.to_vec()));
-            return Ok(());
-        }
-        let path = self.directory.join(name);
-        let directory = path.parent().unwrap_or(&self.directory);
-        durable::create_dir_all(directory.as_std_path())
-            .and_then(|()| durable::write(path.as_std_path(), 0o644, Existing::Replace, bytes))
-            .map_err(|source| CacheError { path, source })
+    /// Writes a file of it, once it is settled.
+    pub(super) fn write(&mut self, name: &str, bytes: &[u8]) {
+        self.learnt.push((name.to_owned(), Some(bytes.to_vec())));
     }
 
-    /// Removes a file of it, if it is there.
+    /// Removes a file of it, if it is there, once it is settled.
     pub(super) fn remove(&mut self, name: &str) -> Result<()> {
-        if let Some(memory) = &mut self.memory {
-            memory.insert(name.to_owned(), None);
-            return Ok(());
+        if self.read(name)?.is_some() {
+            self.learnt.push((name.to_owned(), None));
         }
-        let path = self.directory.join(name);
-        let directory = path.parent().unwrap_or(&self.directory);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed
-                .and_then(|()| durable::sync_directory(directory.as_std_path()))
-                .map_err(|source| CacheError { path, source }),
-        }
+        Ok(())
     }
 
-    /// Writes what was kept in memory into the cache of `other`, which is open on disk.
-    pub(super) fn pour_into(&self, other: &mut Self) -> Result<()> {
-        for (name, bytes) in self.memory.iter().flatten() {
-            match bytes {
-                Some(bytes) => other.write(name, bytes)?,
-                None => other.remove(name)?,
+    /// Makes what was learnt durable, where anything may be written.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        if self.lock.is_none() || self.learnt.is_empty() {
+            return Ok(());
+        }
+        let learnt = std::mem::take(&mut self.learnt);
+        for group in learnt.chunks(AT_ONCE) {
+            let steps = group.iter().map(|(name, bytes)| self.prepare(name, bytes.as_deref()));
+            let steps = steps.collect::<Result<Vec<_>>>()?;
+            sync_all(&steps)?;
+            let mut directories = BTreeSet::from([self.directory.as_path()]);
+            directories.extend(steps.iter().filter_map(|step| step.path.parent()));
+            let directories: Vec<_> = directories.into_iter().rev().map(Utf8Path::to_owned).collect();
+            steps.into_iter().try_for_each(Step::take)?;
+            // The first takes the others with it, nearly always.
+            for path in directories {
+                durable::sync_directory(path.as_std_path()).map_err(|source| CacheError { path, source })?;
             }
         }
         Ok(())
+    }
+
+    fn prepare(&self, name: &str, bytes: Option<&[u8]>) -> Result<Step> {
+        let path = self.directory.join(name);
+        let prepare = |bytes: &[u8]| {
+            fs::create_dir_all(path.parent().unwrap_or(&self.directory))?;
+            durable::Prepared::new(path.as_std_path(), 0o644, bytes)
+        };
+        match bytes.map(prepare).transpose() {
+            Ok(file) => Ok(Step { path, file }),
+            Err(source) => Err(CacheError { path, source }),
+        }
+    }
+
+    /// Moves what was kept in memory into the cache of `other`.
+    pub(super) fn pour_into(self, other: &mut Self) {
+        other.learnt.extend(self.learnt);
     }
 
     /// Removes everything that is kept but the evidence of forks.
@@ -163,10 +178,47 @@ impl Cache {
 
     /// Notes when the metadata was found to be the newest. Only for people: failing is no error.
     pub(super) fn note_refresh(&self, now: Timestamp) {
-        if self.memory.is_none() {
+        if self.lock.is_some() {
             let path = self.directory.join(role_file("timestamp.json"));
             let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(now.into()));
         }
+    }
+}
+
+/// A change of one file that is ready to be made.
+struct Step {
+    path: Utf8PathBuf,
+    /// What takes its place; nothing where it is removed.
+    file: Option<durable::Prepared>,
+}
+
+/// Makes the bytes of all steps durable. Side by side, since those who wait at the same time share one commit of the file system's
+/// journal, which is what takes the time.
+fn sync_all(steps: &[Step]) -> Result<()> {
+    thread::scope(|scope| {
+        let handles: Vec<_> = steps.iter().map(|step| scope.spawn(|| step.sync())).collect();
+        handles
+            .into_iter()
+            .try_for_each(|handle| handle.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)))
+    })
+}
+
+impl Step {
+    fn sync(&self) -> Result<()> {
+        let synced = self.file.as_ref().map_or(Ok(()), durable::Prepared::sync);
+        synced.map_err(|source| CacheError { path: self.path.clone(), source })
+    }
+
+    fn take(self) -> Result<()> {
+        let Self { path, file } = self;
+        let taken = match file {
+            Some(file) => file.rename(Existing::Replace),
+            None => match fs::remove_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            },
+        };
+        taken.map_err(|source| CacheError { path, source })
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn check(copy: &mut Copy<'_>, trusted: &Trusted) -> Result<Log, Unbel
     };
     let outcome = match (result, seen) {
         (Err(Unbelieved::Log { source, .. }), Some((_, before))) if is_contradiction(&source) => {
-            let evidence = keep_evidence(copy.cache, &before, timestamp.bytes())?;
+            let evidence = keep_evidence(copy.cache, &before, timestamp.bytes());
             if copy.cache.read(ROTATED)?.is_none() {
                 return Err(Unbelieved::Log { evidence: Some(evidence), source });
             }
@@ -74,7 +74,7 @@ pub(super) fn check(copy: &mut Copy<'_>, trusted: &Trusted) -> Result<Log, Unbel
         (result, _) => result.map(|()| Log::GoesOn)?,
     };
     if head.is_some() {
-        copy.cache.write(SEEN, timestamp.bytes())?;
+        copy.cache.write(SEEN, timestamp.bytes());
         copy.cache.remove(ROTATED)?;
     }
     Ok(outcome)
@@ -111,9 +111,9 @@ fn is_contradiction(error: &TlogError) -> bool {
     matches!(error, TlogError::Shrunk { .. } | TlogError::Inconsistent { .. } | TlogError::NoCheckpoint)
 }
 
-fn keep_evidence(cache: &mut Cache, before: &[u8], after: &[u8]) -> Result<String, CacheError> {
+fn keep_evidence(cache: &mut Cache, before: &[u8], after: &[u8]) -> String {
     let name = copkg_spec::digest::Digest::of(after).short();
-    cache.write(&format!("{EVIDENCE}/{name}.before.timestamp.json"), before)?;
-    cache.write(&format!("{EVIDENCE}/{name}.after.timestamp.json"), after)?;
-    Ok(cache.directory().join(EVIDENCE).to_string())
+    cache.write(&format!("{EVIDENCE}/{name}.before.timestamp.json"), before);
+    cache.write(&format!("{EVIDENCE}/{name}.after.timestamp.json"), after);
+    cache.directory().join(EVIDENCE).to_string()
 }

@@ -30,16 +30,16 @@ pub(super) fn kept(cache: &mut Cache, pin: &RootPin) -> Result<Option<Vec<u8>>, 
         return Ok(Some(newest));
     }
     // Whatever damaged the newest one, the way from the pinned one leads there again.
-    cache.write(&role_file(NEWEST), &pinned)?;
+    cache.write(&role_file(NEWEST), &pinned);
     Ok(Some(pinned))
 }
 
 /// Keeps `bytes` as the root that is pinned.
 ///
 /// The newest root comes first: a cache without the pinned one is made anew.
-pub(super) fn keep(cache: &mut Cache, bytes: &[u8]) -> Result<(), CacheError> {
-    cache.write(&role_file(NEWEST), bytes)?;
-    cache.write(PINNED, bytes)
+pub(super) fn keep(cache: &mut Cache, bytes: &[u8]) {
+    cache.write(&role_file(NEWEST), bytes);
+    cache.write(PINNED, bytes);
 }
 
 /// Fetches the root that is pinned from a copy.
@@ -70,7 +70,7 @@ pub fn keep_pinned(
 ) -> Result<(), MetadataError> {
     let mut cache = Cache::open(asking.prefix, name, asking.keeping, asking.wait, |_| {})?;
     if kept(&mut cache, pin)?.is_none() {
-        keep(&mut cache, bytes)?;
+        keep(&mut cache, bytes);
     }
-    Ok(())
+    Ok(cache.settle()?)
 }

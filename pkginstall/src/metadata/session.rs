@@ -56,7 +56,7 @@ impl<'s> Session<'s> {
         })?;
         let mut copies: Vec<usize> = source.places(asking.network).map(|(at, _)| at).collect();
         let mut began_anew = Log::GoesOn;
-        let (at, trusted) = first_good(&copies, tell, |at| {
+        let refreshed = first_good(&copies, tell, |at| {
             let mut copy = Copy { cache: &mut cache, source, at, server_clock: None };
             let mut looks = 0;
             loop {
@@ -70,7 +70,10 @@ impl<'s> Session<'s> {
                     checked => break checked.map(|()| (at, trusted)),
                 }
             }
-        })?;
+        });
+        // What was right until then stays, and what proves that something was wrong.
+        cache.settle()?;
+        let (at, trusted) = refreshed?;
         if let Log::BeganAnew { evidence } = began_anew {
             tell(format!(
                 "the log of {name} begins anew, after its keys were rotated; both states are kept in {evidence}"
@@ -91,7 +94,8 @@ impl<'s> Session<'s> {
     pub fn keep(self, asking: &Asking<'_>) -> Result<()> {
         let name = &self.source.repository().name;
         let mut cache = Cache::open(asking.prefix, name, Keeping::Durable, asking.wait, |_| {})?;
-        self.cache.pour_into(&mut cache)?;
+        self.cache.pour_into(&mut cache);
+        cache.settle()?;
         cache.note_refresh(asking.now);
         Ok(())
     }
@@ -121,12 +125,14 @@ impl<'s> Session<'s> {
         tell: &mut dyn FnMut(String),
     ) -> Result<Option<VerifiedTarget>> {
         let Self { source, cache, trusted, copies, now } = self;
-        first_good(copies, tell, |at| {
+        let found = first_good(copies, tell, |at| {
             let mut copy = Copy { cache, source, at, server_clock: None };
             let found = Search::begin(trusted, path.clone()).map_err(Stopped::from);
             let found = found.and_then(|step| copy.drive(step));
             found.map_err(|stopped| copy.explain(stopped, *now))
-        })
+        });
+        cache.settle()?;
+        found
     }
 
     /// Returns what a group says of its packages; nothing when the repository has no such group.
@@ -134,7 +140,9 @@ impl<'s> Session<'s> {
     /// # Errors
     /// As [`Self::find`], and when the group's role has no list of packages that can be read.
     pub fn packages(&mut self, group: &Group, tell: &mut dyn FnMut(String)) -> Result<Option<Packages>> {
-        let Some(role) = self.read_group(group, tell)? else { return Ok(None) };
+        let read = self.read_group(group, tell);
+        self.cache.settle()?;
+        let Some(role) = read? else { return Ok(None) };
         let packages = self.trusted.role(&role).map(|targets| packages_of(targets));
         packages.transpose().map_err(|error| self.refuse(&role, MalformedError::Shape(error)))
     }
@@ -162,6 +170,7 @@ impl<'s> Session<'s> {
             let bin = self.trusted.role(&Role::Delegated(name.clone()));
             bins.extend(bin.map(|bin| (name, Targets::clone(bin))));
         }
+        self.cache.settle()?;
         let content = GroupContent::read(group.clone(), own, bins);
         let failed = |source| {
             let name = self.source.repository().name.clone();
@@ -295,7 +304,7 @@ fn refresh(copy: &mut Copy<'_>, (pin, given): (&RootPin, Option<&[u8]>), now: Ti
             Some(root) => root.to_vec(),
             None => root::fetch(copy, pin).map_err(|stopped| copy.explain(stopped, now))??,
         };
-        root::keep(copy.cache, &root)?;
+        root::keep(copy.cache, &root);
         root
     };
     let step = Refresh::begin(root, now, Limits::default()).map_err(Stopped::from);
