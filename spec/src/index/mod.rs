@@ -11,6 +11,7 @@ mod run;
 
 use std::io::{self, Write};
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -61,7 +62,10 @@ impl Index {
             entries: Vec<Entry>,
             frames: Vec<Frame>,
         }
-        let raw: Raw = serde_json::from_slice(bytes).map_err(IndexError::Syntax)?;
+        // All at once, and not string by string.
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| IndexError::Syntax(serde_json::Error::custom(error)))?;
+        let raw: Raw = serde_json::from_str(text).map_err(IndexError::Syntax)?;
         Self::new(raw.entries, raw.frames)
     }
 

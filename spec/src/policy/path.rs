@@ -40,6 +40,10 @@ pub(crate) fn check_characters(bytes: &[u8]) -> Result<&str, Rule> {
         return Err(Rule::PathTooLong(bytes.len()));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| Rule::NotUtf8)?;
+    // Nearly all are like this.
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\') {
+        return Ok(text);
+    }
     match text.chars().find_map(broken_by) {
         Some(rule) => Err(rule),
         None => Ok(text),

@@ -24,7 +24,7 @@ pub(crate) fn check_tree(entries: &[Entry]) -> Result<(), Refused> {
             check_link(path, target, &tree)?;
         }
     }
-    check_names(entries)
+    check_names(&tree)
 }
 
 fn check_order(entries: &[Entry]) -> Result<(), Refused> {
@@ -111,15 +111,24 @@ pub fn resolve_link(
 }
 
 /// Refuses names that are one name where case is folded (macOS, Windows) or Unicode is normalised (HFS+).
-fn check_names(entries: &[Entry]) -> Result<(), Refused> {
-    let mut seen: HashMap<String, &EntryPath> = HashMap::with_capacity(entries.len());
-    for entry in entries {
-        let path = entry.path();
-        if let Some(other) = seen.insert(folded(path.as_str()), path) {
-            return Err(Refused::new(path.as_str(), Rule::SameName(other.as_str().to_owned())));
+///
+/// Of two such names at least one is not as it is folded; all others differ already, so only those are looked at.
+fn check_names(tree: &Tree<'_>) -> Result<(), Refused> {
+    let mut seen: HashMap<String, &EntryPath> = HashMap::new();
+    for path in tree.0.iter().map(Entry::path).filter(|path| !is_folded(path.as_str())) {
+        let folded = folded(path.as_str());
+        let other = tree.get(&folded).map(Entry::path).filter(|other| *other != path);
+        if let Some(other) = other.or(seen.get(&folded).copied()) {
+            let (first, second) = if other < path { (other, path) } else { (path, other) };
+            return Err(Refused::new(second.as_str(), Rule::SameName(first.as_str().to_owned())));
         }
+        seen.insert(folded, path);
     }
     Ok(())
+}
+
+fn is_folded(text: &str) -> bool {
+    !text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
 }
 
 fn folded(text: &str) -> String {
