@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{Write as _, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use copkg_tests::peers::contest::{Course, Record, hold};
@@ -14,7 +15,7 @@ use copkg_tests::peers::corpus::{Corpora, Corpus, full, reduced};
 use copkg_tests::peers::figures::Spread;
 use copkg_tests::peers::ours::Workshop;
 use copkg_tests::peers::table::{megabytes, of_contest};
-use copkg_tests::peers::{Result, build, noop, others, plot, upgrade};
+use copkg_tests::peers::{Result, build, have, noop, others, plot, shaped, upgrade};
 
 /// Measure installs, builds and upgrades beside their peers
 #[derive(Debug, Parser)]
@@ -51,6 +52,8 @@ enum Part {
     Build,
     /// Bytes and requests of upgrades.
     Upgrade,
+    /// Upgrades over a line of 100 Mbit/s.
+    Shaped,
     /// Commands that find nothing to do.
     Noop,
 }
@@ -95,6 +98,9 @@ fn bench(options: &Options) -> Result<()> {
     }
     if asked(Part::Upgrade) {
         upgrades(&workshop, &corpora, work)?;
+    }
+    if asked(Part::Shaped) {
+        upgrades_over_a_line(options, &workshop, &corpora, work)?;
     }
     if asked(Part::Noop) {
         noops(options, &workshop, work)?;
@@ -196,6 +202,38 @@ fn upgrades(workshop: &Workshop, corpora: &Corpora, work: &std::path::Path) -> R
             ));
         }
         fs::remove_dir_all(&made)?;
+    }
+    Ok(())
+}
+
+fn upgrades_over_a_line(
+    options: &Options,
+    workshop: &Workshop,
+    corpora: &Corpora,
+    work: &std::path::Path,
+) -> Result<()> {
+    if !rustix::process::geteuid().is_root() || !have("tc") || !have("ip") {
+        say(
+            "skipped: upgrades over a line: shaping one needs root and the programs `ip` and `tc` (iproute2)",
+        );
+        return Ok(());
+    }
+    say(
+        "\n| upgrade at 100 Mbit/s | changed | everything | by frames | times faster | by a patch | times faster |",
+    );
+    say("| --- | --- | --- | --- | --- | --- | --- |");
+    for pair in corpora.small_steps.iter().filter(|pair| options.wants(&pair.new)) {
+        let images = work.join("images");
+        fs::create_dir_all(&images)?;
+        let shaped = shaped::measure(workshop, pair, &images, options.rounds().min(3))?;
+        let seconds = |took: &[Duration]| Spread::of(took.iter().map(Duration::as_secs_f64)).median;
+        let [whole, frames, patch] = [&shaped.whole, &shaped.frames, &shaped.patch].map(|took| seconds(took));
+        let (name, changed) = (pair.new.name, shaped.changed * 100.0);
+        say(&format!(
+            "| {name} | {changed:.0} % | {whole:.2} s | {frames:.2} s | {:.1} | {patch:.2} s | {:.1} |",
+            whole / frames,
+            whole / patch
+        ));
     }
     Ok(())
 }

@@ -127,7 +127,8 @@ fn once(contestant: &Contestant<'_>, course: &Course<'_>) -> Result<Time> {
     Ok(Time { command, sync, others })
 }
 
-fn sync(path: &Path) -> Result<()> {
+/// Waits until everything on the file system of `path` is on the disk.
+pub(super) fn sync(path: &Path) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(syncfs(openat(CWD, path, flags, Mode::empty())?)?)
 }

@@ -39,6 +39,8 @@ pub struct Corpora {
     pub trees: Vec<Corpus>,
     /// What is upgraded.
     pub pairs: Vec<Pair>,
+    /// What is upgraded over a slow line: pairs of which less than a quarter changed.
+    pub small_steps: Vec<Pair>,
 }
 
 /// The packages that make up **many**, for npm.
@@ -51,6 +53,10 @@ const MANY: [&str; 5] = [
 ];
 /// The wheels that make up **large**.
 const LARGE: [&str; 3] = ["jaxlib==0.4.33", "polars==1.9.0", "duckdb==1.1.1"];
+/// The same with one of them a version older.
+const LARGE_BEFORE: [&str; 3] = ["jaxlib==0.4.33", "polars==1.9.0", "duckdb==1.1.0"];
+/// The patch release before the one of the service below.
+const SERVICE_BEFORE: [&str; 1] = ["node-red@4.0.1"];
 /// The service and the version before it, for npm.
 const SERVICE: [&str; 2] = ["node-red@3.1.9", "node-red@4.0.2"];
 /// The wheel and the version before it.
@@ -67,8 +73,13 @@ pub fn full(directory: &Path) -> Result<Corpora> {
     let wheel = |at: usize| pip(directory, ["wheel-old", "wheel"][at], &WHEEL[at..=at]);
     let svc = service(1)?;
     let pairs = vec![Pair { old: service(0)?, new: svc.clone() }, Pair { old: wheel(0)?, new: wheel(1)? }];
-    let trees = vec![svc, npm(directory, "many", &MANY)?, pip(directory, "large", &LARGE)?];
-    Ok(Corpora { trees, pairs })
+    let large = pip(directory, "large", &LARGE)?;
+    let small_steps = vec![
+        Pair { old: npm(directory, "svc-before", &SERVICE_BEFORE)?, new: svc.clone() },
+        Pair { old: pip(directory, "large-before", &LARGE_BEFORE)?, new: large.clone() },
+    ];
+    let trees = vec![svc, npm(directory, "many", &MANY)?, large];
+    Ok(Corpora { trees, pairs, small_steps })
 }
 
 fn npm(directory: &Path, name: &'static str, packages: &[&str]) -> Result<Corpus> {
@@ -129,7 +140,8 @@ pub fn reduced(directory: &Path) -> Result<Corpora> {
         })
     };
     let (old, new) = (service("svc-old", "")?, service("svc", "another version\n")?);
-    Ok(Corpora { trees: vec![new.clone(), many, large?], pairs: vec![Pair { old, new }] })
+    let pairs = vec![Pair { old, new: new.clone() }];
+    Ok(Corpora { trees: vec![new, many, large?], small_steps: pairs.clone(), pairs })
 }
 
 /// Reads the sources of the project: text as real packages have it.

@@ -1,7 +1,7 @@
 //! `cargo bench-peers`: how fast we install, build and upgrade, beside those who do the same and beside what the machine allows.
 //!
 //! The order: [`corpus`] makes trees, [`ours`] and [`others`] make a package of each, [`contest`] lets everybody install it in
-//! turn on a fresh [`image`], with the [`floor`] among them, [`build`] and [`upgrade`] measure the other ends, [`noop`]
+//! turn on a fresh [`image`], with the [`floor`] among them, [`build`], [`upgrade`] and [`shaped`] measure the other ends, [`noop`]
 //! what is asked all day, and [`table`] and [`plot`] say what came out.
 
 pub mod build;
@@ -14,6 +14,7 @@ pub mod noop;
 pub mod others;
 pub mod ours;
 pub mod plot;
+pub mod shaped;
 pub mod table;
 pub mod upgrade;
 

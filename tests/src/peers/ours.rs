@@ -110,7 +110,17 @@ impl Workshop {
     /// # Errors
     /// When it is refused.
     pub fn publish(&self, package: &Path) -> Result<()> {
-        run(self.command("pkgbuild").arg("publish").arg(package).args(["--repo", "repository"])).map(drop)
+        self.publish_with(package, &[])
+    }
+
+    /// As [`Self::publish`], with more options.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub fn publish_with(&self, package: &Path, options: &[&str]) -> Result<()> {
+        let mut command = self.command("pkgbuild");
+        command.arg("publish").arg(package).args(["--repo", "repository"]).args(options);
+        run(&mut command).map(drop)
     }
 
     /// Serves what was published.
