@@ -13,11 +13,7 @@ pub(super) struct List {}
 
 pub(super) fn run(_args: &List, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let mut found = Vec::new();
-    for package in receipts::list(&prefix)? {
-        // One that is removed meanwhile is not installed any more.
-        found.extend(receipts::read(&prefix, &package)?);
-    }
+    let found = receipts::read_all(&prefix)?;
     let packages: Vec<_> = found
         .iter()
         .map(|receipt| {

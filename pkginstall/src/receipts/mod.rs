@@ -9,6 +9,7 @@ pub use error::ReceiptError;
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::archive::{Contents, Head};
@@ -26,6 +27,9 @@ use crate::repository::VouchedBy;
 
 /// The version of the receipt's form.
 const SCHEMA_VERSION: u32 = 1;
+/// How many threads read receipts, at most, and how many packages make one worth while.
+const MOST_READERS: usize = 8;
+const LEAST_READ: usize = 64;
 
 /// What was installed, from where, and who vouched for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,20 +132,50 @@ fn list_of(
     prefix: &Prefix,
     is_wanted: impl Fn(&Group) -> bool,
 ) -> Result<Vec<PackageCoordinate>, ReceiptError> {
-    let mut packages = Vec::new();
-    let root = prefix.receipts();
-    for group in names(&root)? {
-        let Some(group) = group.parse::<Group>().ok().filter(&is_wanted) else { continue };
-        for id in names(&root.join(group.as_str()))? {
-            let Ok(id) = id.parse::<Label>() else { continue };
-            for file in names(&root.join(group.as_str()).join(id.as_str()))? {
-                let version = file.strip_suffix(".json").and_then(|text| text.parse::<Version>().ok());
-                packages.extend(version.map(|v| PackageCoordinate::new(group.clone(), id.clone(), v)));
-            }
-        }
-    }
+    let found = ids(prefix, is_wanted)?.into_iter().map(|(group, id)| versions_of(prefix, &group, &id));
+    let mut packages = found.collect::<Result<Vec<_>, _>>()?.concat();
     packages.sort();
     Ok(packages)
+}
+
+/// Reads the receipts of everything that is installed, in the order of the coordinates. Side by side: each is a file of its own.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn read_all(prefix: &Prefix) -> Result<Vec<Receipt>, ReceiptError> {
+    let ids = ids(prefix, |_| true)?;
+    let threads = thread::available_parallelism().map_or(1, |count| count.get().min(MOST_READERS));
+    let read_ids = |ids: &[(Group, Label)]| -> Result<Vec<Receipt>, ReceiptError> {
+        let mut found = Vec::new();
+        for (group, id) in ids {
+            for package in versions_of(prefix, group, id)? {
+                // One that is removed meanwhile is not installed any more.
+                found.extend(read(prefix, &package)?);
+            }
+        }
+        Ok(found)
+    };
+    let mut receipts = thread::scope(|scope| {
+        let shares = ids.chunks(ids.len().div_ceil(threads).max(LEAST_READ));
+        let handles: Vec<_> = shares.map(|share| scope.spawn(move || read_ids(share))).collect();
+        let read = handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)));
+        read.collect::<Result<Vec<_>, _>>()
+    })?
+    .concat();
+    receipts.sort_by(|a, b| a.package.cmp(&b.package));
+    Ok(receipts)
+}
+
+fn ids(prefix: &Prefix, is_wanted: impl Fn(&Group) -> bool) -> Result<Vec<(Group, Label)>, ReceiptError> {
+    let (root, mut found) = (prefix.receipts(), Vec::new());
+    for group in names(&root)? {
+        let Some(group) = group.parse::<Group>().ok().filter(&is_wanted) else { continue };
+        let ids = names(&root.join(group.as_str()))?.into_iter().filter_map(|id| id.parse::<Label>().ok());
+        found.extend(ids.map(|id| (group.clone(), id)));
+    }
+    Ok(found)
 }
 
 /// Lists the installed versions of the package that `package` is a version of.
@@ -152,10 +186,14 @@ pub fn versions(
     prefix: &Prefix,
     package: &PackageCoordinate,
 ) -> Result<Vec<PackageCoordinate>, ReceiptError> {
-    let directory = prefix.receipts().join(package.group().as_str()).join(package.id().as_str());
+    versions_of(prefix, package.group(), package.id())
+}
+
+fn versions_of(prefix: &Prefix, group: &Group, id: &Label) -> Result<Vec<PackageCoordinate>, ReceiptError> {
+    let directory = prefix.receipts().join(group.as_str()).join(id.as_str());
     let version = |file: String| file.strip_suffix(".json").and_then(|text| text.parse::<Version>().ok());
     let versions = names(&directory)?.into_iter().filter_map(version);
-    Ok(versions.map(|v| PackageCoordinate::new(package.group().clone(), package.id().clone(), v)).collect())
+    Ok(versions.map(|version| PackageCoordinate::new(group.clone(), id.clone(), version)).collect())
 }
 
 /// Reads the manifest of an installed package.
