@@ -1,6 +1,5 @@
 //! Unit tests of the search: fields, words, order, pages, and the time that 100,000 packages take.
 
-use std::time::Instant;
 
 use copkg_spec::coordinate::{Group, Label};
 use copkg_spec::manifest::Kind;
@@ -96,7 +95,7 @@ fn names_that_are_nearly_right_are_found() {
 }
 
 #[test]
-fn a_hundred_thousand_packages_are_searched_at_once() {
+fn a_hundred_thousand_packages_are_counted_and_the_first_of_them_shown() {
     let words = ["fast", "store", "queue", "proxy", "agent", "report", "billing", "search"];
     let rows = (0..100_000_usize).map(|n| {
         let name = format!("com.team-{}:{}-{n}", n % 500, words[n % words.len()]);
@@ -107,16 +106,12 @@ fn a_hundred_thousand_packages_are_searched_at_once() {
     let index = index(rows.collect());
     let queries =
         ["", "queue", "report billing", "group:com.team-7 proxy", "nothing-of-this", "kind:service e"];
-    let mut slowest = std::time::Duration::ZERO;
+    // How long each takes is measured by `cargo bench-scale`.
     for text in queries {
-        let query = text.parse().unwrap();
-        let began = Instant::now();
-        let page = index.search(&query, None, 20);
-        slowest = slowest.max(began.elapsed());
+        let page = index.search(&text.parse().unwrap(), None, 20);
         assert_eq!(page.total == 0, text.starts_with("nothing"), "{text}");
+        assert!(page.rows.len() <= 20 && page.next.is_some() == (page.total > 20), "{text}");
     }
-    // Ten times what it takes on a machine that does something else as well.
-    assert!(slowest.as_millis() < 500, "{slowest:?}");
     let id: Label = "queue-2".parse().unwrap();
     assert!(index.package(&"com.team-2".parse().unwrap(), &id).is_some());
 }
