@@ -1,6 +1,5 @@
 //! Unit tests of the search: fields, words, order, pages, and the time that 100,000 packages take.
 
-
 use copkg_spec::coordinate::{Group, Label};
 use copkg_spec::manifest::Kind;
 use copkg_spec::repository::PackageEntry;
