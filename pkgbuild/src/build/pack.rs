@@ -1,6 +1,7 @@
 //! Packs and signs a prepared tree into a temporary file, and puts that into its place. The last step of a build.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -61,7 +62,7 @@ pub(super) fn pack(
     let tree = &prepared.collection.tree;
     let packed_files = tree.files();
     // What is not packed is read now; packing computes the digests of the rest.
-    let digests = prepared.gathered.digest_rest(|path| packed_files.contains_key(path));
+    let digests = prepared.gathered.digest_rest(|path| packed_files.contains_key(path.as_os_str()));
     let digests = digests.map_err(GatherError::from)?;
     let pack_plan = PackPlan {
         draft: draft(package, plan, prepared),
@@ -74,7 +75,7 @@ pub(super) fn pack(
     let mut writer = BufWriter::with_capacity(256 << 10, out.as_file());
     let provenance = |payload: &Compressed, index: &Index| {
         // Every file was either packed or read before.
-        let packed = |path: &Path| match index.get(packed_files.get(path)?)? {
+        let packed = |path: &Path| match index.get(packed_files.get(path.as_os_str())?)? {
             Entry::File { sha256, .. } => Some(*sha256),
             Entry::Directory { .. } | Entry::Symlink { .. } => None,
         };
@@ -99,16 +100,16 @@ pub(super) fn pack(
     )?;
     writer.flush().map_err(|source| unwritable(out.path(), source))?;
     drop(writer);
-    let origin = origin(prepared, packed_files.keys().copied(), package);
+    let origin = origin(prepared, packed_files.keys().map(Path::new), package);
     Ok(Built { file: out, packed, origin })
 }
 
 fn origin<'p>(prepared: &Prepared, files: impl Iterator<Item = &'p Path>, package: &Package) -> Origin {
     let root = &prepared.gathered.root;
     let found = prepared.gathered.in_place.iter().flat_map(InPlace::found);
-    let listed: HashSet<&Path> = found.map(|found| found.path.as_ref()).collect();
+    let listed: HashSet<&OsStr> = found.map(|found| found.path.as_os_str()).collect();
     let mut sbom = package.sbom.iter().map(|name| root.join(name.as_str()));
-    let is_listed = |path: &Path| path.strip_prefix(root).is_ok_and(|path| listed.contains(path));
+    let is_listed = |path: &Path| path.strip_prefix(root).is_ok_and(|path| listed.contains(path.as_os_str()));
     let mut files = files;
     if files.all(is_listed) && sbom.all(|path| is_listed(&path)) { Origin::Listed } else { Origin::Elsewhere }
 }

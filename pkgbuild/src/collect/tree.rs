@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use copkg_spec::archive::{TreeEntry, TreeNode};
 use copkg_spec::index::{EntryPath, LinkTarget, Mode};
@@ -161,10 +162,11 @@ impl Collected {
         self.0.iter().map(entry).collect()
     }
 
-    /// Returns the files of the disk that it is made of, with their places in the package.
-    pub fn files(&self) -> HashMap<&Path, &EntryPath> {
+    /// Returns the files of the disk that it is made of, with their places in the package. By the bytes of their paths: a
+    /// [`Path`](std::path::Path) is hashed part by part, which takes some times as long.
+    pub fn files(&self) -> HashMap<&OsStr, &EntryPath> {
         let file = |(at, node)| match node {
-            &Node::File { content: Content::File(ref path), .. } => Some((path.as_path(), at)),
+            &Node::File { content: Content::File(ref path), .. } => Some((path.as_os_str(), at)),
             _ => None,
         };
         self.0.iter().filter_map(file).collect()
