@@ -165,15 +165,19 @@ impl Cache {
         names.iter().try_for_each(|name| self.remove(name))
     }
 
-    /// Returns the names of the files of roles.
-    pub(super) fn roles(&self) -> Result<Vec<String>> {
+    /// Returns the names of the files of roles, also of those that were only just learnt.
+    pub(super) fn roles(&self) -> Result<BTreeSet<String>> {
         let path = self.directory.join(METADATA);
         let failed = |source| CacheError { path: path.clone(), source };
         let entries = match path.read_dir_utf8() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            entries => Some(entries.map_err(failed)?),
         };
-        entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_owned())).collect()
+        let kept = entries.into_iter().flatten();
+        let kept = kept.map(|entry| Ok(entry.map_err(failed)?.file_name().to_owned()));
+        let learnt = self.learnt.iter().filter(|(_, bytes)| bytes.is_some());
+        let learnt = learnt.filter_map(|(name, _)| name.strip_prefix(METADATA)?.strip_prefix('/'));
+        kept.chain(learnt.map(|name| Ok(name.to_owned()))).collect()
     }
 
     /// Notes when the metadata was found to be the newest. Only for people: failing is no error.

@@ -192,7 +192,7 @@ impl<'s> Session<'s> {
                 tell(error.in_one_line());
             }
         }
-        Ok(())
+        Ok(self.cache.settle()?)
     }
 
     fn refresh_group(
