@@ -304,7 +304,10 @@ fn a_frame_that_is_broken_is_the_servers_fault() {
     let mut failure = fetch_small(&location).unwrap_err();
     let Location::Http(url) = location else { panic!() };
     failure.message = failure.message.replace(url.as_str(), "[URL]");
-    insta::assert_snapshot!(failure, @"error: the server answers [URL] with a broken zstd frame (Unknown frame descriptor)");
+    insta::assert_snapshot!(failure, @r"
+    error: the server answers [URL] with a broken zstd frame (Unknown frame descriptor)
+      hint: check the address: it may be that of something else than a repository
+    ");
 }
 
 #[test]
