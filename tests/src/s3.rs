@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::network::free_port;
 use crate::programs::Programs;
 use crate::publishing::{Result, send};
 
@@ -69,23 +68,25 @@ impl Moto {
     /// # Errors
     /// When it does not come up.
     pub fn start(program: &Path, directory: &Path) -> Result<Self> {
-        let port = free_port()?;
-        let log = File::create(directory.join("moto.log"))?;
+        let log = directory.join("moto.log");
+        // It takes a free port itself and says which: one that was free before might be somebody else's by then.
         let child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-H", "127.0.0.1", "-p", "0"])
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(File::create(&log)?)
             .spawn()?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let moto = Self { child, address };
+        let mut moto = Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) };
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
+        loop {
+            if let Some(address) = announced(&fs::read_to_string(&log)?) {
+                moto.address = address;
+                return Ok(moto);
+            }
             if Instant::now() > deadline {
-                return Err("moto does not answer".into());
+                return Err("moto does not say where it listens".into());
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Ok(moto)
     }
 
     /// Makes a bucket.
@@ -116,6 +117,11 @@ impl Moto {
         });
         Ok(Endpoint(address))
     }
+}
+
+/// Finds in its log where the server listens.
+fn announced(log: &str) -> Option<SocketAddr> {
+    log.lines().find_map(|line| line.split_once("Running on http://")?.1.trim().parse().ok())
 }
 
 impl Drop for Moto {
