@@ -42,10 +42,19 @@ impl Interrupts {
         Ok(())
     }
 
-    /// Ends the process group with this process, for as long as the guard is there.
-    pub(super) fn guard(&self, group: Pid) -> Guard<'_> {
-        self.state().group = Some(group);
-        Guard(self)
+    /// Starts a process group that ends with this process, for as long as the guard is there.
+    ///
+    /// # Errors
+    /// Those of `start`.
+    pub(super) fn guard<T, E>(
+        &self,
+        start: impl FnOnce() -> Result<(Pid, T), E>,
+    ) -> Result<(Guard<'_>, T), E> {
+        // Held meanwhile, so that an interrupt comes before the group is there, or finds it.
+        let mut state = self.state();
+        let (group, started) = start()?;
+        state.group = Some(group);
+        Ok((Guard(self), started))
     }
 
     /// Removes the directory with this process.

@@ -50,10 +50,12 @@ pub fn run_script(script: &Script<'_>, mut watch: impl FnMut(&[u8])) -> Result<(
         tail.push(bytes);
         watch(bytes);
     };
-    let (mut child, output) = start(script)?;
+    let (guard, (mut child, output)) = script.interrupts.guard(|| {
+        let (child, output) = start(script)?;
+        Ok((Pid::from_child(&child), (child, output)))
+    })?;
     let (sender, events) = channel();
     let group = Pid::from_child(&child);
-    let guard = script.interrupts.guard(group);
     let of_output = sender.clone();
     // Not waited for: a process that left the group can hold the pipe open for as long as it likes.
     thread::spawn(move || read_output(output, &of_output));
