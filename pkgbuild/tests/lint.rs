@@ -81,6 +81,27 @@ fn a_secret_key_in_the_package_is_an_error() {
 }
 
 #[test]
+fn a_build_says_all_that_there_is_to_find_and_leaves_nothing() {
+    let workshop = with_tree("");
+    for name in ["first", "last"] {
+        workshop.works(&["keygen", &format!("tree/{name}")]);
+    }
+    // So short that one reading does not tell.
+    workshop.write("tree/middle", "-----");
+    insta::assert_snapshot!("build_with_secret_keys", workshop.fails(&["build"]));
+    assert!(!workshop.path(FILE).exists());
+}
+
+#[test]
+fn what_is_found_while_packing_can_be_allowed() {
+    let allow = "\n[lint]\nallow = [\n  { rule = \"secret-key\", path = \"tree/test.key\", reason = \"It signs nothing.\" },\n  { rule = \"missing-library\", reason = \"Long gone.\" },\n]\n";
+    let workshop = with_tree(allow);
+    workshop.works(&["keygen", "tree/test"]);
+    insta::assert_snapshot!(workshop.works(&["build"]).err);
+    assert!(workshop.works(&["inspect", FILE, "--files"]).out.contains("tree/test.key"));
+}
+
+#[test]
 fn a_service_without_scripts_is_an_error() {
     let workshop = with_tree("");
     workshop.write("package.toml", CONTENT.replace("notes.txt", "tree").replace("kind = \"content\"\n", ""));

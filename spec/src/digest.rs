@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::panic;
 use std::str::FromStr;
+use std::sync::mpsc;
+use std::thread;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -100,6 +103,56 @@ impl<T> Hashed<T> {
     }
 }
 
+impl<W: Write + Send> Hashed<W> {
+    /// Writes all that `reader` gives: this thread reads and hashes, another one writes. In memory are four parts of 256 KiB.
+    ///
+    /// # Errors
+    /// When reading or writing fails.
+    pub fn write_all_of(&mut self, reader: &mut impl Read) -> io::Result<()> {
+        const PARTS: usize = 4;
+        const PART: usize = 256 << 10;
+        let Self { inner, hasher, length } = self;
+        let (full, to_write) = mpsc::sync_channel::<(Vec<u8>, usize)>(PARTS);
+        let (empty, to_fill) = mpsc::channel();
+        (0..PARTS).for_each(|_| drop(empty.send(vec![0; PART])));
+        thread::scope(|scope| {
+            let writing = scope.spawn(move || -> io::Result<()> {
+                for (part, filled) in to_write {
+                    inner.write_all(&part[..filled])?;
+                    // After the last one nobody wants it.
+                    let _ = empty.send(part);
+                }
+                Ok(())
+            });
+            let mut read_all = || -> io::Result<()> {
+                // When writing has failed, no part comes back.
+                while let Ok(mut part) = to_fill.recv() {
+                    let filled = read(reader, &mut part)?;
+                    if filled == 0 {
+                        break;
+                    }
+                    hasher.update(&part[..filled]);
+                    *length += filled as u64;
+                    let _ = full.send((part, filled));
+                }
+                Ok(())
+            };
+            let all_read = read_all();
+            drop(full);
+            writing.join().unwrap_or_else(|bug| panic::resume_unwind(bug)).and(all_read)
+        })
+    }
+}
+
+fn read(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
 impl<R: Read> Read for Hashed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
@@ -117,5 +170,48 @@ impl<W: Write> Write for Hashed<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_thread_writes_is_what_was_read() {
+        for length in [0, 1, 256 << 10, (256 << 10) + 1, 3_000_000] {
+            let bytes: Vec<u8> = (0..length).map(|n: u32| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
+            let mut hashed = Hashed::new(Vec::new());
+            hashed.write_all(b"head").unwrap();
+            hashed.write_all_of(&mut bytes.as_slice()).unwrap();
+            let (written, count, digest) = hashed.finish();
+            let expected = [b"head".as_slice(), &bytes].concat();
+            assert!(written == expected && count == expected.len() as u64, "{length}");
+            assert_eq!(digest, Digest::of(&expected), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_writer_and_a_reader_that_fail_say_why() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+        let endless = &mut io::repeat(7);
+        let full = Hashed::new(Full).write_all_of(endless).unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+        let broken = Hashed::new(Vec::new()).write_all_of(&mut Broken).unwrap_err();
+        assert_eq!(broken.kind(), io::ErrorKind::ConnectionReset);
     }
 }

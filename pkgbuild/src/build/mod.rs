@@ -18,10 +18,13 @@ pub use pack::{Built, Finished, Origin};
 pub use plan::{Plan, PlanError, Tests, choose_platform};
 pub use work::{Work, WorkError, Workspace};
 
+use std::path::PathBuf;
+
 use copkg_spec::command::Report;
+use copkg_spec::recipe::Recipe;
 
 use crate::collect::{self, Collection, Parts};
-use crate::lint::{self, Finding, LintError};
+use crate::lint::{self, Finding, LintError, Watch};
 use crate::recipe_file::RecipeFile;
 use crate::source::{self, GatherError, Gathered, InPlace, Material, SourceDate, Workplace, date_of_commit};
 use crate::surroundings::Ambient;
@@ -44,8 +47,16 @@ pub struct Prepared {
     pub date: SourceDate,
     /// What goes into the package.
     pub collection: Collection,
-    /// What the lint found.
-    pub findings: Vec<Finding>,
+    /// The paths that no packed file should mention: where scripts ran.
+    pub build_prefixes: Vec<PathBuf>,
+}
+
+impl Prepared {
+    /// Returns what the lint looks at.
+    pub fn subject(&self, recipe: &Recipe) -> lint::Subject<'_> {
+        let (tree, build_prefixes) = (&self.collection.tree, &self.build_prefixes);
+        lint::Subject { tree, kind: recipe.package.kind, build_prefixes }
+    }
 }
 
 /// Builds the package of `file` from `sourced`, as `plan` says, in `work`.
@@ -61,14 +72,7 @@ pub fn build(
     report: &mut Report,
 ) -> Result<Built, BuildError> {
     let (prepared, space) = prepare(file, plan, sourced, work, ambient, report)?;
-    say_findings(file, &prepared.findings, report);
-    let stopping = prepared.findings.iter().filter(|finding| finding.stops());
-    let shown: Vec<String> = stopping.map(ToString::to_string).collect();
-    if !shown.is_empty() {
-        return Err(LintError::Found { count: shown.len(), shown }.into());
-    }
-    report.detail("pack: compressing");
-    let built = pack::pack(file, plan, &prepared, work)?;
+    let built = lint_and_pack(file, plan, &prepared, work, report)?;
     if plan.tests == Tests::Run {
         scripts::test(file, &built, &space, report)?;
     }
@@ -95,10 +99,39 @@ pub fn gather(
     Ok(Sourced { gathered, date })
 }
 
-/// Goes as far as the lint: runs the scripts, collects, and looks.
+/// Looks the tree over and packs it. Where no script ran, files are looked into while they are packed.
+fn lint_and_pack(
+    file: &RecipeFile,
+    plan: &Plan,
+    prepared: &Prepared,
+    work: &Work,
+    report: &mut Report,
+) -> Result<Built, BuildError> {
+    let (subject, allowances) = (prepared.subject(&file.recipe), &file.recipe.allowances);
+    let of_tree = lint::lint_tree(subject, allowances)?;
+    if prepared.build_prefixes.is_empty() && LintError::of(&of_tree).is_none() {
+        report.detail("pack: compressing");
+        let watch = Watch::new(subject, allowances);
+        let built = pack::pack(file, plan, prepared, |path| watch.open(path), work);
+        let seen = watch.findings();
+        if LintError::of(&seen).is_none() {
+            let built = built?;
+            say_findings(file, &lint::joined(of_tree, seen), report);
+            return Ok(built);
+        }
+    }
+    // Scripts ran, or something stops the build: then all that there is to find is said at once.
+    let findings = lint::lint(subject, allowances)?;
+    say_findings(file, &findings, report);
+    LintError::of(&findings).map_or(Ok(()), Err)?;
+    report.detail("pack: compressing");
+    pack::pack(file, plan, prepared, |path| prepared.collection.tree.open(path), work)
+}
+
+/// Goes as far as the tree: runs the scripts, and collects.
 ///
 /// # Errors
-/// At the first step that fails; findings are no failure here.
+/// At the first step that fails.
 pub fn prepare<'w>(
     file: &RecipeFile,
     plan: &Plan,
@@ -115,21 +148,18 @@ pub fn prepare<'w>(
     let parts = Parts {
         source: &gathered.root,
         excludes: &gathered.excludes,
-        listed: gathered.in_place.as_ref().map(InPlace::found),
+        listed: gathered.in_place.as_ref().map(InPlace::listed),
         destination: destination.as_deref(),
     };
     let collection = collect::collect(recipe, parts)?;
-    let prefixes = if recipe.build.scripts.is_empty() { Vec::new() } else { space.prefixes() };
-    let subject =
-        lint::Subject { tree: &collection.tree, kind: recipe.package.kind, build_prefixes: &prefixes };
-    let findings = lint::lint(subject, &recipe.allowances)?;
-    Ok((Prepared { gathered, date, collection, findings }, space))
+    let build_prefixes = if recipe.build.scripts.is_empty() { Vec::new() } else { space.prefixes() };
+    Ok((Prepared { gathered, date, collection, build_prefixes }, space))
 }
 
 /// Checks that the sources are those of the package that is built again.
 fn check_materials(recorded: &[Material], gathered: &Gathered) -> Result<(), BuildError> {
     let digests = gathered.digest_rest(|_| false).map_err(GatherError::from)?;
-    let found = gathered.materials(|path| digests.get(path).copied()).unwrap_or_default();
+    let found = gathered.materials(&digests).unwrap_or_default();
     let differs = recorded.iter().zip(&found).find(|(recorded, found)| recorded != found);
     match differs {
         Some((recorded, found)) => {

@@ -1,24 +1,23 @@
 //! Packs and signs a prepared tree into a temporary file, and puts that into its place. The last step of a build.
 
-use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::archive::{Attachments, PackOptions, PackPlan, Packed, Packer};
 use copkg_spec::durable::{self, Existing};
-use copkg_spec::index::{Entry, Index};
+use copkg_spec::index::{Entry, EntryPath, Index};
 use copkg_spec::limits::ATTACHMENT_BYTES;
 use copkg_spec::manifest::{About, Compressed, Draft, Kind};
 use copkg_spec::recipe::Package;
 use tempfile::NamedTempFile;
 
 use super::{BuildError, Plan, Prepared, Work};
+use crate::collect::{Collected, Content};
 use crate::provenance::Provenance;
 use crate::recipe_file::RecipeFile;
-use crate::source::{GatherError, InPlace};
+use crate::source::{Digests, GatherError, Gathered};
 
 /// A package that is built and has no place yet.
 #[derive(Debug)]
@@ -48,10 +47,11 @@ pub struct Finished {
     pub packed: Packed,
 }
 
-pub(super) fn pack(
+pub(super) fn pack<R: Read + Send>(
     file: &RecipeFile,
     plan: &Plan,
     prepared: &Prepared,
+    open: impl Fn(&EntryPath) -> io::Result<R> + Sync,
     work: &Work,
 ) -> Result<Built, BuildError> {
     let package = &file.recipe.package;
@@ -60,10 +60,8 @@ pub(super) fn pack(
     }
     let sbom = sbom(package, prepared)?;
     let tree = &prepared.collection.tree;
-    let packed_files = tree.files();
     // What is not packed is read now; packing computes the digests of the rest.
-    let digests = prepared.gathered.digest_rest(|path| packed_files.contains_key(path.as_os_str()));
-    let digests = digests.map_err(GatherError::from)?;
+    let mut digests = digest_rest(prepared)?;
     let pack_plan = PackPlan {
         draft: draft(package, plan, prepared),
         attachments: Attachments { sbom: sbom.as_deref(), provenance: None },
@@ -74,18 +72,13 @@ pub(super) fn pack(
     let out = NamedTempFile::new_in(work.path()).map_err(|source| unwritable(work.path(), source))?;
     let mut writer = BufWriter::with_capacity(256 << 10, out.as_file());
     let provenance = |payload: &Compressed, index: &Index| {
-        // Every file was either packed or read before.
-        let packed = |path: &Path| match index.get(packed_files.get(path.as_os_str())?)? {
-            Entry::File { sha256, .. } => Some(*sha256),
-            Entry::Directory { .. } | Entry::Symlink { .. } => None,
-        };
-        let digest = |path: &Path| digests.get(path).copied().or_else(|| packed(path));
+        note_packed(tree, index, &mut digests);
         let provenance = Provenance {
             recipe: file.text.clone(),
             platform: plan.platform.clone(),
             level: plan.level,
             date: prepared.date.clone(),
-            materials: prepared.gathered.materials(digest)?,
+            materials: prepared.gathered.materials(&digests)?,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         // The statement holds strings and whole numbers, which always have a canonical form.
@@ -93,25 +86,49 @@ pub(super) fn pack(
     };
     let packed = Packer::new(pack_plan).earlier(plan.earlier.as_ref()).pack(
         tree.entries(),
-        |path| tree.open(path),
+        open,
         provenance,
         scratch,
         &mut writer,
     )?;
     writer.flush().map_err(|source| unwritable(out.path(), source))?;
     drop(writer);
-    let origin = origin(prepared, packed_files.keys().map(Path::new), package);
-    Ok(Built { file: out, packed, origin })
+    Ok(Built { file: out, packed, origin: origin(prepared, package) })
 }
 
-fn origin<'p>(prepared: &Prepared, files: impl Iterator<Item = &'p Path>, package: &Package) -> Origin {
-    let root = &prepared.gathered.root;
-    let found = prepared.gathered.in_place.iter().flat_map(InPlace::found);
-    let listed: HashSet<&OsStr> = found.map(|found| found.path.as_os_str()).collect();
-    let mut sbom = package.sbom.iter().map(|name| root.join(name.as_str()));
-    let is_listed = |path: &Path| path.strip_prefix(root).is_ok_and(|path| listed.contains(path.as_os_str()));
-    let mut files = files;
-    if files.all(is_listed) && sbom.all(|path| is_listed(&path)) { Origin::Listed } else { Origin::Elsewhere }
+/// Computes the digests of those files of a source in place that are not packed.
+fn digest_rest(prepared: &Prepared) -> Result<Digests, BuildError> {
+    let mut is_packed = vec![false; prepared.gathered.in_place.as_ref().map_or(0, |it| it.found().len())];
+    for (_, content) in prepared.collection.tree.files() {
+        if let Content::Listed(number) = content {
+            is_packed[*number] = true;
+        }
+    }
+    Ok(prepared.gathered.digest_rest(|number| is_packed[number]).map_err(GatherError::from)?)
+}
+
+/// Notes the digests of the files of a source in place that were packed.
+fn note_packed(tree: &Collected, index: &Index, digests: &mut Digests) {
+    let files = index.entries().iter().filter_map(|entry| match entry {
+        Entry::File { sha256, .. } => Some(sha256),
+        Entry::Directory { .. } | Entry::Symlink { .. } => None,
+    });
+    // Both are in the order of the package.
+    for ((_, content), sha256) in tree.files().zip(files) {
+        if let Content::Listed(number) = content {
+            digests[*number] = Some(*sha256);
+        }
+    }
+}
+
+fn origin(prepared: &Prepared, package: &Package) -> Origin {
+    let Gathered { root, in_place, .. } = &prepared.gathered;
+    let is_listed = |name: &EntryPath| {
+        in_place.as_ref().is_some_and(|it| it.listed().number(&root.join(name.as_str())).is_some())
+    };
+    let mut contents = prepared.collection.tree.files().map(|(_, content)| content);
+    let only_listed = contents.all(|content| !matches!(content, Content::File(_)));
+    if only_listed && package.sbom.iter().all(is_listed) { Origin::Listed } else { Origin::Elsewhere }
 }
 
 fn unwritable(path: &Path, source: io::Error) -> BuildError {

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Context;
 use super::build::LEVEL;
 use crate::build::{self, Plan, Tests, Work, choose_platform};
-use crate::lint::{Finding, LintError};
+use crate::lint::{self, Finding, LintError};
 use crate::package;
 use crate::recipe_file::RecipeFile;
 
@@ -50,7 +50,7 @@ fn lint_directory(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Fa
     let work = Work::new(&context.ambient)?;
     let sourced = build::gather(&file, &plan, &work, &context.ambient, &mut context.report)?;
     let (prepared, _) = build::prepare(&file, &plan, sourced, &work, &context.ambient, &mut context.report)?;
-    Ok(prepared.findings)
+    Ok(lint::lint(prepared.subject(&file.recipe), &file.recipe.allowances)?)
 }
 
 fn lint_file(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Failure> {

@@ -18,7 +18,7 @@ type Links = BTreeMap<String, PathBuf>;
 
 /// Replaces the target of each link by the place that it finally leads to, relative to the link.
 pub(super) fn make_direct(tree: Tree) -> Result<Collected, CollectError> {
-    let nodes = tree.into_inner();
+    let nodes = tree.into_nodes();
     let links = nodes.iter().filter_map(|(path, node)| match node {
         Node::Symlink { target } => Some((path.as_str().to_owned(), target.clone())),
         _ => None,
@@ -33,7 +33,7 @@ pub(super) fn make_direct(tree: Tree) -> Result<Collected, CollectError> {
         };
         Ok((path, node))
     });
-    direct.collect::<Result<_, _>>().map(Collected)
+    direct.collect::<Result<_, _>>().map(Collected::of)
 }
 
 fn direct_target(path: &EntryPath, target: &Path, links: &Links) -> Result<LinkTarget, CollectError> {

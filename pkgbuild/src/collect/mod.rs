@@ -13,14 +13,15 @@ pub use error::CollectError;
 pub(crate) use links::destination;
 pub use service::SCRIPTS;
 pub(crate) use service::find_script;
-pub use tree::{Collected, Content, Node};
+pub use tree::{Collected, Content, Node, Opened};
 
 use std::path::Path;
+use std::sync::Arc;
 
 use copkg_spec::manifest::Service;
 use copkg_spec::recipe::{Patterns, Recipe};
 
-use crate::source::Found;
+use crate::source::Listed;
 use tree::Tree;
 
 /// Where the parts of a package lie.
@@ -31,7 +32,7 @@ pub struct Parts<'a> {
     /// What of the source directory does not count.
     pub excludes: &'a Patterns,
     /// What is in it, where it was listed and nothing has run since.
-    pub listed: Option<&'a [Found]>,
+    pub listed: Option<&'a Arc<Listed>>,
     /// What the install script filled, if there is one.
     pub destination: Option<&'a Path>,
 }
@@ -59,7 +60,7 @@ pub fn collect(recipe: &Recipe, parts: Parts<'_>) -> Result<Collection, CollectE
     if let Some(service) = &recipe.service {
         service::add_scripts(&mut tree, service)?;
     }
-    let tree = links::make_direct(tree)?;
+    let tree = links::make_direct(tree)?.with_listed(parts.listed.cloned());
     let service = recipe.service.as_ref().and_then(|service| service::contract(service, &tree));
     if let Some(service) = &service {
         service.check().map_err(CollectError::Contradiction)?;

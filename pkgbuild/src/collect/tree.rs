@@ -1,17 +1,17 @@
 //! The tree of a package while it is collected: what is at each path, and where its content comes from.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::collections::btree_map::{BTreeMap, Entry};
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use copkg_spec::archive::{TreeEntry, TreeNode};
 use copkg_spec::index::{EntryPath, LinkTarget, Mode};
 
 use super::{CollectError, SCRIPTS};
-use crate::source;
+use crate::source::{self, Listed};
 
 /// What is at one path of the package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,23 +42,12 @@ pub enum Node<L> {
 /// Where the content of a file comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// A file of the scratch directory or of the source.
+    /// A file of a source that is read in place, by its number there.
+    Listed(usize),
+    /// Another file of the disk.
     File(PathBuf),
     /// A text that was generated.
     Text(String),
-}
-
-impl Content {
-    /// Opens it for reading.
-    ///
-    /// # Errors
-    /// When the file cannot be opened, or has become a link.
-    pub fn open(&self) -> io::Result<Opened> {
-        match self {
-            Self::File(path) => source::open(path).map(Opened::File),
-            Self::Text(text) => Ok(Opened::Text(Cursor::new(text.clone().into_bytes()))),
-        }
-    }
 }
 
 /// Content that is being read.
@@ -81,7 +70,11 @@ impl Read for Opened {
 
 /// The tree while parts are added; links lead wherever they were found to lead.
 #[derive(Debug, Default)]
-pub(super) struct Tree(BTreeMap<EntryPath, Node<PathBuf>>);
+pub(super) struct Tree {
+    nodes: BTreeMap<EntryPath, Node<PathBuf>>,
+    /// A directory that is there: most often the next node is in it, too.
+    last_parent: Option<EntryPath>,
+}
 
 impl Tree {
     /// Adds a node and the directories above it.
@@ -92,7 +85,7 @@ impl Tree {
             *mode = Mode::Executable;
         }
         self.add_parents(&path)?;
-        match (self.0.entry(path), &node) {
+        match (self.nodes.entry(path), &node) {
             (Entry::Vacant(place), _) => drop(place.insert(node)),
             (Entry::Occupied(mut there), Node::Directory { .. })
                 if matches!(there.get(), Node::Directory { .. }) =>
@@ -106,47 +99,71 @@ impl Tree {
 
     fn add_parents(&mut self, path: &EntryPath) -> Result<(), CollectError> {
         let Some(parent) = path.parent() else { return Ok(()) };
-        let parent: EntryPath = parent.parse()?;
-        if self.0.contains_key(&parent) {
-            // A file or a link in the place of a directory is refused by the archive policy, with its rule.
+        if self.last_parent.as_ref().is_some_and(|last| last.as_str() == parent) {
             return Ok(());
         }
-        self.add_parents(&parent)?;
-        self.0.insert(parent, Node::Directory { found_mode: 0o755 });
+        let parent: EntryPath = parent.parse()?;
+        // A file or a link in the place of a directory is refused by the archive policy, with its rule.
+        if !self.nodes.contains_key(&parent) {
+            self.add_parents(&parent)?;
+            self.nodes.insert(parent.clone(), Node::Directory { found_mode: 0o755 });
+        }
+        self.last_parent = Some(parent);
         Ok(())
     }
 
     pub(super) fn contains(&self, path: &EntryPath) -> bool {
-        self.0.contains_key(path)
+        self.nodes.contains_key(path)
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &EntryPath> {
-        self.0.keys()
+        self.nodes.keys()
     }
 
-    pub(super) fn into_inner(self) -> BTreeMap<EntryPath, Node<PathBuf>> {
-        self.0
+    pub(super) fn into_nodes(self) -> BTreeMap<EntryPath, Node<PathBuf>> {
+        self.nodes
     }
 }
 
 /// The tree of a package, complete: links are direct and lead inside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Collected(pub(super) BTreeMap<EntryPath, Node<LinkTarget>>);
+#[derive(Debug)]
+pub struct Collected {
+    nodes: BTreeMap<EntryPath, Node<LinkTarget>>,
+    listed: Option<Arc<Listed>>,
+}
 
 impl Collected {
-    /// Takes a tree that was unpacked from a package.
+    /// Takes a tree whose files have paths.
     pub fn of(nodes: BTreeMap<EntryPath, Node<LinkTarget>>) -> Self {
-        Self(nodes)
+        Self { nodes, listed: None }
+    }
+
+    /// Says what the numbers of its files are.
+    pub(super) fn with_listed(self, listed: Option<Arc<Listed>>) -> Self {
+        Self { listed, ..self }
     }
 
     /// Returns every path and what is there, in the order of the package.
     pub fn iter(&self) -> impl Iterator<Item = (&EntryPath, &Node<LinkTarget>)> {
-        self.0.iter()
+        self.nodes.iter()
+    }
+
+    /// Returns every file and where its content comes from, in the order of the package.
+    pub fn files(&self) -> impl Iterator<Item = (&EntryPath, &Content)> {
+        self.iter().filter_map(|(path, node)| match node {
+            Node::File { content, .. } => Some((path, content)),
+            Node::Directory { .. } | Node::Symlink { .. } => None,
+        })
+    }
+
+    /// Returns what is at `path`, with the path as the tree has it.
+    pub fn get_key_value(&self, path: &EntryPath) -> Option<(&EntryPath, &Node<LinkTarget>)> {
+        self.nodes.get_key_value(path)
     }
 
     /// Returns what is at `path`.
     pub fn get(&self, path: &EntryPath) -> Option<&Node<LinkTarget>> {
-        self.0.get(path)
+        self.nodes.get(path)
     }
 
     /// Returns the tree as the archive takes it.
@@ -159,27 +176,31 @@ impl Collected {
             };
             TreeEntry { path: path.clone(), node }
         };
-        self.0.iter().map(entry).collect()
+        self.nodes.iter().map(entry).collect()
     }
 
-    /// Returns the files of the disk that it is made of, with their places in the package. By the bytes of their paths: a
-    /// [`Path`](std::path::Path) is hashed part by part, which takes some times as long.
-    pub fn files(&self) -> HashMap<&OsStr, &EntryPath> {
-        let file = |(at, node)| match node {
-            &Node::File { content: Content::File(ref path), .. } => Some((path.as_os_str(), at)),
-            _ => None,
-        };
-        self.0.iter().filter_map(file).collect()
+    /// Returns where a content is on the disk; `None` for a text.
+    pub fn file<'a>(&self, content: &'a Content) -> Option<Cow<'a, Path>> {
+        match content {
+            Content::Listed(number) => Some(self.listed.as_ref()?.path(*number).into()),
+            Content::File(path) => Some(path.into()),
+            Content::Text(_) => None,
+        }
     }
 
     /// Opens the file at `path`.
     ///
     /// # Errors
-    /// When there is none, or it cannot be opened.
+    /// When there is none, or it cannot be opened, or has become a link.
     pub fn open(&self, path: &EntryPath) -> io::Result<Opened> {
-        match self.0.get(path) {
-            Some(Node::File { content, .. }) => content.open(),
-            _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        let Some(Node::File { content, .. }) = self.get(path) else { return Err(missing()) };
+        match content {
+            Content::Text(text) => Ok(Opened::Text(Cursor::new(text.clone().into_bytes()))),
+            Content::Listed(_) | Content::File(_) => {
+                let file = self.file(content).ok_or_else(missing)?;
+                source::open(&file).map(Opened::File)
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the files hold: `build-prefix`, `secret-key`, and for programs and libraries `missing-library`.
 //!
-//! Each file is opened once; only its first bytes are read unless scripts ran, and then it is searched as it streams by.
+//! Only the first bytes of a file are read unless scripts ran, and then it is searched as it streams by. Where no script ran,
+//! a build does not even read those: packing reads the files anyway, and shows them to the [`Watch`](super::Watch).
 
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt as _;
@@ -12,50 +13,65 @@ use rayon::prelude::*;
 
 use super::elf::Libraries;
 use super::{Finding, LintError, Rule, Subject};
-use crate::collect::{Content, Node};
+use crate::collect::{Collected, Content};
 use crate::source;
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
+/// What a secret key in a text begins with.
+const LABEL: &str = "-----BEGIN ";
 /// How much is read at once.
 const WINDOW: usize = 256 << 10;
 /// How far into a file the first line of a secret key is looked for.
 const KEY_BYTES: usize = 4096;
 
 pub(super) fn check(subject: Subject<'_>) -> Result<Vec<Finding>, LintError> {
-    let prefixes: Vec<Prefix> = subject.build_prefixes.iter().map(|path| Prefix::new(path)).collect();
-    let libraries = Libraries::of(subject.tree);
-    let nodes: Vec<_> = subject.tree.iter().collect();
-    let check = |(path, node): (&EntryPath, &Node<_>)| match node {
-        Node::File { content: Content::File(file), size, .. } => {
-            check_file(path, file, *size, &prefixes, &libraries)
-                .map_err(|source| LintError::Read { path: path.clone(), source })
-        }
-        _ => Ok(Vec::new()),
+    let checker = Checker::new(subject);
+    let files: Vec<_> = subject.tree.files().collect();
+    let check = |(path, content): (&EntryPath, &Content)| {
+        checker.check(path, content).map_err(|source| LintError::Read { path: path.clone(), source })
     };
-    let findings: Result<Vec<_>, LintError> = nodes.into_par_iter().map(check).collect();
+    let findings: Result<Vec<_>, LintError> = files.into_par_iter().map(check).collect();
     Ok(findings?.into_iter().flatten().collect())
 }
 
-fn check_file(
-    path: &EntryPath,
-    file: &Path,
-    size: u64,
-    prefixes: &[Prefix],
-    libraries: &Libraries<'_>,
-) -> io::Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    let seen = look(file, size, prefixes)?;
-    if let Some(at) = seen.prefix {
-        findings.push(prefix_finding(path, &prefixes[at]));
+/// Tells whether there may be something to find in a file that begins like this, when no prefix is looked for.
+pub(super) fn is_suspect(head: &[u8]) -> bool {
+    [ELF_MAGIC, LABEL.as_bytes()].iter().any(|magic| head.starts_with(&magic[..magic.len().min(head.len())]))
+}
+
+/// Looks into files, one by one.
+pub(super) struct Checker<'a> {
+    tree: &'a Collected,
+    prefixes: Vec<Prefix>,
+    libraries: Libraries<'a>,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(subject: Subject<'a>) -> Self {
+        Self {
+            tree: subject.tree,
+            prefixes: subject.build_prefixes.iter().map(|path| Prefix::new(path)).collect(),
+            libraries: Libraries::of(subject.tree),
+        }
     }
-    if seen.is_secret_key {
-        let message = "it is a secret key: whoever has the package has the key";
-        findings.push(Finding::at(path, Rule::SecretKey, message));
+
+    /// Returns what there is to find in the file at `path`. A text that was generated holds nothing.
+    pub(super) fn check(&self, path: &EntryPath, content: &Content) -> io::Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        let Some(file) = self.tree.file(content) else { return Ok(findings) };
+        let seen = look(&file, &self.prefixes)?;
+        if let Some(at) = seen.prefix {
+            findings.push(prefix_finding(path, &self.prefixes[at]));
+        }
+        if seen.is_secret_key {
+            let message = "it is a secret key: whoever has the package has the key";
+            findings.push(Finding::at(path, Rule::SecretKey, message));
+        }
+        if seen.is_elf {
+            findings.extend(self.libraries.missing(path, &file)?);
+        }
+        Ok(findings)
     }
-    if seen.is_elf {
-        findings.extend(libraries.missing(path, file)?);
-    }
-    Ok(findings)
 }
 
 fn prefix_finding(path: &EntryPath, prefix: &Prefix) -> Finding {
@@ -90,12 +106,15 @@ struct Seen {
     prefix: Option<usize>,
 }
 
-fn look(file: &Path, size: u64, prefixes: &[Prefix]) -> io::Result<Seen> {
+fn look(file: &Path, prefixes: &[Prefix]) -> io::Result<Seen> {
     let mut file = source::open(file)?;
     // What may be the start of a match stays in front of the next window.
     let overlap = prefixes.iter().map(Prefix::length).max().unwrap_or(1) - 1;
-    let most = if prefixes.is_empty() { KEY_BYTES } else { WINDOW };
-    let window = usize::try_from(size).unwrap_or(most).clamp(1, most) + overlap;
+    let window = if prefixes.is_empty() {
+        KEY_BYTES
+    } else {
+        usize::try_from(file.metadata()?.len()).unwrap_or(WINDOW).clamp(1, WINDOW) + overlap
+    };
     let mut buffer = vec![0; window];
     let mut filled = fill(&mut file, &mut buffer)?;
     let mut seen = Seen {
@@ -126,7 +145,6 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 /// A certificate may come first in the file, a public key or a text that only mentions one is none.
 fn holds_secret_key(bytes: &[u8]) -> bool {
-    const LABEL: &str = "-----BEGIN ";
     if !bytes.starts_with(LABEL.as_bytes()) {
         return false;
     }

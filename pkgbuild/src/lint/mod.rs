@@ -9,8 +9,10 @@ mod modes;
 mod rule;
 mod scripts;
 mod symlinks;
+mod watch;
 
 pub use rule::{Rule, Severity};
+pub use watch::{Watch, Watched};
 
 use std::fmt;
 use std::io;
@@ -89,16 +91,36 @@ pub struct Subject<'a> {
 /// # Errors
 /// When a file cannot be read, or an allowance names no rule.
 pub fn lint(subject: Subject<'_>, allowances: &[Allowance]) -> Result<Vec<Finding>, LintError> {
+    let of_tree = lint_tree(subject, allowances)?;
+    let mut of_files = content::check(subject)?;
+    allow(&mut of_files, allowances);
+    Ok(joined(of_tree, of_files))
+}
+
+/// Looks for what can be found without reading a file, and marks what `allowances` let pass.
+///
+/// # Errors
+/// When an allowance names no rule.
+pub fn lint_tree(subject: Subject<'_>, allowances: &[Allowance]) -> Result<Vec<Finding>, LintError> {
     allowances.iter().try_for_each(check_rule)?;
     let mut findings = scripts::check(subject);
     findings.extend(modes::check(subject.tree));
     findings.extend(symlinks::check(subject.tree));
-    findings.extend(content::check(subject)?);
+    allow(&mut findings, allowances);
+    Ok(findings)
+}
+
+/// Joins what was found, in the order of the rules and then of the paths.
+pub fn joined(mut findings: Vec<Finding>, others: Vec<Finding>) -> Vec<Finding> {
+    findings.extend(others);
     findings.sort_by(|a, b| (a.rule, &a.path).cmp(&(b.rule, &b.path)));
-    for finding in &mut findings {
+    findings
+}
+
+fn allow(findings: &mut [Finding], allowances: &[Allowance]) {
+    for finding in findings {
         finding.allowed = allowances.iter().find(|a| covers(a, finding)).map(|a| a.reason.clone());
     }
-    Ok(findings)
 }
 
 /// Returns the allowances that let nothing pass: what they were for is gone.
@@ -154,6 +176,15 @@ pub enum LintError {
         /// What they are, unless that has been said.
         shown: Vec<String>,
     },
+}
+
+impl LintError {
+    /// Says what of `findings` stops a build; `None` where nothing does.
+    pub fn of(findings: &[Finding]) -> Option<Self> {
+        let stopping = findings.iter().filter(|finding| finding.stops());
+        let shown: Vec<String> = stopping.map(ToString::to_string).collect();
+        (!shown.is_empty()).then_some(Self::Found { count: shown.len(), shown })
+    }
 }
 
 fn listed(shown: &[String]) -> String {

@@ -37,12 +37,12 @@ pub fn copy_tree(from: &Path, found: &[Found], to: &Path) -> Result<Digest, Copy
     Ok(digest.finish())
 }
 
-/// Computes the digest of a tree whose files `digest` knows; `None` where it does not know one.
-pub(super) fn digest_tree(found: &[Found], digest: impl Fn(&Path) -> Option<Digest>) -> Option<Digest> {
+/// Computes the digest of a tree whose files `digest` knows by their numbers; `None` where it does not know one.
+pub(super) fn digest_tree(found: &[Found], digest: impl Fn(usize) -> Option<Digest>) -> Option<Digest> {
     let mut tree = TreeDigest::default();
-    for Found { path, kind } in found {
+    for (number, Found { path, kind }) in found.iter().enumerate() {
         match kind {
-            FoundKind::File { mode, .. } => tree.file(path, *mode, digest(path)?),
+            FoundKind::File { mode, .. } => tree.file(path, *mode, digest(number)?),
             _ => tree.other(path, kind),
         }
     }

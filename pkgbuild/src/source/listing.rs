@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -106,45 +107,89 @@ pub fn list(root: &Path, is_left_out: impl Fn(&Path) -> bool + Sync) -> Result<V
     Ok(found)
 }
 
-/// Lists what is below the directory `top` as [`list`] would, out of a listing of the tree that it is in; `None` where that
-/// listing has no such directory, as when the way there leads through a link.
-pub fn list_within(listed: &[Found], top: &Path, is_left_out: impl Fn(&Path) -> bool) -> Option<Vec<Found>> {
-    let mut kept = Vec::new();
-    if top.as_os_str().is_empty() {
-        keep(listed, top, &is_left_out, &mut kept);
-    } else {
-        let at = listed.iter().position(|found| found.is_directory() && found.path == top)?;
-        keep(contents(listed, at), top, &is_left_out, &mut kept);
-    }
-    Some(kept)
+/// A tree that was listed. What is in it is known by its number from here on: a number is less than a path.
+#[derive(Debug)]
+pub struct Listed {
+    root: PathBuf,
+    found: Vec<Found>,
 }
 
-/// Keeps what is not left out, by its path from `top`, and no directory that held nothing else.
-fn keep(listed: &[Found], top: &Path, is_left_out: &impl Fn(&Path) -> bool, kept: &mut Vec<Found>) {
-    let mut at = 0;
-    while let Some(found) = listed.get(at) {
-        let inside = contents(listed, at);
-        let path = found.path.strip_prefix(top).unwrap_or(&found.path);
-        if !is_left_out(path) {
-            let before = kept.len();
-            kept.push(Found { path: path.to_owned(), kind: found.kind.clone() });
-            keep(inside, top, is_left_out, kept);
-            if !inside.is_empty() && kept.len() == before + 1 {
-                kept.truncate(before);
-            }
+impl Listed {
+    pub(super) fn new(root: PathBuf, found: Vec<Found>) -> Self {
+        Self { root, found }
+    }
+
+    /// Returns everything in it, in the order of the numbers.
+    pub fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// Returns where the entry with this number is on the disk.
+    ///
+    /// # Panics
+    /// When the number is that of no entry.
+    pub fn path(&self, number: usize) -> PathBuf {
+        self.root.join(&self.found[number].path)
+    }
+
+    /// Returns the number of what is at `path` on the disk.
+    pub fn number(&self, path: &Path) -> Option<usize> {
+        let below = path.strip_prefix(&self.root).ok()?.as_os_str();
+        self.found.iter().position(|found| found.path.as_os_str() == below)
+    }
+
+    /// Returns the numbers of what a [`list`] of the directory `top`, a path in the tree, would find; `None` where there was no
+    /// such directory, as when the way there leads through a link.
+    pub fn within(&self, top: &Path, is_left_out: impl Fn(&Path) -> bool) -> Option<Vec<usize>> {
+        let mut kept = Vec::new();
+        if top.as_os_str().is_empty() {
+            self.keep(0..self.found.len(), 0, &is_left_out, &mut kept);
+        } else {
+            let at = self.found.iter().position(|found| found.is_directory() && found.path == top)?;
+            self.keep(self.inside(at), self.found[at].path.as_os_str().len() + 1, &is_left_out, &mut kept);
         }
-        at += 1 + inside.len();
+        Some(kept)
     }
-}
 
-/// Returns what stands behind an entry and below it.
-fn contents(listed: &[Found], at: usize) -> &[Found] {
-    let (top, behind) = (listed[at].path.as_os_str().as_bytes(), &listed[at + 1..]);
-    let is_below = |found: &Found| {
-        let rest = found.path.as_os_str().as_bytes().strip_prefix(top);
-        rest.is_some_and(|rest| rest.starts_with(b"/"))
-    };
-    &behind[..behind.partition_point(is_below)]
+    /// Keeps what is not left out, by its path without the first `skipped` bytes, and no directory that held nothing else.
+    fn keep(
+        &self,
+        range: Range<usize>,
+        skipped: usize,
+        is_left_out: &impl Fn(&Path) -> bool,
+        kept: &mut Vec<usize>,
+    ) {
+        let mut at = range.start;
+        while at < range.end {
+            let inside = self.inside(at);
+            let next = inside.end;
+            let path = &self.found[at].path.as_os_str().as_bytes()[skipped..];
+            if !is_left_out(Path::new(OsStr::from_bytes(path))) {
+                let before = kept.len();
+                kept.push(at);
+                let was_empty = inside.is_empty();
+                self.keep(inside, skipped, is_left_out, kept);
+                if !was_empty && kept.len() == before + 1 {
+                    kept.truncate(before);
+                }
+            }
+            at = next;
+        }
+    }
+
+    /// Returns the numbers of what is below an entry: they follow its own.
+    fn inside(&self, at: usize) -> Range<usize> {
+        let (found, first) = (&self.found[at], at + 1);
+        if !found.is_directory() {
+            return first..first;
+        }
+        let top = found.path.as_os_str().as_bytes();
+        let is_below = |found: &Found| {
+            let rest = found.path.as_os_str().as_bytes().strip_prefix(top);
+            rest.is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        first..first + self.found[first..].partition_point(is_below)
+    }
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -307,13 +352,20 @@ mod tests {
         }
         std::os::unix::fs::symlink("a", root.path().join("link")).unwrap();
         let is_left_out = |path: &Path| path.extension().is_some_and(|extension| extension == "out");
-        let listed = list(root.path(), |_| false).unwrap();
+        let listed = Listed::new(root.path().to_owned(), list(root.path(), |_| false).unwrap());
         for top in ["", "a", "a/b", "a/empty", "a/c", "a-b"] {
-            let anew = list(&root.path().join(top), is_left_out).unwrap();
-            assert_eq!(list_within(&listed, Path::new(top), is_left_out), Some(anew), "{top}");
+            let at = root.path().join(top);
+            let anew: Vec<_> =
+                list(&at, is_left_out).unwrap().into_iter().map(|found| at.join(found.path)).collect();
+            let within = listed.within(Path::new(top), is_left_out).unwrap();
+            assert_eq!(within.iter().map(|&number| listed.path(number)).collect::<Vec<_>>(), anew, "{top}");
+            assert!(
+                within.iter().all(|&number| listed.number(&listed.path(number)) == Some(number)),
+                "{top}"
+            );
         }
         for elsewhere in ["link", "top", "nowhere"] {
-            assert_eq!(list_within(&listed, Path::new(elsewhere), is_left_out), None, "{elsewhere}");
+            assert_eq!(listed.within(Path::new(elsewhere), is_left_out), None, "{elsewhere}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub use date::{SourceDate, date_of_commit};
 pub use error::GatherError;
 pub use fetch::FetchError;
 pub use in_place::{Digests, InPlace};
-pub use listing::{Found, FoundKind, ListError, Stamp, list, list_within};
+pub use listing::{Found, FoundKind, ListError, Listed, Stamp, list};
 pub use origin::{Material, MaterialDigest};
 
 use std::path::{Path, PathBuf};
@@ -89,13 +89,14 @@ fn in_place(file: &RecipeFile, path: PathBuf, place: Workplace<'_>) -> Result<Ga
     let source = &file.recipe.sources[0];
     let excludes = excludes_of(source)?;
     let found = list_source(&path, &excludes, place)?;
-    let in_place = InPlace::new(source.clone(), found);
+    let in_place = InPlace::new(source.clone(), Listed::new(path.clone(), found));
     Ok(Gathered { root: path, excludes, materials: Vec::new(), in_place: Some(in_place), date: None })
 }
 
 /// Lists a directory of the user's, without what is left out and without the scratch directory if it lies inside.
 fn list_source(path: &Path, excludes: &Patterns, place: Workplace<'_>) -> Result<Vec<Found>, ListError> {
-    list(path, |below| excludes.matches(&below.to_string_lossy()) || path.join(below) == place.scratch)
+    let scratch = place.scratch.strip_prefix(path).ok().map(Path::as_os_str);
+    list(path, |below| excludes.matches(&below.to_string_lossy()) || Some(below.as_os_str()) == scratch)
 }
 
 /// Adds what no source has to what the recipe excludes.

@@ -1,34 +1,58 @@
 //! `pkginstall list`.
 
+use camino::Utf8PathBuf;
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
-use serde_json::json;
+use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::digest::Digest;
+use copkg_spec::manifest::Kind;
+use copkg_spec::platform::Platform;
+use jiff::Timestamp;
+use serde::Serialize;
 
 use super::Context;
+use crate::host::Prefix;
 use crate::receipts::{self, Receipt};
 
 /// The arguments of `list`.
 #[derive(Debug, Args)]
 pub(super) struct List {}
 
+#[derive(Serialize)]
+struct Document<'r> {
+    packages: Vec<Row<'r>>,
+}
+
+#[derive(Serialize)]
+struct Row<'r> {
+    bytes: u64,
+    digest: Digest,
+    installed: Timestamp,
+    kind: Kind,
+    package: &'r PackageCoordinate,
+    path: Utf8PathBuf,
+    platform: &'r Platform,
+}
+
+impl<'r> Row<'r> {
+    fn of(receipt: &'r Receipt, prefix: &Prefix) -> Self {
+        Self {
+            bytes: receipt.bytes,
+            digest: receipt.digest,
+            installed: receipt.installed,
+            kind: receipt.kind,
+            package: &receipt.package,
+            path: prefix.install_dir(&receipt.package),
+            platform: &receipt.platform,
+        }
+    }
+}
+
 pub(super) fn run(_args: &List, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let found = receipts::read_all(&prefix)?;
-    let packages: Vec<_> = found
-        .iter()
-        .map(|receipt| {
-            json!({
-                "package": receipt.package,
-                "kind": receipt.kind,
-                "platform": receipt.platform,
-                "digest": receipt.digest,
-                "installed": receipt.installed,
-                "bytes": receipt.bytes,
-                "path": prefix.install_dir(&receipt.package),
-            })
-        })
-        .collect();
-    context.report.data(&json!({ "packages": packages }), || table(&found));
+    let receipts = receipts::read_all(&prefix)?;
+    let packages = receipts.iter().map(|receipt| Row::of(receipt, &prefix)).collect();
+    context.report.data(&Document { packages }, || table(&receipts));
     Ok(Exit::Ok)
 }
 

@@ -1,6 +1,7 @@
 //! The boot id: a process of another boot is gone, whatever its number.
 
 use std::fs;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +18,15 @@ impl BootId {
     /// # Errors
     /// When `/proc` is not there.
     pub fn current() -> Result<Self, ProcessError> {
+        /// No process outlives its boot.
+        static CURRENT: OnceLock<BootId> = OnceLock::new();
+        if let Some(current) = CURRENT.get() {
+            return Ok(current.clone());
+        }
         let path = "/proc/sys/kernel/random/boot_id";
         let text =
             fs::read_to_string(path).map_err(|source| ProcessError::Proc { path: path.into(), source })?;
-        Ok(Self(text.trim().to_owned()))
+        Ok(CURRENT.get_or_init(|| Self(text.trim().to_owned())).clone())
     }
 
     /// Takes an id that was written down.

@@ -9,6 +9,7 @@ pub use error::ReceiptError;
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -144,10 +145,12 @@ fn list_of(
 /// When one cannot be read.
 pub fn read_all(prefix: &Prefix) -> Result<Vec<Receipt>, ReceiptError> {
     let ids = ids(prefix, |_| true)?;
-    let threads = thread::available_parallelism().map_or(1, |count| count.get().min(MOST_READERS));
-    let read_ids = |ids: &[(Group, Label)]| -> Result<Vec<Receipt>, ReceiptError> {
+    let processors = thread::available_parallelism().map_or(1, |count| count.get().min(MOST_READERS));
+    let threads = ids.len().div_ceil(LEAST_READ).min(processors);
+    let next = AtomicUsize::new(0);
+    let read_ids = || -> Result<Vec<Receipt>, ReceiptError> {
         let mut found = Vec::new();
-        for (group, id) in ids {
+        while let Some((group, id)) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
             for package in versions_of(prefix, group, id)? {
                 // One that is removed meanwhile is not installed any more.
                 found.extend(read(prefix, &package)?);
@@ -156,8 +159,7 @@ pub fn read_all(prefix: &Prefix) -> Result<Vec<Receipt>, ReceiptError> {
         Ok(found)
     };
     let mut receipts = thread::scope(|scope| {
-        let shares = ids.chunks(ids.len().div_ceil(threads).max(LEAST_READ));
-        let handles: Vec<_> = shares.map(|share| scope.spawn(move || read_ids(share))).collect();
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(read_ids)).collect();
         let read = handles
             .into_iter()
             .map(|handle| handle.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)));

@@ -1,11 +1,12 @@
 //! The order of services: those that a service is declared to come `after` go first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use copkg_spec::coordinate::{ServiceCoordinate, ServiceLabel};
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate, ServiceLabel};
 
-use super::{InstalledService, ServiceError, ServiceRecord};
+use super::{ServiceError, ServiceRecord};
 use crate::host::Prefix;
+use crate::receipts;
 
 /// Sorts `services` so that each comes behind those that it is declared to come after; otherwise they stay as they were.
 /// Where declarations go in a circle, the circle stays as it was, too.
@@ -16,31 +17,42 @@ pub fn in_order(
     prefix: &Prefix,
     services: Vec<ServiceCoordinate>,
 ) -> Result<Vec<ServiceCoordinate>, ServiceError> {
-    let mut after: BTreeMap<ServiceCoordinate, Vec<ServiceLabel>> = BTreeMap::new();
+    // Many services run from few packages.
+    let mut declared: BTreeMap<PackageCoordinate, Vec<ServiceLabel>> = BTreeMap::new();
+    let mut after = BTreeMap::new();
     for service in &services {
         let Some(record) = ServiceRecord::read(prefix, service)? else { continue };
-        if let Ok(installed) = InstalledService::open(prefix, &record.package) {
-            after.insert(service.clone(), installed.service.after);
+        let labels =
+            declared.entry(record.package).or_insert_with_key(|package| declared_by(prefix, package));
+        if !labels.is_empty() {
+            after.insert(service.clone(), labels.clone());
         }
     }
     Ok(sorted(services, &after))
 }
 
+/// Reads what the services of `package` come after; nothing where the package is gone.
+fn declared_by(prefix: &Prefix, package: &PackageCoordinate) -> Vec<ServiceLabel> {
+    let manifest =
+        receipts::require(prefix, package).and_then(|receipt| receipts::manifest(prefix, &receipt));
+    manifest.ok().and_then(|manifest| Some(manifest.service()?.after.clone())).unwrap_or_default()
+}
+
 fn sorted(
-    mut left: Vec<ServiceCoordinate>,
+    services: Vec<ServiceCoordinate>,
     after: &BTreeMap<ServiceCoordinate, Vec<ServiceLabel>>,
 ) -> Vec<ServiceCoordinate> {
-    let mut sorted = Vec::new();
+    let (mut left, mut sorted) = (VecDeque::from(services), Vec::new());
     while !left.is_empty() {
         let is_free = |service: &ServiceCoordinate| {
-            let waits_for = after.get(service).map_or(&[][..], Vec::as_slice);
+            let Some(waits_for) = after.get(service) else { return true };
             let beside = |other: &ServiceCoordinate| {
                 other != service && (other.user(), other.cell()) == (service.user(), service.cell())
             };
             !left.iter().any(|other| beside(other) && waits_for.contains(other.service()))
         };
         let next = left.iter().position(is_free).unwrap_or(0);
-        sorted.push(left.remove(next));
+        sorted.extend(left.remove(next));
     }
     sorted
 }

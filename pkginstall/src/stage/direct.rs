@@ -14,6 +14,7 @@ use std::thread;
 use copkg_spec::archive::{ContainerError, RunUnpacker, UnpackError, end_length, read_end, read_frame};
 use copkg_spec::index::Index;
 
+use super::early::Half;
 use super::parallel::Failed;
 use super::payload::{Payload, Watched};
 use super::plan::{Batch, Known, Plan};
@@ -27,6 +28,7 @@ pub(super) struct Job<'j, 'p> {
     pub(super) index: &'j Index,
     pub(super) plan: &'j Plan,
     pub(super) payload: &'j Payload<'p>,
+    pub(super) half: &'j Half,
 }
 
 /// Unpacks `runs` with as many threads, each of which has a writer and a taker of its own.
@@ -91,6 +93,7 @@ fn work(
     let mut worker = Worker { job, unpacker, writer, taker, compressed: Vec::new(), raw: Vec::new() };
     while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
         worker.batch(batch)?;
+        job.half.did(batch.work);
     }
     Ok(())
 }
@@ -153,7 +156,7 @@ impl Worker<'_, '_> {
 
     /// Unpacks a run from its frames alone.
     fn again(&mut self, run: usize) -> Result<(), Failed> {
-        let Job { index, plan, payload } = self.job;
+        let Job { index, plan, payload, .. } = self.job;
         self.writer.abandon();
         self.taker.undo(&index.entries()[plan.runs[run].entries()])?;
         self.unpacker.begin(&plan.runs[run]);

@@ -37,6 +37,7 @@ use rustix::fs::Timestamps;
 use crate::patch::OpenPatch;
 use crate::tree::{Directory, TreeError};
 use direct::{Job, is_of_copy};
+use early::Half;
 use parallel::Failed;
 use take::{Taken, Taker};
 use writer::FileWriter;
@@ -112,12 +113,20 @@ pub fn stage(
     let plan = Plan::new(index, &reuse.donors);
     let patch = reuse.patch.take();
     writer::make_directories(index, into, threads())?;
-    let site =
-        Site { index, plan: &plan, reuse: &reuse, no_clones: AtomicBool::new(false), into, times: &times };
-    let filled = match patch {
-        None => site.fill(payload).map(|()| None),
-        Some(patch) => site.patch(*patch, payload),
-    };
+    let (half, reached) = Half::of((0..plan.runs.len()).map(|run| plan.work(run, index)).sum());
+    let no_clones = AtomicBool::new(false);
+    let site = Site { index, plan: &plan, reuse: &reuse, no_clones, into, times: &times, half };
+    let filled = thread::scope(|scope| {
+        // An error of the disk is told once, so it counts here as it would at the end.
+        let written = scope.spawn(move || reached.recv().map_or(Ok(()), |()| into.sync_file_system()));
+        let filled = match patch {
+            None => site.fill(payload).map(|()| None),
+            Some(patch) => site.patch(*patch, payload),
+        };
+        drop(site);
+        let written = written.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug));
+        filled.and_then(|filled| Ok(written.map(|()| filled)?))
+    });
     let patch_failed = filled.map_err(|failed| StageError::of(contents.manifest().coordinate(), failed))?;
     writer::finish(index, into, &times, threads())?;
     Ok(StagedPackage { package, patch_failed })
@@ -131,6 +140,7 @@ struct Site<'s> {
     no_clones: AtomicBool,
     into: &'s Directory,
     times: &'s Timestamps,
+    half: Half,
 }
 
 impl Site<'_> {
@@ -194,6 +204,7 @@ impl Site<'_> {
                 if taker.take(needed)? == Taken::No {
                     not_taken.lock().unwrap_or_else(PoisonError::into_inner).push(run);
                 }
+                self.half.did(self.plan.work(run, self.index));
             }
             Ok::<(), TreeError>(())
         };
@@ -228,7 +239,7 @@ impl Site<'_> {
             return Ok(());
         }
         let threads = if payload.parts() == Parts::Here { threads() } else { threads().max(CONNECTIONS) };
-        let job = Job { index: self.index, plan: self.plan, payload };
+        let job = Job { index: self.index, plan: self.plan, payload, half: &self.half };
         direct::unpack(&job, runs, threads, || (self.writer(), self.taker()))
     }
 
@@ -238,7 +249,12 @@ impl Site<'_> {
         let (copy, done) = (payload.number(), Mutex::new(Vec::new()));
         let mut whole = payload.whole().map_err(|error| UnpackError::from(ContainerError::Read(error)))?;
         let wanted = (self.plan.runs.as_slice(), runs.as_slice());
-        let unpacked = parallel::unpack(self.index, wanted, &mut whole, threads(), (&done, || self.writer()));
+        let finished = |run| {
+            done.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+            self.half.did(self.plan.work(run, self.index));
+        };
+        let unpacked =
+            parallel::unpack(self.index, wanted, &mut whole, threads(), (&finished, || self.writer()));
         drop(whole);
         match unpacked {
             Ok(()) => {

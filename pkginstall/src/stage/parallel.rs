@@ -8,7 +8,6 @@ use std::num::NonZeroUsize;
 use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use copkg_spec::archive::{RunUnpacker, UnpackError, read_end, read_frame};
@@ -55,13 +54,13 @@ struct Worker<'r, 'w> {
 }
 
 /// Writes the files of those runs of `index` that are `wanted`, whose frames come out of `payload`, with as many writers as
-/// there are threads. Those that are written whole are `done`, also when others fail.
+/// there are threads. `finished` is told of each that is written whole, also when others fail.
 pub(super) fn unpack<'d>(
     index: &Index,
     (runs, wanted): (&[Run], &[usize]),
     payload: &mut impl Read,
     threads: NonZeroUsize,
-    (done, writer): (&Mutex<Vec<usize>>, impl Fn() -> FileWriter<'d>),
+    (finished, writer): (&(impl Fn(usize) + Sync), impl Fn() -> FileWriter<'d>),
 ) -> Result<(), Failed> {
     let waiting: Vec<AtomicUsize> = (0..threads.get().min(runs.len())).map(|_| AtomicUsize::new(0)).collect();
     thread::scope(|scope| {
@@ -69,7 +68,7 @@ pub(super) fn unpack<'d>(
         for waiting in &waiting {
             let (tasks, queue) = sync_channel(QUEUE);
             let writer = writer();
-            handles.push(scope.spawn(move || work(index, &queue, (waiting, done), writer)));
+            handles.push(scope.spawn(move || work(index, &queue, (waiting, finished), writer)));
             workers.push(Worker { tasks, waiting });
         }
         let fed = feed(index, (runs, wanted), payload, &workers);
@@ -111,7 +110,7 @@ fn feed<'r>(
 fn work(
     index: &Index,
     queue: &Receiver<Task<'_>>,
-    (waiting, done): (&AtomicUsize, &Mutex<Vec<usize>>),
+    (waiting, finished): (&AtomicUsize, &impl Fn(usize)),
     mut writer: FileWriter<'_>,
 ) -> Result<(), Failed> {
     let mut unpacker = RunUnpacker::new(index).map_err(Failed::Memory)?;
@@ -121,7 +120,7 @@ fn work(
         }
         unpacker.push(number, &compressed, &mut writer)?;
         if number + 1 == run.frames().end {
-            done.lock().unwrap_or_else(PoisonError::into_inner).push(place);
+            finished(place);
         }
         waiting.fetch_sub(1, Ordering::Relaxed);
     }

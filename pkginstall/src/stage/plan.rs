@@ -134,10 +134,15 @@ impl Plan {
         batches
     }
 
-    fn batch(&self, run: usize, index: &Index) -> Batch {
+    /// Returns what it takes to make the entries of a run, as bytes.
+    pub(super) fn work(&self, run: usize, index: &Index) -> u64 {
         let (entries, frames) = (self.runs[run].entries(), self.runs[run].frames());
         let bytes: u64 = index.frames()[frames].iter().map(|frame| frame.size).sum();
-        Batch { runs: vec![run], spans: self.spans(run, index), work: bytes + ENTRY * entries.len() as u64 }
+        bytes + ENTRY * entries.len() as u64
+    }
+
+    fn batch(&self, run: usize, index: &Index) -> Batch {
+        Batch { runs: vec![run], spans: self.spans(run, index), work: self.work(run, index) }
     }
 
     /// Returns the part of the payload that holds a run; of the last one, up to the end of the file.

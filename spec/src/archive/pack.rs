@@ -5,6 +5,8 @@
 
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::num::NonZeroUsize;
+use std::panic;
+use std::thread;
 
 use thiserror::Error;
 use zstd::stream::write::Encoder;
@@ -106,7 +108,7 @@ pub fn pack<R: Read + Send>(
     tree: Vec<TreeEntry>,
     open: impl Fn(&EntryPath) -> io::Result<R> + Sync,
     scratch: impl Read + Write + Seek + Send,
-    out: impl Write,
+    out: impl Write + Send,
 ) -> Result<Packed, PackError> {
     let provenance = plan.attachments.provenance.map(<[u8]>::to_vec);
     Packer::new(plan).pack(tree, open, |_, _| provenance, scratch, out)
@@ -150,7 +152,7 @@ impl<'a> Packer<'a> {
         open: impl Fn(&EntryPath) -> io::Result<R> + Sync,
         provenance: impl FnOnce(&Compressed, &Index) -> Option<Vec<u8>>,
         mut scratch: impl Read + Write + Seek + Send,
-        out: impl Write,
+        out: impl Write + Send,
     ) -> Result<Packed, PackError> {
         let Self { plan: PackPlan { draft, attachments, keys, options }, frame_size, earlier } = self;
         let mut entries = check(tree)?;
@@ -160,8 +162,13 @@ impl<'a> Packer<'a> {
         let (_, length, sha256) = payload.finish();
         let index = Index::of_checked(entries, frames)?;
         let payload = Compressed { length, size: index.payload_size(), sha256 };
-        let provenance = provenance(&payload, &index);
-        let (index_bytes, index_member) = encode_index(&index).map_err(PackError::Write)?;
+        // Both go through all entries, and neither needs the other.
+        let (provenance, encoded) = thread::scope(|scope| {
+            let encoding = scope.spawn(|| encode_index(&index));
+            let provenance = provenance(&payload, &index);
+            (provenance, encoding.join().unwrap_or_else(|bug| panic::resume_unwind(bug)))
+        });
+        let (index_bytes, index_member) = encoded.map_err(PackError::Write)?;
         let documents =
             Documents { index: &index_bytes, sbom: attachments.sbom, provenance: provenance.as_deref() };
         let members = Members {
@@ -247,10 +254,14 @@ fn encode_index(index: &Index) -> io::Result<(Vec<u8>, Compressed)> {
     Ok((bytes, Compressed { length, size, sha256 }))
 }
 
-fn copy_payload(scratch: &mut (impl Read + Seek), length: u64, out: &mut impl Write) -> io::Result<()> {
+fn copy_payload(
+    scratch: &mut (impl Read + Seek),
+    length: u64,
+    out: &mut Hashed<impl Write + Send>,
+) -> io::Result<()> {
     out.write_all(&member_header(names::PAYLOAD, length))?;
     scratch.rewind()?;
-    io::copy(scratch, out)?;
+    out.write_all_of(scratch)?;
     container::write_padding(out, length)?;
     out.write_all(&super::tar_header::END_MARKER)?;
     out.flush()
