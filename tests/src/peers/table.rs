@@ -35,7 +35,8 @@ fn line(record: &Record, all: &[Record]) -> String {
     };
     format!(
         "| {} | {} | {until} | {} | {} | {:.0} % |",
-        record.name,
+        // A pipe would end the column.
+        record.name.replace('|', "\\|"),
         spread(command),
         ratio(record, all, FLOOR),
         ratio(record, all, OURS),
