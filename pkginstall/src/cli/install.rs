@@ -28,7 +28,7 @@ use crate::metadata::{Asking, Keeping};
 use crate::patch::installed_last;
 use crate::receipts::{self, Receipt};
 use crate::repository::{LockFile, Locked, Network, Offer, Resolved, Resolver, Sources, Vouched, Wanted};
-use crate::stage::{Donors, LinkMode, MOST_DONORS, Payload, Reuse};
+use crate::stage::{Donors, FrameCache, LinkMode, MOST_DONORS, Payload, Reuse, prune_frames};
 use crate::trust;
 use crate::verify::{Expected, read_head, verify};
 
@@ -135,6 +135,7 @@ fn obtain(
     let prefix = context.prefix()?;
     let (fetcher, sources, host) = (context.fetcher(), context.sources(), Platform::host());
     let purpose = if how.effect == Effect::DryRun { Purpose::DryRun } else { Purpose::Install };
+    let cache_bytes = context.settings.fetch.cache_bytes();
     let asking = context.asking(&prefix, how.network, purpose.keeping());
     let search = Search {
         prefix: &prefix,
@@ -144,6 +145,7 @@ fn obtain(
         purpose,
         locked,
         link_mode: how.link_mode,
+        cache_bytes,
     };
     let known = search.resolve_all(context, &sources, asking, items)?;
     let mut found: Vec<Found<'_>> = Vec::new();
@@ -155,7 +157,13 @@ fn obtain(
     }
     match purpose {
         Purpose::DryRun => Ok(found.iter().map(|found| found.row(&prefix, "would_install")).collect()),
-        Purpose::Install => install_all(context, &prefix, found),
+        Purpose::Install => {
+            let rows = install_all(context, &prefix, found);
+            if !matches!(&rows, Ok(rows) if rows.iter().all(|row| row.outcome == "already_installed")) {
+                prune_frames(&prefix, cache_bytes);
+            }
+            rows
+        }
     }
 }
 
@@ -168,6 +176,8 @@ struct Search<'s> {
     purpose: Purpose,
     locked: Vec<Locked>,
     link_mode: LinkMode,
+    /// How much the frame cache may hold.
+    cache_bytes: u64,
 }
 
 /// Why packages are looked for.
@@ -282,6 +292,7 @@ impl<'s> Search<'s> {
     fn with_donors(&self, context: &mut Context, opened: Opened<'s>, offers: &[Offer<'s>]) -> Found<'s> {
         let contents = opened.package.contents();
         let donors = Donors::find(self.prefix, &contents.manifest().coordinate(), contents.index());
+        let donors = donors.and_cache(FrameCache::open(self.prefix, self.cache_bytes), contents.index());
         let patch = cheapest(context, offers, (self.prefix, &self.keyring), contents, &donors);
         Found::New(opened, Reuse { donors, link_mode: self.link_mode, patch })
     }

@@ -46,6 +46,7 @@ pub(super) struct Fetch {
     requests: usize,
     reused_files: usize,
     reused_bytes: u64,
+    cached_bytes: u64,
     /// Whether parts can be fetched.
     ranges: bool,
     way: Way,
@@ -70,10 +71,11 @@ enum Way {
 impl Fetch {
     pub(super) fn new(opened: &Opened<'_>, reuse: &Reuse<'_>) -> Self {
         let plan = Plan::new(opened.package.contents().index(), &reuse.donors);
-        let Summary { fetch_bytes, payload_bytes, requests, reused_files, reused_bytes } = plan.summary();
+        let Summary { fetch_bytes, payload_bytes, requests, reused_files, reused_bytes, cached_bytes } =
+            plan.summary();
         let ranges = opened.payload.origin().parts() != Parts::None;
         // Without ranges what is wanted comes with all of the rest.
-        let all = !ranges && fetch_bytes > 0;
+        let all = !ranges && fetch_bytes + cached_bytes > 0;
         let (parts_bytes, requests) = if all { (payload_bytes, 1) } else { (fetch_bytes, requests) };
         let found = Self {
             bytes: parts_bytes,
@@ -81,6 +83,7 @@ impl Fetch {
             requests,
             reused_files,
             reused_bytes,
+            cached_bytes,
             ranges,
             way: Way::Parts,
             parts_bytes,
@@ -94,8 +97,8 @@ impl Fetch {
     }
 
     fn text(&self) -> String {
-        let Self { bytes, payload_bytes, requests, reused_files, reused_bytes, ranges, way, parts_bytes } =
-            self;
+        let Self { bytes, payload_bytes, requests, reused_files, reused_bytes, .. } = self;
+        let Self { cached_bytes, ranges, way, parts_bytes, .. } = self;
         let mut parts = match way {
             Way::Patch => vec![format!(
                 "a patch of {bytes} bytes, which is less than the parts that are missing ({parts_bytes} of {payload_bytes} bytes)"
@@ -106,6 +109,9 @@ impl Fetch {
             parts.push(format!(
                 "another version has {reused_files} of its files, {reused_bytes} bytes in all"
             ));
+        }
+        if *cached_bytes > 0 {
+            parts.push(format!("the frame cache has {cached_bytes} bytes"));
         }
         if !ranges && *way != Way::Patch {
             parts.push("the server has no ranges, so all of it or nothing".to_owned());

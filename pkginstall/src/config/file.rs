@@ -44,6 +44,7 @@ pub(super) struct Fetch {
     pub(super) longest_pause_seconds: Option<u32>,
     pub(super) least_bytes_per_second: Option<u32>,
     pub(super) rate_window_seconds: Option<u32>,
+    pub(super) frame_cache_mib: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -192,6 +192,7 @@ fn fetch(layers: &Layers) -> FetchSettings {
         longest_pause_seconds: get(|fetch| fetch.longest_pause_seconds, seconds(defaults.longest_pause)),
         least_bytes_per_second: get(|fetch| fetch.least_bytes_per_second, defaults.least_rate),
         rate_window_seconds: get(|fetch| fetch.rate_window_seconds, seconds(defaults.rate_window)),
+        frame_cache_mib: get(|fetch| fetch.frame_cache_mib, 0),
     }
 }
 

@@ -107,6 +107,15 @@ pub struct FetchSettings {
     pub least_bytes_per_second: Value<u32>,
     /// For how long that is taken.
     pub rate_window_seconds: Value<u32>,
+    /// How much is kept of what was fetched, in MiB; 0 keeps nothing.
+    pub frame_cache_mib: Value<u32>,
+}
+
+impl FetchSettings {
+    /// Returns how much is kept of what was fetched, in bytes.
+    pub fn cache_bytes(&self) -> u64 {
+        u64::from(self.frame_cache_mib.value) << 20
+    }
 }
 
 impl Settings {

@@ -13,6 +13,7 @@ const SERVICE: &[&str] = &["backend"];
 const FETCH: &[&str] = &[
     "attempts",
     "connect_timeout_seconds",
+    "frame_cache_mib",
     "least_bytes_per_second",
     "longest_pause_seconds",
     "rate_window_seconds",
@@ -118,7 +119,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(says("[fetch]\ncolour = 1\n"), @r"
         error: /etc/copkg/config.toml:2: fetch.colour is not a setting
-          hint: there are: attempts, connect_timeout_seconds, least_bytes_per_second, longest_pause_seconds, rate_window_seconds, silence_timeout_seconds
+          hint: there are: attempts, connect_timeout_seconds, frame_cache_mib, least_bytes_per_second, longest_pause_seconds, rate_window_seconds, silence_timeout_seconds
         ");
     }
 

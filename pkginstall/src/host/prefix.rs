@@ -186,6 +186,11 @@ impl Prefix {
         self.services().join(format!("{service}.lock"))
     }
 
+    /// Returns the directory of the frames that are kept for later.
+    pub fn frames(&self) -> Utf8PathBuf {
+        self.state.join("frames")
+    }
+
     /// Returns the directory of the units of systemd.
     pub fn units(&self) -> Utf8PathBuf {
         self.state.join("units")

@@ -12,8 +12,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use copkg_spec::archive::{ContainerError, RunUnpacker, UnpackError, end_length, read_end, read_frame};
-use copkg_spec::index::Index;
+use copkg_spec::index::{Index, Piece};
 
+use super::cache::FrameCache;
+use super::donors::Part;
 use super::early::Half;
 use super::parallel::Failed;
 use super::payload::{Payload, Watched};
@@ -28,6 +30,8 @@ pub(super) struct Job<'j, 'p> {
     pub(super) index: &'j Index,
     pub(super) plan: &'j Plan,
     pub(super) payload: &'j Payload<'p>,
+    /// Where frames that are fetched are kept.
+    pub(super) cache: Option<&'j FrameCache>,
     pub(super) half: &'j Half,
 }
 
@@ -142,16 +146,23 @@ impl Worker<'_, '_> {
         let plan = self.job.plan;
         self.unpacker.begin(&plan.runs[run]);
         for number in plan.runs[run].frames() {
-            let Some(known) = plan.known.get(&number) else {
-                self.frame(number, source)?;
-                continue;
+            let found = match plan.known.get(&number) {
+                None => self.frame(number, source).map(Some)?,
+                Some(Known::Cached) => self.cached(number)?,
+                Some(Known::Made { piece, part }) => self.made(piece, part.as_ref())?,
             };
-            if self.known(known).is_none() {
+            if found.is_none() {
                 return Ok(Outcome::NoDonor);
             }
-            self.unpacker.push_known(&self.raw, &mut self.writer)?;
         }
         Ok(Outcome::Done)
+    }
+
+    /// Unpacks a frame that the cache has; `None` where it has it no more.
+    fn cached(&mut self, number: usize) -> Result<Option<()>, Failed> {
+        let frame = &self.job.index.frames()[number];
+        let read = self.job.cache.and_then(|cache| cache.read(frame, &mut self.compressed));
+        read.map(|()| Ok(self.unpacker.push(number, &self.compressed, &mut self.writer)?)).transpose()
     }
 
     /// Unpacks a run from its frames alone.
@@ -184,11 +195,22 @@ impl Worker<'_, '_> {
         if number + 1 == plan.offsets.len() {
             read_end(index, reader).map_err(UnpackError::Container)?;
         }
-        Ok(self.unpacker.push(number, &self.compressed, &mut self.writer)?)
+        self.unpacker.push(number, &self.compressed, &mut self.writer)?;
+        if let Some(cache) = self.job.cache {
+            cache.keep(frame, &self.compressed);
+        }
+        Ok(())
     }
 
-    /// Makes what a frame holds, without the frame.
-    fn known(&mut self, Known { piece, part }: &Known) -> Option<()> {
+    /// Makes what a frame holds, without the frame, and writes it; `None` where the donor does not have it.
+    fn made(&mut self, piece: &Piece, part: Option<&Part>) -> Result<Option<()>, Failed> {
+        if self.fill(piece, part).is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.unpacker.push_known(&self.raw, &mut self.writer)?))
+    }
+
+    fn fill(&mut self, piece: &Piece, part: Option<&Part>) -> Option<()> {
         self.raw.clear();
         self.raw.extend_from_slice(&piece.header);
         let start = self.raw.len();

@@ -1,4 +1,4 @@
-//! Donors: what the host has already of a package that is to be installed, in other installed versions of it.
+//! Donors: what the host has already of a package that is to be installed, in other installed versions of it and in the frame cache.
 //!
 //! Comes before the plan (`plan`). What a donor has is known from its index, which was verified when it was installed; whether
 //! the files still are what it says is found out when they are taken (`take`).
@@ -9,6 +9,7 @@ use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::digest::Digest;
 use copkg_spec::index::{Entry, EntryPath, Index};
 
+use super::cache::FrameCache;
 use crate::host::Prefix;
 use crate::patch::installed_last;
 use crate::receipts;
@@ -38,6 +39,9 @@ pub struct Donors {
     pub(super) files: HashMap<Digest, Place>,
     /// What frames hold, by the digest of the frame: parts of large files.
     pub(super) parts: HashMap<Digest, Part>,
+    pub(super) cache: Option<FrameCache>,
+    /// The frames that the cache has.
+    pub(super) cached: HashSet<Digest>,
 }
 
 impl Donors {
@@ -57,6 +61,13 @@ impl Donors {
             }
         }
         donors
+    }
+
+    /// Adds what a cache has of the frames of `index`.
+    #[must_use]
+    pub fn and_cache(self, cache: Option<FrameCache>, index: &Index) -> Self {
+        let cached = cache.as_ref().map(|cache| cache.find(index)).unwrap_or_default();
+        Self { cache, cached, ..self }
     }
 
     fn add(&mut self, root: Directory, index: &Index, wanted: &Wanted) {

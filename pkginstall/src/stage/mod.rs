@@ -4,6 +4,7 @@
 //! only this operation knows, on the file system that it will stay on. It is made durable as a whole with the rest of the
 //! installation (`activate`).
 
+mod cache;
 mod direct;
 mod donors;
 mod early;
@@ -15,6 +16,7 @@ mod plan;
 mod take;
 mod writer;
 
+pub use cache::{FrameCache, prune_frames};
 pub use donors::{Donors, MOST_DONORS};
 pub use error::StageError;
 pub use payload::{NextCopy, Payload};
@@ -239,7 +241,9 @@ impl Site<'_> {
             return Ok(());
         }
         let threads = if payload.parts() == Parts::Here { threads() } else { threads().max(CONNECTIONS) };
-        let job = Job { index: self.index, plan: self.plan, payload, half: &self.half };
+        // What lies here already is not kept once more.
+        let cache = self.reuse.donors.cache.as_ref().filter(|_| payload.parts() != Parts::Here);
+        let job = Job { index: self.index, plan: self.plan, payload, cache, half: &self.half };
         direct::unpack(&job, runs, threads, || (self.writer(), self.taker()))
     }
 

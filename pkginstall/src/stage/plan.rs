@@ -25,10 +25,15 @@ const ENTRY: u64 = 32 << 10;
 
 /// Where a frame comes from that is not fetched.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
-    pub(super) piece: Piece,
-    /// The donor of the content, if there is any.
-    pub(super) part: Option<Part>,
+pub(super) enum Known {
+    /// What it holds is made.
+    Made {
+        piece: Piece,
+        /// The donor of the content, if there is any.
+        part: Option<Part>,
+    },
+    /// The frame cache has it.
+    Cached,
 }
 
 /// What is done to install a package.
@@ -59,6 +64,8 @@ pub struct Summary {
     pub reused_files: usize,
     /// Their bytes, and those of parts of large files.
     pub reused_bytes: u64,
+    /// Bytes of frames that the frame cache has.
+    pub cached_bytes: u64,
 }
 
 impl Plan {
@@ -111,7 +118,14 @@ impl Plan {
             if piece.content.is_empty() || (part.is_some() && piece.header.is_empty()) {
                 let part = part.filter(|_| !piece.content.is_empty()).cloned();
                 self.summary.reused_bytes += piece.content.end - piece.content.start;
-                self.known.insert(piece.frame, Known { piece, part });
+                self.known.insert(piece.frame, Known::Made { piece, part });
+            }
+        }
+        for number in run.frames() {
+            let frame = &index.frames()[number];
+            if donors.cached.contains(&frame.sha256) && !self.known.contains_key(&number) {
+                self.summary.cached_bytes += frame.length;
+                self.known.insert(number, Known::Cached);
             }
         }
         self.unpacked.push(number);
@@ -121,7 +135,8 @@ impl Plan {
     /// requests.
     pub(super) fn batches(&self, runs: &[usize], index: &Index, parts: Parts) -> Vec<Batch> {
         let alone: Vec<Batch> = runs.iter().map(|&run| self.batch(run, index)).collect();
-        let weight = |batch: &Batch| if parts == Parts::Here { batch.work } else { batch.bytes() };
+        let weight =
+            |batch: &Batch| if parts == Parts::Here { batch.work } else { batch.bytes() + batch.cached };
         let enough = alone.iter().map(weight).sum::<u64>() / BATCHES;
         let enough = enough.clamp(*BATCH.start(), *BATCH.end());
         let mut batches: Vec<Batch> = Vec::new();
@@ -142,7 +157,10 @@ impl Plan {
     }
 
     fn batch(&self, run: usize, index: &Index) -> Batch {
-        Batch { runs: vec![run], spans: self.spans(run, index), work: self.work(run, index) }
+        let is_cached = |frame: &usize| matches!(self.known.get(frame), Some(Known::Cached));
+        let cached =
+            self.runs[run].frames().filter(is_cached).map(|frame| index.frames()[frame].length).sum();
+        Batch { runs: vec![run], spans: self.spans(run, index), cached, work: self.work(run, index) }
     }
 
     /// Returns the part of the payload that holds a run; of the last one, up to the end of the file.
@@ -175,6 +193,8 @@ impl Plan {
 pub(super) struct Batch {
     pub(super) runs: Vec<usize>,
     pub(super) spans: Vec<Range<u64>>,
+    /// Bytes of frames that the frame cache has.
+    cached: u64,
     /// What it takes to unpack them, as bytes.
     pub(super) work: u64,
 }
@@ -194,6 +214,7 @@ impl Batch {
 
     fn add(&mut self, next: Self) {
         self.runs.extend(next.runs);
+        self.cached += next.cached;
         self.work += next.work;
         for span in next.spans {
             match self.spans.last_mut() {

@@ -4,6 +4,8 @@
 mod support;
 
 #[cfg(test)]
+mod cached;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod damaged;

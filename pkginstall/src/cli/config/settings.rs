@@ -51,6 +51,7 @@ fn rows(settings: &Settings) -> Vec<(String, Json, Origin)> {
         row("fetch.longest_pause_seconds", &fetch.longest_pause_seconds),
         row("fetch.least_bytes_per_second", &fetch.least_bytes_per_second),
         row("fetch.rate_window_seconds", &fetch.rate_window_seconds),
+        row("fetch.frame_cache_mib", &fetch.frame_cache_mib),
     ]);
     let services = settings.services.iter();
     rows.extend(services.map(|(service, value)| row(&format!("services.{service:?}.backend"), value)));
