@@ -156,11 +156,6 @@ impl Collected {
         })
     }
 
-    /// Returns what is at `path`, with the path as the tree has it.
-    pub fn get_key_value(&self, path: &EntryPath) -> Option<(&EntryPath, &Node<LinkTarget>)> {
-        self.nodes.get_key_value(path)
-    }
-
     /// Returns what is at `path`.
     pub fn get(&self, path: &EntryPath) -> Option<&Node<LinkTarget>> {
         self.nodes.get(path)
@@ -193,14 +188,21 @@ impl Collected {
     /// # Errors
     /// When there is none, or it cannot be opened, or has become a link.
     pub fn open(&self, path: &EntryPath) -> io::Result<Opened> {
+        self.open_entry(path).map(|(_, _, opened)| opened)
+    }
+
+    /// Opens the file at `path`, and returns its path and content as the tree has them, too.
+    pub(crate) fn open_entry(&self, path: &EntryPath) -> io::Result<(&EntryPath, &Content, Opened)> {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
-        let Some(Node::File { content, .. }) = self.get(path) else { return Err(missing()) };
-        match content {
-            Content::Text(text) => Ok(Opened::Text(Cursor::new(text.clone().into_bytes()))),
+        let Some((path, Node::File { content, .. })) = self.nodes.get_key_value(path) else {
+            return Err(missing());
+        };
+        let opened = match content {
+            Content::Text(text) => Opened::Text(Cursor::new(text.clone().into_bytes())),
             Content::Listed(_) | Content::File(_) => {
-                let file = self.file(content).ok_or_else(missing)?;
-                source::open(&file).map(Opened::File)
+                Opened::File(source::open(&self.file(content).ok_or_else(missing)?)?)
             }
-        }
+        };
+        Ok((path, content, opened))
     }
 }

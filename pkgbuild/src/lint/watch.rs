@@ -11,7 +11,7 @@ use copkg_spec::recipe::Allowance;
 
 use super::content::{Checker, is_suspect};
 use super::{Finding, Subject, allow};
-use crate::collect::{Collected, Content, Node, Opened};
+use crate::collect::{Collected, Content, Opened};
 
 /// Opens the files of a tree for packing, and looks at how each begins.
 pub struct Watch<'a> {
@@ -32,11 +32,8 @@ impl<'a> Watch<'a> {
     /// # Errors
     /// When there is none, or it cannot be opened.
     pub fn open(&self, path: &EntryPath) -> io::Result<Watched<'_>> {
-        let unseen = match self.tree.get_key_value(path) {
-            Some((path, Node::File { content, .. })) => Some((path, content)),
-            _ => None,
-        };
-        Ok(Watched { opened: self.tree.open(path)?, unseen, watch: self })
+        let (path, content, opened) = self.tree.open_entry(path)?;
+        Ok(Watched { opened, unseen: Some((path, content)), watch: self })
     }
 
     /// Returns what was found in the files that were read.

@@ -94,7 +94,8 @@ impl FrameCache {
         for directory in self.directory.read_dir_utf8()? {
             for entry in directory?.path().read_dir_utf8()? {
                 let entry = entry?;
-                let metadata = entry.metadata()?;
+                // Another command may have removed it by now.
+                let Ok(metadata) = entry.metadata() else { continue };
                 found.push((metadata.modified()?, metadata.len(), entry.into_path()));
             }
         }
