@@ -37,7 +37,7 @@ pub fn prepare(prefix: &Prefix) -> Result<(), HostError> {
 pub fn make_durable(prefix: &Prefix) -> Result<(), TreeError> {
     let (software, state) = (Directory::open(&prefix.software())?, Directory::open(prefix.state())?);
     software.sync_file_system()?;
-    if software.identity()?.device() == state.identity()?.device() {
+    if software.shares_file_system_with(&state)? {
         return Ok(());
     }
     state.sync_file_system()

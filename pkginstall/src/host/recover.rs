@@ -87,7 +87,9 @@ pub fn undo_install(
     staged: Option<Identity>,
 ) -> Result<(), HostError> {
     let staging = Directory::open(&prefix.staging())?;
-    if staging.look(id.as_str())?.is_none() && staged.is_some() && identity_at(prefix, package)? == staged {
+    if let (None, Some(staged)) = (staging.look(id.as_str())?, staged)
+        && identity_at(prefix, package)?.is_some_and(|found| found.matches(&staged))
+    {
         unplace(prefix, id, package)?;
     }
     receipts::forget(prefix, package)?;
@@ -204,7 +206,7 @@ fn unplace(prefix: &Prefix, id: &OperationId, package: &PackageCoordinate) -> Re
 
 fn identity_at(prefix: &Prefix, package: &PackageCoordinate) -> Result<Option<Identity>, HostError> {
     let Some(parent) = parent_of(prefix, package)? else { return Ok(None) };
-    Ok(parent.look(package.version().as_str())?.map(|stat| Identity::of(&stat)))
+    Ok(parent.identity_of(package.version().as_str())?)
 }
 
 fn parent_of(prefix: &Prefix, package: &PackageCoordinate) -> Result<Option<Directory>, HostError> {

@@ -199,6 +199,14 @@ pub enum ServiceError {
         #[source]
         source: io::Error,
     },
+    /// What a change must put back is neither in place nor kept.
+    #[error("a change of {service} cannot be rolled back: {path} is missing")]
+    WayBackLost {
+        /// The service.
+        service: ServiceCoordinate,
+        /// Where it was kept.
+        path: Utf8PathBuf,
+    },
     /// What a service wrote cannot be read.
     #[error("cannot read {path}")]
     Log {
@@ -335,6 +343,7 @@ impl Explain for ServiceError {
             Self::Survivors { .. } => "processes_left",
             Self::Unknown { .. } => "state_unknown",
             Self::Record { .. } => "service_record",
+            Self::WayBackLost { .. } => "way_back_lost",
             Self::Log { .. } => "log_unreadable",
             Self::Random => "no_random_numbers",
             Self::Lock(error) => error.code(),
@@ -384,6 +393,10 @@ impl Explain for ServiceError {
             Self::Survivors { .. } => {
                 Some("the kernel holds them, often because of a disk or a network mount".into())
             }
+            Self::WayBackLost { .. } => Some(
+                "nothing was stopped; if its file system is not mounted, mount it and run `pkginstall recover`"
+                    .into(),
+            ),
             Self::Unknown { service, .. } => {
                 Some(format!("`pkginstall stop {service}` ends what can be proven to be of it"))
             }

@@ -6,10 +6,12 @@
 
 mod copy;
 mod error;
+mod identity;
 mod remove;
 
 pub use copy::Copied;
 pub use error::TreeError;
+pub use identity::Identity;
 pub use remove::Removed;
 
 use std::fs::File;
@@ -168,15 +170,6 @@ impl Directory {
         }
     }
 
-    /// Returns what tells this directory from every other on its host: device and inode.
-    ///
-    /// # Errors
-    /// When the file system refuses.
-    pub fn identity(&self) -> Result<Identity, TreeError> {
-        let stat = rustix::fs::fstat(&self.handle).map_err(|source| TreeError::open(&self.path, source))?;
-        Ok(Identity::of(&stat))
-    }
-
     /// Moves `name` to `new_name` in `target`; nothing that is there is replaced.
     ///
     /// # Errors
@@ -196,29 +189,6 @@ impl Directory {
             to: target.path.join(new_name),
             source: source.into(),
         })
-    }
-
-    /// Lets `name` here and `other_name` in `other` change places, in one step where the file system can.
-    ///
-    /// # Errors
-    /// When one is missing, or the file system refuses.
-    pub fn exchange(&self, name: &str, other: &Self, other_name: &str) -> Result<(), TreeError> {
-        let (here, there) = (&self.handle, &other.handle);
-        let failed = |source: Errno| TreeError::Rename {
-            from: self.path.join(name),
-            to: other.path.join(other_name),
-            source: source.into(),
-        };
-        match rustix::fs::renameat_with(here, name, there, other_name, RenameFlags::EXCHANGE) {
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                // A crash in between leaves nothing under `name`, and both under names of ours.
-                let aside = format!(".{other_name}.aside");
-                rustix::fs::renameat(here, name, there, &aside).map_err(failed)?;
-                rustix::fs::renameat(there, other_name, here, name).map_err(failed)?;
-                rustix::fs::renameat(there, &aside, there, other_name).map_err(failed)
-            }
-            exchanged => exchanged.map_err(failed),
-        }
     }
 
     /// Makes the entries of this directory durable.
@@ -279,25 +249,6 @@ fn set_mode(file: &OwnedFd, mode: u32) -> rustix::io::Result<()> {
         return Ok(());
     }
     rustix::fs::fchmod(file, Mode::from_raw_mode(mode))
-}
-
-/// What tells one directory from every other on its host, across renames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// Takes the identity out of what the file system says.
-    pub fn of(stat: &Stat) -> Self {
-        Self { device: stat.st_dev, inode: stat.st_ino }
-    }
-
-    /// Returns the number of the file system.
-    pub fn device(self) -> u64 {
-        self.device
-    }
 }
 
 /// Turns a missing thing into `None`.

@@ -74,15 +74,27 @@ pub(super) enum Was {
     Stopped,
 }
 
-/// A directory of the runtime directory, as it must be again when the change is led back.
+/// A directory that must lie in the runtime directory again when the change is rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Saved {
     /// `data` or `etc`.
     pub(super) name: String,
-    /// Which directory that is.
-    pub(super) wanted: Identity,
     /// Whose kept directory holds it, as long as it is not in place.
     pub(super) of: Number,
+    /// The name that it is kept under: it is in place when nothing there has that name.
+    #[serde(flatten)]
+    pub(super) mark: Mark,
+}
+
+/// How the directory that must be in place is told from the one that must not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mark {
+    /// By its name among what is kept, where only we write: nothing has that name once it is in place. Names survive a boot, a
+    /// restored backup and every file system.
+    KeptAs(String),
+    /// By what it is. Only journals of earlier versions have that.
+    Wanted(Identity),
 }
 
 impl Change {

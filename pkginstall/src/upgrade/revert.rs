@@ -52,6 +52,8 @@ pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Resu
     let generations = Generations::of(site.prefix, &change.service);
     let touched = change.step > Step::Prepared;
     let from = change.from.map(|from| generations.read(from)).transpose()?;
+    // What runs is left alone as long as there is no way back.
+    saved::check_way_back(site.prefix, &change)?;
     change.begin_way_back(site.prefix)?;
     let beside = touched
         && match change.manner {

@@ -8,6 +8,7 @@ mod identity;
 mod logs;
 mod misbehaving;
 mod ordinary;
+mod recovered;
 mod running;
 mod scene;
 mod supervised;
