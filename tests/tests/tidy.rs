@@ -15,14 +15,15 @@ const CRATES: [(&str, &[&str]); 5] = [
     ("tests", &["spec"]),
 ];
 
-/// The most lines that a source file has.
-const LONGEST: usize = 400;
+/// The most lines that a source file has. Near 150 is usual and few pass 400; a file is split where its thought ends, not where a
+/// count does, so the limit leaves room.
+const LONGEST: usize = 600;
 
 /// Files that may be longer, each with its reason.
 const LONGER: [(&str, &str); 0] = [];
 
 /// What may stand at the top level.
-const TOP_LEVEL: [&str; 20] = [
+const TOP_LEVEL: [&str; 21] = [
     ".cargo",
     ".ci",
     ".clippy.toml",
@@ -38,6 +39,7 @@ const TOP_LEVEL: [&str; 20] = [
     "deny.toml",
     "docs",
     "examples",
+    "findings",
     "pkgbuild",
     "pkginstall",
     "repo-server",
@@ -58,7 +60,7 @@ fn every_source_file_begins_with_what_it_is_for() {
 fn no_source_file_is_too_long() {
     let long = sources().into_iter().filter(|source| source.text.lines().count() > LONGEST);
     let long = long.filter(|source| !LONGER.iter().any(|(path, _)| *path == source.path));
-    report(long.map(|source| source.says(LONGEST + 1, "is longer than 400 lines")));
+    report(long.map(|source| source.says(LONGEST + 1, "is longer than 600 lines")));
 }
 
 #[test]
