@@ -16,18 +16,23 @@ fn main() -> ExitCode {
     };
     let surroundings = Surroundings {
         arguments: env::args_os().collect(),
-        streams: Streams {
-            out: Box::new(io::stdout()),
-            err: Box::new(io::stderr()),
-            err_is_terminal: io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(),
-        },
+        streams: streams(),
         ambient: Ambient {
             environment: env::vars_os().filter_map(text).collect(),
             working_directory: env::current_dir().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok()),
             program: env::current_exe().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok()),
             user: rustix::process::geteuid().as_raw(),
             clock: jiff::Timestamp::now,
+            streams,
         },
     };
     cli::run(surroundings).into()
+}
+
+fn streams() -> Streams {
+    Streams {
+        out: Box::new(io::stdout()),
+        err: Box::new(io::stderr()),
+        err_is_terminal: io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(),
+    }
 }

@@ -45,7 +45,7 @@ pub(super) fn run(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failu
 fn exit_of(condition: &Condition) -> Exit {
     match condition {
         Condition::Well => Exit::Ok,
-        Condition::Ailing { .. } => Exit::Failure,
+        Condition::Ailing { .. } | Condition::Interrupted { .. } => Exit::Failure,
         Condition::Stopped { .. } => Exit::Stopped,
     }
 }

@@ -44,6 +44,8 @@ pub struct Ambient {
     pub user: u32,
     /// The time.
     pub clock: Clock,
+    /// Opens the standard streams once more, for what must be said while the report is busy.
+    pub streams: fn() -> Streams,
 }
 
 /// The options that say which prefix, and how long to wait for it.

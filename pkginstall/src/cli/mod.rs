@@ -12,6 +12,7 @@ mod gc;
 mod history;
 mod info;
 mod install;
+mod interruption;
 mod list;
 mod listed;
 mod logs;
@@ -44,6 +45,9 @@ pub use context::{Ambient, Clock, Context, Surroundings};
 
 use clap::{Parser, Subcommand};
 use copkg_spec::command::{Exit, Failure, Options, Report, unparsed};
+
+use crate::interrupt::{self, Interruptible};
+use crate::service::ServiceError;
 
 /// Installs copkg packages and runs their services.
 #[derive(Debug, Parser)]
@@ -136,12 +140,43 @@ pub fn run(surroundings: Surroundings) -> Exit {
         Command::Completions(args) => Ok(completions::run(args, &mut report)),
         Command::Version(args) => Ok(version::run(args, &mut report)),
         command => Context::new(&mut report, &cli.place, command.repository(), ambient)
-            .and_then(|mut context| dispatch(command, &mut context)),
+            .and_then(|mut context| in_order(command, &mut context)),
     };
     result.unwrap_or_else(|failure| report.fail(&failure))
 }
 
+/// Runs a command. One that changes something ends in order when a signal comes.
+fn in_order(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
+    let _interruptible =
+        command.is_change().then(Interruptible::begin).transpose().map_err(ServiceError::Signals)?;
+    let done = dispatch(command, context);
+    if let (Ok(_), Some(interrupted)) = (&done, interrupt::signal_so_far()) {
+        context.report.note(format!("{interrupted} when there was no way back any more: it was finished"));
+    }
+    done
+}
+
 impl Command {
+    /// Tells whether it changes packages or services.
+    fn is_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Install(_)
+                | Self::Remove(_)
+                | Self::Start(_)
+                | Self::Stop(_)
+                | Self::Restart(_)
+                | Self::Reload(_)
+                | Self::Upgrade(_)
+                | Self::Rollback(_)
+                | Self::Rehearse(_)
+                | Self::Gc(_)
+                | Self::Recover(_)
+                | Self::Config(_)
+                | Self::Unit(_)
+        )
+    }
+
     /// Returns the repository that the command line names.
     fn repository(&self) -> Option<&str> {
         match self {
@@ -158,7 +193,9 @@ impl Command {
 
 fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
     match command {
-        Command::Install(args) => install::run(args, context),
+        Command::Install(args) => {
+            interruption::while_fetching(context, |context| install::run(args, context))
+        }
         Command::Remove(args) => remove::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Info(args) => info::run(args, context),

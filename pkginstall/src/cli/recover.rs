@@ -38,12 +38,15 @@ fn look(context: &mut Context) -> Result<Exit, Failure> {
     let (report, wait) = (&mut *context.report, context.settings.wait());
     let left = Catalogue::left_behind(&prefix, wait, &mut |notice| report.note(notice.to_string()))?;
     let services = upgrade::left_behind(&prefix)?;
-    let document = json!({ "changed": false, "left_behind": left, "services": services });
+    let rehearsals = upgrade::left_rehearsals(&prefix)?;
+    let document =
+        json!({ "changed": false, "left_behind": left, "services": services, "rehearsals": rehearsals });
     context.report.data(&document, || {
         let services = services.iter().map(ToString::to_string);
-        left.iter().map(line).chain(services).collect::<Vec<_>>().join("\n")
+        let rehearsals = rehearsals.iter().map(|service| format!("{service}: a rehearsal was cut short"));
+        left.iter().map(line).chain(services).chain(rehearsals).collect::<Vec<_>>().join("\n")
     });
-    if left.is_empty() && services.is_empty() {
+    if left.is_empty() && services.is_empty() && rehearsals.is_empty() {
         context.report.note("nothing to recover");
     }
     Ok(Exit::Ok)
@@ -66,11 +69,29 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
         other => report.note(other.to_string()),
     })?;
     let services = at_site(context, upgrade::recover_all)?;
-    let nothing = recovered.is_empty() && services.is_empty();
-    let document = json!({ "changed": !nothing, "recovered": recovered, "services": services });
+    let rehearsals = upgrade::left_rehearsals(&prefix)?;
+    for service in &rehearsals {
+        at_site(context, |site| upgrade::clear_left_rehearsal(site, service))?;
+    }
+    let nothing = recovered.is_empty() && services.is_empty() && rehearsals.is_empty();
+    let document = json!({
+        "changed": !nothing,
+        "recovered": recovered,
+        "services": services,
+        "rehearsals": rehearsals,
+    });
     context.report.data(&document, || {
         let services = services.iter().map(ToString::to_string);
-        recovered.iter().map(ToString::to_string).chain(services).collect::<Vec<_>>().join("\n")
+        let rehearsals = rehearsals.iter().map(|service| {
+            format!("{service}: what a rehearsal that was cut short left is ended and removed")
+        });
+        recovered
+            .iter()
+            .map(ToString::to_string)
+            .chain(services)
+            .chain(rehearsals)
+            .collect::<Vec<_>>()
+            .join("\n")
     });
     if nothing {
         context.report.note("nothing to recover");

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::context::Offline;
 use super::start::at_site;
 use super::upgrade::wanted;
-use super::{Context, install};
+use super::{Context, interruption};
 use crate::configure::Accept;
 use crate::host::Effect;
 use crate::upgrade::{self, Rehearsed};
@@ -44,7 +44,7 @@ pub(super) struct Rehearse {
 pub(super) fn run(args: &Rehearse, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let wanted = wanted(context, &args.service, args.to.as_deref(), args.channel.as_deref())?;
     let effect = Effect::of_dry_run(args.dry_run);
-    let package = install::obtain_one(context, &wanted, args.offline.network(), effect)?;
+    let package = interruption::obtain_one(context, &wanted, args.offline.network(), effect)?;
     if args.dry_run {
         let document = json!({ "changed": false, "service": args.service, "would_rehearse": package });
         context.report.data(&document, || format!("{}: would rehearse {package}", args.service));

@@ -9,6 +9,7 @@ use super::Context;
 use crate::activate::{Change, InUse, Removal, RemoveError, remove};
 use crate::gc::{Reason, Survey};
 use crate::host::{Catalogue, Notice};
+use crate::interrupt;
 use crate::receipts;
 use crate::service;
 
@@ -43,6 +44,7 @@ pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure>
         args.packages.iter().try_for_each(|package| refuse_needed(&survey, package))?;
     }
     for package in &args.packages {
+        interrupt::check()?;
         let outcome = if args.dry_run { "would_remove" } else { remove_one(args, context, package)? };
         context.report.note(format!("{package}: {}", outcome.replace('_', " ")));
         rows.push(json!({ "package": package, "outcome": outcome, "path": prefix.install_dir(package) }));

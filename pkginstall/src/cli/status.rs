@@ -7,11 +7,12 @@ use serde::Serialize;
 use super::Context;
 use super::select::{Selector, select};
 use crate::service::{self, State, View};
+use crate::upgrade::PendingChange;
 
 /// The arguments of `status`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 all run, 3 one is stopped, 4 the state of one is unknown, 5 one was never started here."
+    after_help = "Exit codes: 0 all run, 3 one is stopped, 4 the state of one is unknown or a change of it was cut short, 5 one was never started here."
 )]
 pub(super) struct Status {
     /// The services, or patterns of services such as *.web.prod.*; all of the prefix if none is named
@@ -27,7 +28,7 @@ struct Document {
 pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let names = select(&args.services, context)?;
-    let views = names.iter().map(|name| service::view(&prefix, name)).collect::<Result<Vec<_>, _>>()?;
+    let views = names.iter().map(|name| service::status(&prefix, name)).collect::<Result<Vec<_>, _>>()?;
     if views.is_empty() {
         context.report.note(format!("no service was ever started below {}", prefix.root()));
     }
@@ -40,7 +41,8 @@ pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Fail
 /// The worst state is the command's.
 fn exit(views: &[View]) -> Exit {
     let any = |state| views.iter().any(|view| view.state == state);
-    if any(State::Unknown) {
+    let is_pending = |view: &View| view.change.as_ref().is_some_and(PendingChange::needs_recovery);
+    if any(State::Unknown) || views.iter().any(is_pending) {
         Exit::Unknown
     } else if any(State::Stopped) {
         Exit::Stopped
@@ -68,7 +70,13 @@ fn line(view: &View, width: usize) -> String {
     let pids = if view.pids.is_empty() { String::new() } else { format!("  {}", pids(view)) };
     let since = view.since.map(|since| format!("  since {since:.0}")).unwrap_or_default();
     let why = view.why.as_ref().map(|why| format!("\n  {why}")).unwrap_or_default();
-    format!("{:width$}  {state}{package}{generation}{pids}{since}{why}", view.service)
+    let change = view.change.as_ref().map(|change| format!("\n  {change}")).unwrap_or_default();
+    let rehearsal = if view.left_rehearsal {
+        "\n  a rehearsal was cut short and left its copy: `pkginstall recover` removes it"
+    } else {
+        ""
+    };
+    format!("{:width$}  {state}{package}{generation}{pids}{since}{why}{change}{rehearsal}", view.service)
 }
 
 /// Names the processes of a service for a line.

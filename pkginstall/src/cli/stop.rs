@@ -7,6 +7,7 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use super::Context;
 use super::select::{Selector, select};
 use super::start::{Form, Tense, at_site, report};
+use crate::interrupt::{self, Interrupted};
 use crate::service;
 
 /// The arguments of `stop`.
@@ -44,13 +45,24 @@ pub(super) fn each(
     mut act: impl FnMut(&ServiceCoordinate) -> Result<service::Outcome, Failure>,
 ) -> (Vec<service::Outcome>, Vec<Failure>) {
     let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
-    for service in services {
+    for (at, service) in services.iter().enumerate() {
+        if let Err(interrupted) = interrupt::check() {
+            failures.push(not_begun(interrupted, &services[at..]));
+            break;
+        }
         match act(service) {
             Ok(outcome) => outcomes.push(outcome),
             Err(failure) => failures.push(failure),
         }
     }
     (outcomes, failures)
+}
+
+/// Says which services a signal kept a command from.
+pub(super) fn not_begun(interrupted: Interrupted, services: &[ServiceCoordinate]) -> Failure {
+    let names = services.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let failure = Failure::of(&interrupted);
+    Failure { message: format!("{}; not begun: {names}", failure.message), ..failure }
 }
 
 /// Reports what was done to several services. The last failure is the command's.

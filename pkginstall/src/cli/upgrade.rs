@@ -11,7 +11,7 @@ use serde_json::json;
 use super::context::Offline;
 use super::start::at_site;
 use super::wanted::Argument;
-use super::{Context, install};
+use super::{Context, interruption};
 use crate::configure::Accept;
 use crate::gc::{self, RETAINED};
 use crate::generation::{Cause, GenerationError, Generations};
@@ -66,7 +66,7 @@ pub(super) fn run(args: &Upgrade, context: &mut Context<'_>) -> Result<Exit, Fai
     let prefix = context.prefix()?;
     let wanted = wanted(context, &args.service, args.to.as_deref(), args.channel.as_deref())?;
     let effect = Effect::of_dry_run(args.dry_run);
-    let package = install::obtain_one(context, &wanted, args.offline.network(), effect)?;
+    let package = interruption::obtain_one(context, &wanted, args.offline.network(), effect)?;
     let request = request(args, &package);
     if args.dry_run {
         return dry_run(context, &request, &package);

@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::activate::{Change, InUse, RemoveError, remove};
 use crate::generation::{Generations, Number};
 use crate::host::{Effect, Notice, Prefix, reserve};
+use crate::interrupt;
 use crate::receipts;
 use crate::service::{self, Site, Told};
 use crate::upgrade;
@@ -76,10 +77,12 @@ pub fn sweep(site: &mut Site<'_>, sweep: Sweep, effect: Effect) -> Result<Swept,
     let survey = Survey::of(site.prefix, sweep.retain)?;
     let mut swept = Swept::default();
     for service in survey.services() {
+        interrupt::check()?;
         sweep_service(site, &survey, service, effect, &mut swept)?;
     }
     if sweep.packages == Packages::Unused {
         for package in receipts::list(site.prefix)? {
+            interrupt::check()?;
             remove_package(site, &survey, &package, effect, &mut swept)?;
         }
     }

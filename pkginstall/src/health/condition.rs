@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::probe::{Ailing, look};
 use crate::service::{InstalledService, ServiceError, ServiceRecord, Site, State, view};
+use crate::upgrade::PendingChange;
 
 /// How a service is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +18,11 @@ pub enum Condition {
     /// It runs, and is not well.
     Ailing {
         /// What is wrong.
+        why: String,
+    },
+    /// It runs, but a change of it was cut short, so it will not stay what it is.
+    Interrupted {
+        /// What was cut short, and what puts it right.
         why: String,
     },
     /// It does not run, or nothing certain can be said.
@@ -32,6 +38,7 @@ impl fmt::Display for Condition {
         match self {
             Self::Well => f.write_str("is well"),
             Self::Ailing { why } => write!(f, "is not well: {why}"),
+            Self::Interrupted { why } => write!(f, "is not settled: {why}"),
             Self::Stopped { why: None } => f.write_str("is stopped"),
             Self::Stopped { why: Some(why) } => write!(f, "cannot be said to run: {why}"),
         }
@@ -48,6 +55,9 @@ pub fn condition(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Con
     let record = record.ok_or_else(|| ServiceError::NeverStarted { service: service.clone() })?;
     if seen.state != State::Running {
         return Ok(Condition::Stopped { why: seen.why });
+    }
+    if let Some(change) = PendingChange::of(site.prefix, service).filter(PendingChange::needs_recovery) {
+        return Ok(Condition::Interrupted { why: change.to_string() });
     }
     let installed = InstalledService::open(site.prefix, &record.package)?;
     Ok(match look(site, &installed, service, &record.parameters)? {

@@ -71,6 +71,7 @@ fn script(
         HookEnd::Ended(ended) if ended.is_success() => return Ok(Ok(())),
         HookEnd::Ended(ended) => format!("ended with {ended}"),
         HookEnd::TimedOut => format!("had not ended after {} ms", timeout.as_millis()),
+        HookEnd::Interrupted => "was interrupted".into(),
     };
     let last = ran.last_lines.last().map(|line| format!(": {}", printable(line))).unwrap_or_default();
     Ok(Err(Ailing(format!("script.d/check {how}{last}"))))

@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::probe::{Ailing, look};
-use crate::process::is_interrupted;
+use crate::interrupt;
 use crate::service::{InstalledService, ServiceError, Site, State, view};
+
+/// How long at most a signal waits until it is obeyed.
+const NAP: Duration = Duration::from_millis(50);
 
 /// Which service to wait for.
 #[derive(Debug, Clone)]
@@ -50,7 +53,7 @@ impl Verdict {
 /// the package, and at once when no process of the service is left, or others took their place.
 ///
 /// # Errors
-/// When it cannot be looked at.
+/// When it cannot be looked at, or a signal came meanwhile.
 pub fn await_health(site: &mut Site<'_>, request: &HealthRequest<'_>) -> Result<Verdict, ServiceError> {
     let installed = InstalledService::open(site.prefix, request.package)?;
     let health = installed.service.health.clone().unwrap_or_default();
@@ -61,6 +64,7 @@ pub fn await_health(site: &mut Site<'_>, request: &HealthRequest<'_>) -> Result<
     let mut well_since: Option<Instant> = None;
     let mut looks = 0;
     loop {
+        interrupt::check()?;
         looks += 1;
         let at = Instant::now();
         let seen = look(site, &installed, request.service, request.parameters)?;
@@ -77,7 +81,7 @@ pub fn await_health(site: &mut Site<'_>, request: &HealthRequest<'_>) -> Result<
             }
             Err(Ailing(why)) => {
                 well_since = None;
-                if Instant::now() >= deadline || is_interrupted() {
+                if Instant::now() >= deadline {
                     return Ok(Verdict::Unhealthy { why, looks });
                 }
             }
@@ -86,6 +90,18 @@ pub fn await_health(site: &mut Site<'_>, request: &HealthRequest<'_>) -> Result<
         let next = at + span(health.interval_milliseconds);
         let next = well_since
             .map_or(next.min(deadline), |since| next.min(since + span(health.healthy_milliseconds)));
-        thread::sleep(next.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)));
+        sleep_until(next)?;
+    }
+}
+
+/// Sleeps, at least for a moment, and wakes up when a signal comes.
+fn sleep_until(next: Instant) -> Result<(), ServiceError> {
+    loop {
+        let left = next.saturating_duration_since(Instant::now());
+        thread::sleep(left.clamp(Duration::from_millis(1), NAP));
+        interrupt::check()?;
+        if Instant::now() >= next {
+            return Ok(());
+        }
     }
 }

@@ -14,7 +14,8 @@ use rustix::fs::Mode;
 use rustix::process::{Signal, umask};
 
 use super::{HookError, script};
-use crate::process::{self, Children, Ended, Family, ProcessHandle, is_interrupted};
+use crate::interrupt::is_interrupted;
+use crate::process::{self, Children, Ended, Family, ProcessHandle};
 use crate::runtime::Output;
 use crate::service::RunAs;
 

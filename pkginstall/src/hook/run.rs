@@ -8,9 +8,8 @@ use rustix::process::Signal;
 
 use super::cgroup::Cgroup;
 use super::{HookError, Launch, Launched, leftovers, output};
-use crate::process::{
-    self, Children, Ended, Family, Orphans, Owner, ProcessIdentity, ProcessTable, StartId, is_interrupted,
-};
+use crate::interrupt::{Undisturbed, is_interrupted};
+use crate::process::{self, Children, Ended, Family, Orphans, Owner, ProcessIdentity, ProcessTable, StartId};
 use crate::runtime::{Output, RuntimeDirectory};
 use crate::service::RunAs;
 
@@ -63,6 +62,8 @@ pub enum HookEnd {
     Ended(Ended),
     /// It was ended, because it had not ended in time.
     TimedOut,
+    /// It was ended, because a signal interrupted us.
+    Interrupted,
 }
 
 /// A script that was run.
@@ -165,7 +166,9 @@ impl Run {
     fn see_through(mut self, hook: &Hook<'_>, output: &mut Output) -> Result<(HookEnd, usize), HookError> {
         let pid = self.script.pid();
         let ended = self.watch(self.script.at + hook.limit, output)?;
+        let why = if is_interrupted() { HookEnd::Interrupted } else { HookEnd::TimedOut };
         if !ended {
+            let _undisturbed = Undisturbed::begin();
             process::signal_own_group(pid, Signal::TERM);
             self.watch(Instant::now() + PATIENCE, output)?;
         }
@@ -179,7 +182,7 @@ impl Run {
         }
         let end = match self.children.end_of(pid) {
             Some(how) if ended => HookEnd::Ended(how),
-            _ => HookEnd::TimedOut,
+            _ => why,
         };
         Ok((end, killed))
     }

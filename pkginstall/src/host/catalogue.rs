@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::journal::{self, Entry, OpenIntent, Owner};
 use super::recover::{self, Recovered};
 use super::{HostError, Intent, Lock, LockError, Operation, OperationId, Prefix, Wait, ground};
+use crate::interrupt;
 use crate::tree::Directory;
 
 /// Something that the user may want to know while a change goes on.
@@ -210,6 +211,7 @@ impl Pending {
         tell(Notice::Waiting { holder: holder.clone() });
         let taken =
             super::lock::poll(&file, limit, Instant::now()).map_err(|e| HostError::journal(&path, e))?;
+        interrupt::check().map_err(LockError::from)?;
         if taken { Ok(()) } else { Err(LockError::Held { path, holder }.into()) }
     }
 }

@@ -19,6 +19,8 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::interrupt::{self, Interrupted};
+
 /// How often a held lock is tried again.
 const POLL: Duration = Duration::from_millis(25);
 
@@ -42,6 +44,9 @@ pub enum LockError {
         /// Who holds it.
         holder: String,
     },
+    /// A signal came while we waited. Nothing was changed.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 impl Explain for LockError {
@@ -49,6 +54,7 @@ impl Explain for LockError {
         match self {
             Self::Open { .. } => Exit::Failure,
             Self::Held { .. } => Exit::Locked,
+            Self::Interrupted(error) => error.exit(),
         }
     }
 
@@ -56,12 +62,13 @@ impl Explain for LockError {
         match self {
             Self::Open { .. } => "lock_failed",
             Self::Held { .. } => "locked",
+            Self::Interrupted(error) => error.code(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Open { .. } => None,
+            Self::Open { .. } | Self::Interrupted(_) => None,
             Self::Held { .. } => Some("wait for it to end, or give a longer `--lock-timeout`".into()),
         }
     }
@@ -101,6 +108,7 @@ impl Lock {
         if poll(&file, limit, Instant::now()).map_err(failed)? {
             return Ok(Self::note_holder(file));
         }
+        interrupt::check()?;
         Err(LockError::Held { path: path.to_owned(), holder: read_holder(&mut file) })
     }
 
@@ -121,9 +129,9 @@ pub(super) fn try_exclusive(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Tries to lock `file` until `limit` has passed; tells whether it was locked. The kernel has no such wait.
+/// Tries to lock `file` until `limit` has passed or a signal comes; tells whether it was locked. The kernel has no such wait.
 pub(super) fn poll(file: &File, limit: Duration, started: Instant) -> io::Result<bool> {
-    while started.elapsed() < limit {
+    while started.elapsed() < limit && !interrupt::is_interrupted() {
         thread::sleep(POLL);
         if try_exclusive(file)? {
             return Ok(true);

@@ -186,6 +186,11 @@ impl Prefix {
         self.services().join(format!("{service}.lock"))
     }
 
+    /// Returns the lock of the rehearsal of `service`: held while its copy is there.
+    pub fn rehearsal_lock(&self, service: &ServiceCoordinate) -> Utf8PathBuf {
+        self.services().join(format!("{service}.rehearsal.lock"))
+    }
+
     /// Returns the directory of the frames that are kept for later.
     pub fn frames(&self) -> Utf8PathBuf {
         self.state.join("frames")

@@ -11,6 +11,7 @@ use crate::configure::ConfigureError;
 use crate::generation::GenerationError;
 use crate::hook::HookError;
 use crate::host::{HostError, LockError};
+use crate::interrupt::Interrupted;
 use crate::process::ProcessError;
 use crate::receipts::ReceiptError;
 use crate::runtime::RuntimeError;
@@ -249,6 +250,9 @@ pub enum ServiceError {
     /// A directory of the service refused.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// A signal came.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The lock of the service was not taken.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -275,6 +279,7 @@ pub enum ServiceError {
 impl ServiceError {
     fn inner(&self) -> Option<&dyn Explain> {
         match self {
+            Self::Interrupted(error) => Some(error),
             Self::Lock(error) => Some(error),
             Self::Host(error) => Some(error),
             Self::Receipt(error) => Some(error),
@@ -307,6 +312,7 @@ impl Explain for ServiceError {
             Self::Damaged { .. } => Exit::Trust,
             Self::RunsOtherwise { .. } => Exit::Conflict,
             Self::Unknown { .. } => Exit::Unknown,
+            Self::StartFailed { how: StartFailure::Interrupted, .. } => Exit::Interrupted,
             _ => self.inner().map_or(Exit::Failure, Explain::exit),
         }
     }
@@ -335,29 +341,18 @@ impl Explain for ServiceError {
             Self::Exec { .. } => "exec_failed",
             Self::Signals(_) => "signals",
             Self::Program => "program_unknown",
-            Self::Unit(error) => error.code(),
             Self::OnePackage => "one_package",
             Self::PackageName { .. } => "package_invalid",
             Self::Selector { .. } => "selector_invalid",
             Self::NoMatch { .. } => "no_match",
             Self::Survivors { .. } => "processes_left",
             Self::Unknown { .. } => "state_unknown",
-            Self::Record { .. } => "service_record",
             Self::WayBackLost { .. } => "way_back_lost",
             Self::Log { .. } => "log_unreadable",
             Self::Random => "no_random_numbers",
-            Self::Lock(error) => error.code(),
-            Self::Host(error) => error.code(),
-            Self::Receipt(error) => error.code(),
-            Self::Process(error) => error.code(),
-            Self::Configure(error) => error.code(),
-            Self::Hook(error) => error.code(),
             Self::HookFailed { .. } => "hook_failed",
             Self::NotWell { .. } => "not_well",
-            Self::Change(error) => error.code(),
-            Self::Generation(error) => error.code(),
-            Self::Tree(error) => error.code(),
-            Self::Runtime(error) => error.code(),
+            _ => self.inner().map_or("service_record", Explain::code),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::host::Prefix;
 use crate::process::{Family, ProcessIdentity, ProcessTable};
 use crate::runtime::{RecordedPids, RuntimeDirectory};
 use crate::unit::{self, Activity, Shown};
+use crate::upgrade::{self, PendingChange};
 
 /// Whether a service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -59,6 +60,12 @@ pub struct View {
     pub outcome: Option<Trial>,
     /// The parameters that it was started with.
     pub parameters: Vec<String>,
+    /// A change of it that is under way, or was cut short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<PendingChange>,
+    /// Whether a rehearsal was cut short and left its copy.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left_rehearsal: bool,
     /// Where it keeps its state.
     pub runtime_dir: Utf8PathBuf,
 }
@@ -91,6 +98,16 @@ pub fn running_from(prefix: &Prefix, package: &PackageCoordinate) -> Result<Vec<
         }
     }
     Ok(running)
+}
+
+/// Shows one service, and what is pending of it.
+///
+/// # Errors
+/// When nobody knows the service.
+pub fn status(prefix: &Prefix, service: &ServiceCoordinate) -> Result<View, ServiceError> {
+    let change = PendingChange::of(prefix, service);
+    let left_rehearsal = upgrade::has_left_rehearsal(prefix, service);
+    Ok(View { change, left_rehearsal, ..view(prefix, service)? })
 }
 
 /// Shows one service. Whatever cannot be read makes its state unknown.
@@ -288,6 +305,8 @@ impl Look {
             generation,
             outcome: outcome.map(|outcome| outcome.state),
             parameters: record.map(|record| record.parameters.clone()).unwrap_or_default(),
+            change: None,
+            left_rehearsal: false,
             runtime_dir: prefix.runtime_dir(service),
         }
     }

@@ -30,7 +30,7 @@ pub use exec::exec;
 pub use failure::{LastLines, StartFailure};
 pub use hooks::{HookRequest, OptionalScript, run_hook};
 pub use logs::{Follow, LogFile, find_logs, follow, tail};
-pub use look::{State, View, known, running_from, view};
+pub use look::{State, View, known, running_from, status, view};
 pub use order::in_order;
 pub use outcome::{Change, Outcome};
 pub(crate) use package::InstalledService;

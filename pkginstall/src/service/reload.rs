@@ -12,6 +12,7 @@ use super::{
     run_hook,
 };
 use crate::hook::HookEnd;
+use crate::interrupt;
 use crate::process::Whereabouts;
 use crate::unit;
 
@@ -21,6 +22,7 @@ use crate::unit;
 /// When it does not run, its package has no way to reload, or the script fails.
 pub fn reload(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
     let _lock = site.lock(service)?;
+    interrupt::check()?;
     reload_locked(site, service)
 }
 
@@ -93,6 +95,7 @@ fn run_script(
         HookEnd::Ended(ended) if ended.is_success() => return Ok(()),
         HookEnd::Ended(ended) => format!("ended with {ended}"),
         HookEnd::TimedOut => format!("had not ended after {} s", request.limit.as_secs()),
+        HookEnd::Interrupted => return Ok(interrupt::check()?),
     };
     Err(ServiceError::ReloadFailed {
         service: record.service.clone(),

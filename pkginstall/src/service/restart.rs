@@ -6,6 +6,7 @@ use super::record::{Desired, ServiceRecord};
 use super::start::{Start, start_locked};
 use super::stop::stop_locked;
 use super::{Change, Outcome, ServiceError, Site, StartRequest};
+use crate::interrupt::{self, Undisturbed};
 use crate::upgrade;
 
 /// Stops a service and starts it again, with the package and the parameters that it has.
@@ -20,6 +21,9 @@ pub fn restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outco
     let request = recorded_request(site, service)?;
     // Everything that can be wrong with the start is found while the service still runs.
     Start::prepare(site, &request)?;
+    interrupt::check()?;
+    // From the stop on, the way back is the way on: what was stopped is started.
+    let _undisturbed = Undisturbed::begin();
     stop_locked(site, service)?;
     start_locked(site, &request, "restarted")
 }

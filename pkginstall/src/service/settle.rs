@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::hook::Launched;
+use crate::interrupt::is_interrupted;
 use crate::process::{
     Children, Family, ProcessError, ProcessHandle, ProcessIdentity, ProcessTable, Whereabouts,
-    is_interrupted, wait_until_one_ends,
+    wait_until_one_ends,
 };
 
 use super::StartFailure;

@@ -18,9 +18,8 @@ use super::{Change, Outcome, RunAs, ServiceError, Site, StartFailure, parameters
 use crate::generation::Generations;
 use crate::hook::{Launch, Launched};
 use crate::host::{Catalogue, Notice};
-use crate::process::{
-    self, Children, Family, Interruptible, Orphans, ProcessError, ProcessIdentity, StartId, is_interrupted,
-};
+use crate::interrupt::{Undisturbed, is_interrupted};
+use crate::process::{self, Children, Family, Orphans, ProcessIdentity, StartId};
 use crate::receipts;
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
 use crate::unit::{self, Managed, Started};
@@ -251,7 +250,6 @@ impl<'r> Start<'r> {
         record: &ServiceRecord,
         runtime: &RuntimeDirectory,
     ) -> Result<Tried, ServiceError> {
-        let _interruptible = Interruptible::begin().map_err(ProcessError::Wait)?;
         let started: Started = unit::start(site, managed, record, &self.installed, runtime)?;
         Ok(started.map(|processes| (processes, BTreeSet::new())))
     }
@@ -265,13 +263,12 @@ impl<'r> Start<'r> {
     ) -> Result<Tried, ServiceError> {
         let Some(run) = &record.run else { return Ok(Err(StartFailure::NoProcess)) };
         let mut children = Children::adopt()?;
-        // Ctrl-C ends what was begun, and is no way to leave it behind.
-        let _interruptible = Interruptible::begin().map_err(ProcessError::Wait)?;
         let script = self.launch(site, &run.start_id, runtime, output, &children)?;
         let family = Family { sessions: script.session(), orphans: Orphans::Ours, ..run.family() };
         let settled = self.watch(&script, &family, runtime, &mut children);
         if !matches!(settled, Ok(Ok(_))) {
             // However it failed, nothing of it stays.
+            let _undisturbed = Undisturbed::begin();
             let survivors = process::end(&family, Signal::TERM, END_PATIENCE)?;
             children.collect()?;
             refuse_survivors(&record.service, &survivors)?;

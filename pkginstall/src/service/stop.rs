@@ -13,6 +13,7 @@ use super::record::ServiceRecord;
 use super::survivors::refuse_survivors;
 use super::{Change, Outcome, RunAs, ServiceError, Site};
 use crate::hook::Launch;
+use crate::interrupt::{self, Undisturbed};
 use crate::process::{self, Children, Family, Orphans, StartId};
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
 use crate::unit::{self, Stopped};
@@ -39,6 +40,7 @@ pub fn stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome,
     }
     let _lock = site.lock(service)?;
     upgrade::recover(site, service)?;
+    interrupt::check()?;
     stop_locked(site, service)
 }
 
@@ -52,8 +54,9 @@ pub fn check_stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Ou
     Ok(Outcome { change, view })
 }
 
-/// Stops a service. Its lock is held.
+/// Stops a service. Its lock is held. A stop that has begun is finished whatever signal comes: it cannot be taken back.
 pub(crate) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    let _undisturbed = Undisturbed::begin();
     let unit = match unit::managed(site.prefix, service)? {
         Some(managed) => unit::stop(&managed)?,
         None => Stopped::Before,

@@ -15,6 +15,7 @@ use copkg_spec::index::{Entry, EntryPath, Index, LinkTarget, Mode};
 use rustix::fs::{AtFlags, Timespec, Timestamps};
 
 use super::early::Early;
+use crate::interrupt;
 use crate::tree::{Directory, TreeError};
 
 /// The mode of directories.
@@ -149,6 +150,7 @@ impl<'d> Stack<'d> {
 
     /// Makes the directory with these names the present one.
     pub(super) fn enter<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Result<(), TreeError> {
+        interrupt::check().map_err(|source| TreeError::make(self.root.path(), source))?;
         let mut depth = 0;
         for name in names {
             if self.open.get(depth).is_none_or(|(open, _)| open != name) {

@@ -14,6 +14,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::{Directory, TreeError};
+use crate::interrupt;
 
 /// How much is copied at once.
 const BLOCK: usize = 1 << 20;
@@ -74,6 +75,7 @@ impl Directory {
 
     fn copy_entries(&self, target: &Self, copied: &mut Copied) -> Result<(), TreeError> {
         for (name, stat) in self.entries()? {
+            interrupt::check().map_err(|source| TreeError::make(&target.path, source))?;
             let shown = target.path.join(name.to_string_lossy().as_ref());
             let wrote = |source: Errno| TreeError::make(&shown, source);
             match FileType::from_raw_mode(stat.st_mode) {
@@ -167,6 +169,7 @@ fn copy_extents(from: &mut File, to: &mut File, size: u64) -> io::Result<u64> {
         to.seek(SeekFrom::Start(start))?;
         let mut left = end - start;
         while left > 0 {
+            interrupt::check()?;
             let want = usize::try_from(left.min(BLOCK as u64)).unwrap_or(BLOCK);
             let read = from.read(&mut buffer[..want])?;
             if read == 0 {

@@ -7,6 +7,8 @@ use copkg_spec::command::{Exit, Explain};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::interrupt::Interrupted;
+
 /// Says why something below the prefix could not be opened, made, moved or removed.
 #[derive(Debug, Error)]
 pub enum TreeError {
@@ -94,11 +96,12 @@ impl TreeError {
 
 impl Explain for TreeError {
     fn exit(&self) -> Exit {
-        Exit::Failure
+        if Interrupted::is_inside(self.cause()) { Exit::Interrupted } else { Exit::Failure }
     }
 
     fn code(&self) -> &'static str {
         match self.cause().kind() {
+            _ if Interrupted::is_inside(self.cause()) => "interrupted",
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
             io::ErrorKind::ReadOnlyFilesystem => "read_only",
             io::ErrorKind::PermissionDenied => "permission_denied",

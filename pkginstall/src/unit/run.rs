@@ -10,7 +10,8 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use super::managed::{Activity, Managed, managed, remember, systemctl};
 use super::write::{refresh_target, write_service};
 use super::{Boot, UnitError};
-use crate::process::{ProcessIdentity, Whereabouts, is_interrupted};
+use crate::interrupt::is_interrupted;
+use crate::process::{ProcessIdentity, Whereabouts};
 use crate::runtime::{RecordedPids, RuntimeDirectory};
 use crate::service::{InstalledService, ServiceError, ServiceRecord, Site, StartFailure};
 

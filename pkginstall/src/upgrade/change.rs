@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::{Keep, Step};
 use crate::generation::{Actor, Cause, Event, Generations, Number, Verdict};
 use crate::host::{OperationId, Prefix, reserve};
+use crate::interrupt;
+use crate::process::Owner;
 use crate::service::ServiceError;
 use crate::tree::Identity;
 
@@ -42,6 +44,9 @@ pub(super) struct Change {
     pub(super) started: Timestamp,
     /// By which process, for people to read.
     pub(super) process: u32,
+    /// The same, so that others can tell whether it still lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) owner: Option<String>,
     /// How often the way back was begun.
     pub(super) attempts: u32,
 }
@@ -112,8 +117,13 @@ impl Change {
         }
     }
 
-    /// Writes down that `step` is begun. Where that fails it is not begun, whatever the journal says now.
+    /// Writes down that `step` is begun, unless a signal came. Where that fails it is not begun, whatever the journal says now.
     pub(super) fn begin(&mut self, prefix: &Prefix, step: Step) -> Result<(), ServiceError> {
+        interrupt::check()?;
+        self.advance(prefix, step)
+    }
+
+    fn advance(&mut self, prefix: &Prefix, step: Step) -> Result<(), ServiceError> {
         let before = std::mem::replace(&mut self.step, step);
         let written = self.write(prefix);
         if written.is_err() {
@@ -125,9 +135,10 @@ impl Change {
     /// Writes down that the new one is good: from here on it counts, and nothing is led back. Should the disk refuse, it gets
     /// its reserve and is asked once more, so that a full disk does not undo what went well.
     pub(super) fn commit(&mut self, prefix: &Prefix) -> Result<(), ServiceError> {
-        self.begin(prefix, Step::Good).or_else(|_| {
+        interrupt::check()?;
+        self.advance(prefix, Step::Good).or_else(|_| {
             reserve::spend(prefix);
-            self.begin(prefix, Step::Good)
+            self.advance(prefix, Step::Good)
         })
     }
 
@@ -138,6 +149,7 @@ impl Change {
     /// that only the number of attempts is lost.
     pub(super) fn begin_way_back(&mut self, prefix: &Prefix) -> Result<(), ServiceError> {
         self.attempts += 1;
+        self.owner = ourselves();
         let Err(error) = self.write(prefix) else { return Ok(()) };
         match Self::read(prefix, &self.service)? {
             Some(written) if written.step == Step::Good => Err(error),
@@ -181,10 +193,21 @@ impl Change {
         })
     }
 
+    /// Tells whether the command that began it is dead.
+    pub(super) fn is_cut_short(&self) -> bool {
+        let owner = self.owner.as_deref().and_then(Owner::parse);
+        !owner.is_some_and(|owner| owner.is_alive().unwrap_or(true))
+    }
+
     /// Describes it for people.
     pub(super) fn package(&self, prefix: &Prefix) -> Option<PackageCoordinate> {
         Generations::of(prefix, &self.service).read(self.to).ok().map(|generation| generation.package)
     }
+}
+
+/// Names this process.
+pub(super) fn ourselves() -> Option<String> {
+    Owner::ourselves().ok().map(|owner| owner.to_string())
 }
 
 /// How a change ended.

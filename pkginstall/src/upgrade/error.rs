@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::generation::{GenerationError, Number};
 use crate::host::HostError;
+use crate::interrupt::Interrupted;
 use crate::service::ServiceError;
 use crate::tree::TreeError;
 
@@ -86,7 +87,7 @@ impl std::fmt::Display for Now {
 
 /// A change that was tried, and led back.
 #[derive(Debug, Error)]
-#[error("{service} was not changed to {package}: it failed {}; {now}", .step.words())]
+#[error("{service} was not changed to {package}: it {} {}; {now}", verb(.source), .step.words())]
 pub struct Reverted {
     /// The service.
     pub service: ServiceCoordinate,
@@ -101,6 +102,22 @@ pub struct Reverted {
     /// Why it failed.
     #[source]
     pub source: ServiceError,
+}
+
+impl Reverted {
+    /// Tells whether a signal ended it, and all is as before.
+    fn is_interruption(&self) -> bool {
+        self.now.is_as_before() && is_interruption(&self.source)
+    }
+}
+
+/// Says what kept a change from going well.
+fn verb(source: &ServiceError) -> &'static str {
+    if is_interruption(source) { "was interrupted" } else { "failed" }
+}
+
+fn is_interruption(error: &ServiceError) -> bool {
+    error.exit() == Exit::Interrupted
 }
 
 /// Says why a service was not changed.
@@ -178,7 +195,7 @@ pub enum UpgradeError {
         digest: Digest,
     },
     /// The rehearsal failed. The service itself was never touched.
-    #[error("the rehearsal of {package} for {service} failed; the service was not touched")]
+    #[error("the rehearsal of {package} for {service} {}; the service was not touched", verb(.source))]
     RehearsalFailed {
         /// The service.
         service: ServiceCoordinate,
@@ -191,6 +208,12 @@ pub enum UpgradeError {
     /// A step of the service refused before anything was changed.
     #[error(transparent)]
     Service(#[from] ServiceError),
+}
+
+impl From<Interrupted> for UpgradeError {
+    fn from(error: Interrupted) -> Self {
+        Self::Service(error.into())
+    }
 }
 
 impl From<GenerationError> for UpgradeError {
@@ -225,6 +248,8 @@ impl From<UpgradeError> for ServiceError {
 impl Explain for UpgradeError {
     fn exit(&self) -> Exit {
         match self {
+            Self::Reverted(reverted) if reverted.is_interruption() => Exit::Interrupted,
+            Self::RehearsalFailed { source, .. } if is_interruption(source) => Exit::Interrupted,
             Self::Reverted(_)
             | Self::Unfinished { .. }
             | Self::NoSpace { .. }
@@ -240,6 +265,7 @@ impl Explain for UpgradeError {
 
     fn code(&self) -> &'static str {
         match self {
+            Self::Reverted(reverted) if reverted.is_interruption() => "interrupted",
             Self::Reverted(reverted) if reverted.now.is_as_before() => "reverted",
             Self::Reverted(_) => "reverted_not_running",
             Self::Unfinished { .. } => "unfinished",
@@ -250,6 +276,7 @@ impl Explain for UpgradeError {
             Self::NoSpace { .. } => "disk_full",
             Self::DataElsewhere { .. } => "data_elsewhere",
             Self::NotRehearsed { .. } => "not_rehearsed",
+            Self::RehearsalFailed { source, .. } if is_interruption(source) => source.code(),
             Self::RehearsalFailed { .. } => "rehearsal_failed",
             Self::Service(error) => error.code(),
         }

@@ -8,6 +8,7 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use super::plan::Migration;
 use crate::generation::Generation;
 use crate::hook::{HookEnd, Ran};
+use crate::interrupt;
 use crate::service::{
     HookRequest, InstalledService, LastLines, OptionalScript, ServiceError, Site, run_hook,
 };
@@ -46,6 +47,9 @@ fn call(
     if ran.is_success() {
         return Ok(());
     }
+    if ran.end == HookEnd::Interrupted {
+        interrupt::check()?;
+    }
     Err(ServiceError::HookFailed {
         package: package.clone(),
         script: script.name(),
@@ -58,5 +62,6 @@ fn how(ran: &Ran, limit: Duration) -> String {
     match ran.end {
         HookEnd::Ended(ended) => format!("ended with {ended}"),
         HookEnd::TimedOut => format!("had not ended after {} s", limit.as_secs()),
+        HookEnd::Interrupted => "was interrupted".into(),
     }
 }

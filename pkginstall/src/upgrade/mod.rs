@@ -13,6 +13,7 @@ mod change;
 mod error;
 mod health;
 mod hooks;
+mod pending;
 mod perform;
 mod plan;
 mod ports;
@@ -25,11 +26,12 @@ mod saved;
 mod together;
 
 pub use error::{Now, Reverted, Step, UpgradeError};
+pub use pending::{PendingChange, has_left_rehearsal};
 pub use perform::{Done, Reload, Request, Target, check, upgrade};
 pub use plan::{Keep, Restore};
 pub use reconfigure::{Reconfiguration, Reconfigured, Way, reconfigure};
-pub use recover::{Left, left_behind, recover_all};
-pub use rehearse::{Rehearsed, check_rehearsed, rehearse};
+pub use recover::{Left, left_behind, left_rehearsals, recover_all};
+pub use rehearse::{Rehearsed, check_rehearsed, clear_left_rehearsal, rehearse};
 
 pub(crate) use perform::start_as;
 pub(crate) use recover::recover;

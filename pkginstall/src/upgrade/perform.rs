@@ -10,6 +10,7 @@ use super::{Keep, Restore, Step, UpgradeError, health, hooks, recover, reloaded,
 use crate::configure::{self, Accept, Ground};
 use crate::generation::{Cause, Generation, Generations, Number};
 use crate::host::{OperationId, reserve};
+use crate::interrupt;
 use crate::service::{self, InstalledService, RunAs, ServiceError, Site, Start, StartRequest, View};
 
 /// What is asked for.
@@ -128,6 +129,7 @@ pub(crate) fn start_as(
 
 /// Makes the generation, writes the change down, and sees it through or back.
 fn begin(site: &mut Site<'_>, plan: Plan) -> Result<Done, UpgradeError> {
+    interrupt::check()?;
     reserve::take(site.prefix)?;
     let generations = Generations::of(site.prefix, &plan.service);
     let age = if number_of(&plan.to).is_some() { Age::Earlier } else { Age::New };
@@ -193,6 +195,7 @@ fn open(
         reason: plan.reason.clone(),
         started: (site.clock)(),
         process: std::process::id(),
+        owner: change::ourselves(),
         attempts: 0,
     };
     // Both directions are one rename from here on.

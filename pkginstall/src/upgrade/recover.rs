@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::change::{self, Change, Ended, Was};
 use super::error::Now;
-use super::{Step, UpgradeError, revert, saved, together};
+use super::{Step, UpgradeError, has_left_rehearsal, revert, saved, together};
 use crate::generation::{Cause, Generations, History, Outcome, Trial, Verdict};
 use crate::host::{LockError, Prefix, reserve};
+use crate::interrupt::{self, Undisturbed};
 use crate::service::{self, ServiceError, ServiceRecord, Site};
 use crate::unit::Boot;
 
@@ -61,6 +62,7 @@ pub fn recover_all(site: &mut Site<'_>) -> Result<Vec<Left>, ServiceError> {
         if !change::is_there(site.prefix, &service) {
             continue;
         }
+        interrupt::check()?;
         let one = site.lock(&service).and_then(|_lock| recover_quietly(site, &service));
         match one {
             Ok(left) => recovered.extend(left),
@@ -71,6 +73,14 @@ pub fn recover_all(site: &mut Site<'_>) -> Result<Vec<Left>, ServiceError> {
         }
     }
     failed.map_or(Ok(recovered), Err)
+}
+
+/// Names the services whose rehearsal was cut short and left its copy.
+///
+/// # Errors
+/// When the services cannot be listed.
+pub fn left_rehearsals(prefix: &Prefix) -> Result<Vec<ServiceCoordinate>, ServiceError> {
+    Ok(services(prefix)?.into_iter().filter(|service| has_left_rehearsal(prefix, service)).collect())
 }
 
 /// Recovers a service, and says so. Its lock is held: a change that is found has no living command.
@@ -121,6 +131,7 @@ pub(super) fn finish_now(
 
 /// Ends a change that was good. Every step can be repeated.
 fn finish(site: &mut Site<'_>, change: &Change, downtime: Option<Duration>) -> Result<(), ServiceError> {
+    let _undisturbed = Undisturbed::begin();
     let time = (site.clock)();
     let generations = Generations::of(site.prefix, &change.service);
     together::retire(site, change)?;

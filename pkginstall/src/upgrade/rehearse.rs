@@ -17,9 +17,10 @@ use super::ports::Ports;
 use super::{Keep, Reload, Request, Restore, Target, UpgradeError, perform, saved};
 use crate::configure::{self, Accept};
 use crate::generation::{Actor, Cause, Generation, GenerationError, Generations, Outcome, Proposal, Trial};
-use crate::host::Prefix;
+use crate::host::{Lock, Prefix};
+use crate::interrupt::Undisturbed;
 use crate::runtime::RuntimeDirectory;
-use crate::service::{self, InstalledService, RunAs, ServiceError, Site};
+use crate::service::{self, InstalledService, RunAs, ServiceError, Site, Told};
 use crate::tree::{Directory, if_there};
 use crate::unit::Backends;
 
@@ -69,6 +70,7 @@ pub fn rehearse(
         backends: &Backends::default(),
         tell: &mut *site.tell,
     };
+    let _lock = lock(&mut stage, real, service)?;
     clear(&mut stage, service)?;
     let began = Instant::now();
     let tried = try_out(&mut stage, real, &from, &installed, accept);
@@ -217,8 +219,31 @@ fn copy_settings(scratch: &Prefix, real: &Prefix, service: &ServiceCoordinate) -
     Ok(())
 }
 
+/// Ends and removes what a rehearsal of `service` left that was cut short. One that is under way is left alone.
+///
+/// # Errors
+/// When its processes cannot be ended or its files not be removed.
+pub fn clear_left_rehearsal(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<bool, ServiceError> {
+    if !super::has_left_rehearsal(site.prefix, service) {
+        return Ok(false);
+    }
+    let (real, scratch) = (site.prefix, site.prefix.rehearsal(service));
+    let mut stage = Site { prefix: &scratch, backends: &Backends::default(), tell: &mut *site.tell, ..*site };
+    let _lock = lock(&mut stage, real, service)?;
+    clear(&mut stage, service)?;
+    Ok(true)
+}
+
+/// Takes the lock of the rehearsal, which tells a rehearsal that is under way from one that was cut short.
+fn lock(stage: &mut Site<'_>, real: &Prefix, service: &ServiceCoordinate) -> Result<Lock, ServiceError> {
+    let tell = &mut *stage.tell;
+    let waiting = |holder: &str| tell(Told::Note(format!("waiting for {holder}, which rehearses {service}")));
+    Ok(Lock::take(&real.rehearsal_lock(service), stage.wait, waiting)?)
+}
+
 /// Ends and removes what this rehearsal, or one that was cut short, left.
 fn clear(stage: &mut Site<'_>, service: &ServiceCoordinate) -> Result<(), ServiceError> {
+    let _undisturbed = Undisturbed::begin();
     let root = stage.prefix.root().to_owned();
     if !root.exists() {
         return Ok(());

@@ -17,6 +17,7 @@ use super::perform::start;
 use super::{Keep, Step, UpgradeError, reloaded, saved, together};
 use crate::generation::{Generation, Generations, History, Outcome, Trial, Verdict};
 use crate::host::reserve;
+use crate::interrupt::Undisturbed;
 use crate::service::{self, Desired, ServiceError, ServiceRecord, Site};
 
 /// How often the old one is started again before it is left stopped: after that somebody has to look.
@@ -48,6 +49,7 @@ pub(super) fn after_failure(
 /// # Errors
 /// When the old generation could not be put in place; the change stays, and the next command tries again.
 pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Result<Now, ServiceError> {
+    let _undisturbed = Undisturbed::begin();
     reserve::spend(site.prefix);
     let generations = Generations::of(site.prefix, &change.service);
     let touched = change.step > Step::Prepared;

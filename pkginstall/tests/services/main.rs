@@ -5,6 +5,7 @@ mod concurrent;
 mod configured;
 mod described;
 mod identity;
+mod interrupted;
 mod logs;
 mod misbehaving;
 mod ordinary;

@@ -271,12 +271,12 @@ fn a_start_that_is_interrupted_leaves_nothing() {
     let host = Host::with(Package::serving("").with("script.d/start", start).that(|service| {
         service.start_timeout_seconds = 600;
     }));
-    for signal in ["-INT", "-TERM"] {
+    for signal in ["-INT", "-TERM", "-HUP"] {
         let starting = host.spawn(&["--json", "start", PACKAGE, "--as", SERVICE]);
         eventually("its script runs", || host.living().len() >= 2);
         Command::new("kill").args([signal, &starting.id().to_string()]).status().unwrap();
         let ran = super::scene::ran(starting.wait_with_output().unwrap());
-        assert_eq!(ran.exit, 1, "{ran:?}");
+        assert_eq!(ran.exit, 130, "{ran:?}");
         assert_eq!(ran.json()["error"]["code"], "interrupted");
         host.assert_nothing_left();
         assert_eq!(host.status().exit, 3);

@@ -25,6 +25,8 @@ pub enum Exit {
     TryAgain,
     /// 9: another command holds the lock.
     Locked,
+    /// 130: INT, TERM or HUP ended it, in order.
+    Interrupted,
 }
 
 impl Exit {
@@ -41,6 +43,7 @@ impl Exit {
             Self::Conflict => 7,
             Self::TryAgain => 8,
             Self::Locked => 9,
+            Self::Interrupted => 130,
         }
     }
 }

@@ -34,6 +34,11 @@ impl Report {
         Self { options, streams }
     }
 
+    /// Returns how it reports.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Tells whether the data is one JSON document.
     pub fn is_json(&self) -> bool {
         self.options.json

@@ -8,7 +8,9 @@ use serde_json::{Value as Json, json};
 use super::super::Context;
 use super::super::select::{Selector, select};
 use super::super::start::at_site;
+use super::super::stop::not_begun;
 use crate::configure::Accept;
+use crate::interrupt;
 use crate::upgrade::{Reconfiguration, Reconfigured, Way, reconfigure};
 
 /// The arguments of `config apply`.
@@ -39,7 +41,9 @@ pub(super) fn run(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failu
         _ => Way::Gentle,
     };
     let mut done: Vec<(ServiceCoordinate, Reconfigured)> = Vec::new();
-    for service in select(&args.services, context)? {
+    let services = select(&args.services, context)?;
+    for (at, service) in services.iter().enumerate() {
+        interrupt::check().map_err(|interrupted| not_begun(interrupted, &services[at..]))?;
         let request = Reconfiguration {
             service: service.clone(),
             accept: args.accept,
@@ -47,7 +51,7 @@ pub(super) fn run(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failu
             reason: args.reason.clone(),
         };
         let one = at_site(context, |site| reconfigure(site, &request))?;
-        done.push((service, one));
+        done.push((service.clone(), one));
     }
     let changed = done.iter().any(|(_, one)| matches!(one, Reconfigured::Reloaded | Reconfigured::Restarted));
     let rows: Vec<Json> =
