@@ -284,10 +284,3 @@ pub fn only_file(directory: &Path) -> io::Result<PathBuf> {
     let mut entries = fs::read_dir(directory)?;
     entries.next().ok_or(io::ErrorKind::NotFound)?.map(|entry| entry.path())
 }
-
-/// Says on standard error why a test does less than it could.
-pub fn skip(what: &str, why: impl std::fmt::Display) {
-    use std::io::Write as _;
-    // Not through the test's own output, which nobody sees when it passes.
-    let _ = writeln!(io::stderr(), "skipped: {what}: {why}");
-}

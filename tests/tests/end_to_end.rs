@@ -2,9 +2,10 @@
 
 use std::error::Error;
 
+use copkg_skip::skip;
 use copkg_tests::example::Example;
 use copkg_tests::network::{free_port, http, redis};
-use copkg_tests::scene::{Scene, SceneError, skip};
+use copkg_tests::scene::{Scene, SceneError};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use copkg_skip::skip;
 use copkg_spec::digest::Digest;
 use copkg_tests::execution::Execution;
 use copkg_tests::faults;
 use copkg_tests::random::Random;
-use copkg_tests::scene::{GROUP, Scene, skip};
+use copkg_tests::scene::{GROUP, Scene};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

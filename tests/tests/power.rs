@@ -8,11 +8,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use copkg_skip::skip;
 use copkg_tests::faults;
 use copkg_tests::peers::image::Image;
 use copkg_tests::peers::{Result, have};
 use copkg_tests::random::Random;
-use copkg_tests::scene::{GROUP, Scene, skip};
+use copkg_tests::scene::{GROUP, Scene};
 
 type Outcome = Result<()>;
 

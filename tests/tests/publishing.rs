@@ -167,7 +167,7 @@ fn moto(directory: &Path) -> Option<Moto> {
     match Moto::program() {
         Ok(program) => Some(Moto::start(&program, directory).unwrap()),
         Err(why) => {
-            println!("skipped: moto cannot be had here: {why}");
+            copkg_skip::skip("a bucket of an S3 server (moto)", why);
             None
         }
     }

@@ -6,9 +6,9 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use copkg_skip::skip;
 use copkg_tests::example::Example;
 use copkg_tests::programs::Programs;
-use copkg_tests::scene::skip;
 use rustix::process::{Pid, Signal, kill_process};
 
 type Outcome = Result<(), Box<dyn Error>>;

@@ -7,11 +7,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use copkg_skip::skip;
 use copkg_tests::example::Example;
 use copkg_tests::execution::Execution;
 use copkg_tests::faults::{self, Proxy, Spoil};
 use copkg_tests::network::{free_port, http};
-use copkg_tests::scene::{GROUP, Scene, only_file, skip};
+use copkg_tests::scene::{GROUP, Scene, only_file};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

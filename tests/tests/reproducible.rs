@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use copkg_skip::skip;
 use copkg_tests::random::Random;
-use copkg_tests::scene::{Scene, only_file, skip};
+use copkg_tests::scene::{Scene, only_file};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use copkg_skip::skip;
 use copkg_tests::execution::Execution;
-use copkg_tests::scene::{GROUP, Scene, skip};
+use copkg_tests::scene::{GROUP, Scene};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

@@ -148,6 +148,20 @@ fn only_main_opens_the_standard_streams() {
 }
 
 #[test]
+fn every_test_that_does_not_run_says_so_in_the_one_way() {
+    let sources = sources().into_iter().filter(|source| {
+        !["tests/skip/src/lib.rs", "tests/tests/tidy.rs"].contains(&source.path.as_str())
+            && !source.path.starts_with("tests/src/bin/")
+    });
+    let rule = "says by itself that it was skipped: `copkg_skip::skip` counts it";
+    let said = sources.flat_map(|source| {
+        let lines = source.code().filter(|(_, line)| line.contains("skipped: ") && line.contains('"'));
+        lines.map(|(number, _)| source.says(number, rule)).collect::<Vec<_>>()
+    });
+    report(said);
+}
+
+#[test]
 fn every_link_in_the_documentation_leads_somewhere() {
     let mut violations = Vec::new();
     for path in files_below(&root(), "md") {

@@ -212,7 +212,7 @@ fn who_may_not_write_the_cache_resolves_all_the_same() {
     repository.publish(&[&package("com.example:web:3")]);
     let cache = host.prefix(".copkg/repositories/main");
     if rustix::process::geteuid().is_root() {
-        // Root may write everywhere; the same is shown with a file where the directory should be.
+        // Root may write everywhere: what is shown is another way for a cache to be unwritable.
         return a_file_in_place_of_the_cache(&host, &cache);
     }
     let mut permissions = fs::metadata(&cache).unwrap().permissions();

@@ -7,7 +7,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use copkg_tests::scene::{Scene, skip};
+use copkg_skip::skip;
+use copkg_tests::scene::Scene;
 
 use crate::craft;
 use crate::vectors;

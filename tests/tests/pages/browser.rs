@@ -54,7 +54,7 @@ fn browser(scripts: Scripts) -> Option<Browser> {
     match Browser::start(scripts) {
         Ok(browser) => Some(browser),
         Err(error @ BrowserError::Absent(_)) => {
-            println!("skipped: {error} (Debian has it in chromium-driver)");
+            copkg_skip::skip("pages in a browser", format!("{error} (Debian has it in chromium-driver)"));
             None
         }
         Err(error) => panic!("{error}"),

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use copkg_skip::skip;
 use copkg_tests::faults::{self, Proxy, Spoil};
 use copkg_tests::random::Random;
 use copkg_tests::registry::Registry;
-use copkg_tests::scene::{Scene, skip};
+use copkg_tests::scene::Scene;
 
 use super::{Outcome, count, group, package};
 

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use copkg_skip::skip;
 use copkg_spec::digest::Digest;
 use copkg_tests::faults;
 use copkg_tests::programs::Programs;
-use copkg_tests::scene::skip;
 
 use crate::publish;
 

@@ -89,7 +89,7 @@ fn python() -> Option<PathBuf> {
     match environment("python-tuf", &PACKAGES) {
         Ok(programs) => Some(programs.join("python")),
         Err(why) => {
-            println!("skipped: python-tuf cannot be had here: {why}");
+            copkg_skip::skip("our client against python-tuf", why);
             None
         }
     }

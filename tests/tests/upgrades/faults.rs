@@ -8,10 +8,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use copkg_skip::skip;
 use copkg_tests::execution::Execution;
 use copkg_tests::faults;
 use copkg_tests::random::Random;
-use copkg_tests::scene::{Scene, skip};
+use copkg_tests::scene::Scene;
 
 use crate::Outcome;
 use crate::world::{SERVICE, World, package, say};

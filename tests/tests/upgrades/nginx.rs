@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use copkg_skip::skip;
 use copkg_tests::network::{connect, free_port, http};
-use copkg_tests::scene::{Scene, skip};
+use copkg_tests::scene::Scene;
 
 use crate::Outcome;
 use crate::world::{Asked, say};

@@ -6,10 +6,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use copkg_skip::skip;
 use copkg_tests::network::{free_port, http, redis};
 use copkg_tests::programs::project;
 use copkg_tests::python::environment;
-use copkg_tests::scene::{Scene, skip};
+use copkg_tests::scene::Scene;
 
 use crate::Outcome;
 use crate::world::say;

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use copkg_skip::skip;
 use copkg_tests::faults;
 use copkg_tests::publishing::{Reader, Source};
-use copkg_tests::scene::skip;
 
 use crate::copies::same_files;
 use crate::scene::url;
