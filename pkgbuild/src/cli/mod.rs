@@ -94,7 +94,8 @@ pub fn run(surroundings: Surroundings) -> Exit {
     let report = Report::new(cli.options, streams);
     let mut context = Context { report, ambient, terminal };
     let result = dispatch(cli.command, &mut context);
-    result.unwrap_or_else(|failure| context.report.fail(&failure))
+    let exit = result.unwrap_or_else(|failure| context.report.fail(&failure));
+    context.report.end(exit)
 }
 
 fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {

@@ -16,7 +16,6 @@ pub(super) struct Completions {
 pub(super) fn run(args: &Completions, report: &mut Report) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "pkginstall", &mut script);
-    // A reader that went away is no error of ours.
     let _ = report.raw(&script);
     Exit::Ok
 }

@@ -75,8 +75,8 @@ pub(super) fn run(args: &Logs, context: &mut Context<'_>) -> Result<Exit, Failur
     let mut printers: Vec<Printer> = files.iter().map(|log| Printer::new(log, several)).collect();
     let shown = show(args, context, &files, &mut printers);
     match shown {
-        // The reader went away, as `head` does.
-        Err(ServiceError::Log { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
+        // The reader went away, as `head` does, or its disk is full: the report says so.
+        Err(_) if context.report.has_lost_output() => Ok(Exit::Ok),
         Err(error) => Err(error.into()),
         Ok(()) => Ok(Exit::Ok),
     }

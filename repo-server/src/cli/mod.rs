@@ -64,8 +64,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: Streams) -> E
         Command::Token(command) => command.run(&cli.options, &mut report),
         Command::Witness(command) => command.run(&cli.options, &mut report),
     };
-    match result {
-        Ok(exit) => exit,
-        Err(failure) => report.fail(&failure),
-    }
+    let exit = result.unwrap_or_else(|failure| report.fail(&failure));
+    report.end(exit)
 }

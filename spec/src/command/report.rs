@@ -1,11 +1,11 @@
 //! The report: the only place that prints. Data goes to the first stream, everything else to the second.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Color, Exit, Failure, Options};
+use super::{Color, Exit, Failure, Options, said};
 
 /// The version of the JSON documents. A field may be added without raising it; none is removed or changed.
 const SCHEMA_VERSION: u32 = 1;
@@ -26,12 +26,14 @@ pub struct Streams {
 pub struct Report {
     options: Options,
     streams: Streams,
+    /// Why some of the data did not reach standard output.
+    lost: Option<io::Error>,
 }
 
 impl Report {
     /// Reports to `streams` as `options` ask.
     pub fn new(options: Options, streams: Streams) -> Self {
-        Self { options, streams }
+        Self { options, streams, lost: None }
     }
 
     /// Returns how it reports.
@@ -89,10 +91,41 @@ impl Report {
     /// Passes raw bytes on to standard output, for `logs` and the like.
     ///
     /// # Errors
-    /// When the stream is closed, so that a follower can end.
-    pub fn raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.streams.out.write_all(bytes)?;
-        self.streams.out.flush()
+    /// When the stream refuses, so that a follower can end. [`Self::end`] says why.
+    pub fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = self.streams.out.write_all(bytes).and_then(|()| self.streams.out.flush());
+        if let Err(error) = &written
+            && self.lost.is_none()
+        {
+            self.lost = Some(io::Error::from(error.kind()));
+        }
+        written
+    }
+
+    /// Tells whether some of the data did not reach standard output.
+    pub fn has_lost_output(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Ends the command, and returns the code that it exits with. Every command ends here.
+    ///
+    /// Output that nobody got is a failure, whatever the command did: a script must not take a part for the whole. A full
+    /// disk is said; a reader that went away (`| head`) knows.
+    pub fn end(mut self, exit: Exit) -> Exit {
+        let Some(error) = self.lost.take() else { return exit };
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            let label = self.paint("\x1b[1;31m", "error:");
+            let done = if exit == Exit::Ok {
+                "\n  hint: what the command does is done; only its output is lost"
+            } else {
+                ""
+            };
+            self.say(&format!("{label} cannot write the output\n  cause: {}{done}", said(&error)));
+        }
+        match exit {
+            Exit::Ok | Exit::Stopped | Exit::Unknown => Exit::Failure,
+            failed => failed,
+        }
     }
 
     /// Reports a failure and returns the exit code that goes with it.
@@ -114,9 +147,9 @@ impl Report {
         self.print(&format!("{text}\n"));
     }
 
-    /// Prints to standard output. A reader that went away (`| head`) is no error of ours.
+    /// Prints to standard output. That it did not arrive is told at the end: what the command does, it does all the same.
     fn print(&mut self, text: &str) {
-        let _ = self.streams.out.write_all(text.as_bytes()).and_then(|()| self.streams.out.flush());
+        let _ = self.raw(text.as_bytes());
     }
 
     fn say(&mut self, text: &str) {
@@ -130,5 +163,69 @@ impl Report {
             Color::Auto => self.streams.err_is_terminal,
         };
         if paint { format!("{style}{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A stream that refuses everything, for this reason.
+    struct Refusing(io::ErrorKind);
+
+    impl Write for Refusing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What was said, shared with the test.
+    #[derive(Clone, Default)]
+    struct Said(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Said {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().map_or(Ok(0), |mut said| said.write(bytes))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn ended(refusal: io::ErrorKind, exit: Exit) -> (Exit, String) {
+        let said = Said::default();
+        let streams =
+            Streams { out: Box::new(Refusing(refusal)), err: Box::new(said.clone()), err_is_terminal: false };
+        let mut report = Report::new(Options::default(), streams);
+        report.data(&json!({}), || "data".into());
+        let exit = report.end(exit);
+        let said = said.0.lock().map(|said| String::from_utf8_lossy(&said).into_owned());
+        (exit, said.unwrap_or_default())
+    }
+
+    #[test]
+    fn output_that_a_full_disk_refuses_is_a_failure_that_is_said() {
+        let (exit, said) = ended(io::ErrorKind::StorageFull, Exit::Ok);
+        assert_eq!(exit, Exit::Failure);
+        assert!(said.starts_with("error: cannot write the output\n  cause: no storage space"), "{said}");
+        assert!(said.contains("only its output is lost"), "{said}");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_a_failure_that_nobody_needs_to_hear_of() {
+        assert_eq!(ended(io::ErrorKind::BrokenPipe, Exit::Ok), (Exit::Failure, String::new()));
+    }
+
+    #[test]
+    fn a_command_that_failed_keeps_its_code() {
+        assert_eq!(ended(io::ErrorKind::StorageFull, Exit::Trust).0, Exit::Trust);
+        assert_eq!(ended(io::ErrorKind::StorageFull, Exit::Stopped).0, Exit::Failure);
     }
 }

@@ -14,14 +14,16 @@ pub fn unparsed(arguments: &[OsString], error: &clap::Error, streams: Streams) -
     let mut report = Report::new(Options { json, ..Options::default() }, streams);
     let text = error.render().to_string();
     if !error.use_stderr() {
-        // A reader that went away (`| head`) is no error of ours.
         let _ = report.raw(text.as_bytes());
-        return Exit::Ok;
+        return report.end(Exit::Ok);
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
         report.note(text.trim_end());
         return Exit::Usage;
     }
     let message = text.trim_end().trim_start_matches("error: ").to_owned();
-    report.fail(&Failure { exit: Exit::Usage, code: "usage".into(), message, causes: Vec::new(), hint: None })
+    let failure =
+        Failure { exit: Exit::Usage, code: "usage".into(), message, causes: Vec::new(), hint: None };
+    let exit = report.fail(&failure);
+    report.end(exit)
 }
