@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, each of which calls the steps and reports what they say.
 
+mod adopt;
 mod cheapest;
 mod check;
 mod completions;
@@ -83,6 +84,8 @@ enum Command {
     Stop(stop::Stop),
     /// Stop and start services
     Restart(restart::Restart),
+    /// Take over a service whose start script was run by hand
+    Adopt(adopt::Adopt),
     /// Make services read their configuration again
     Reload(reload::Reload),
     /// Run a command as a service: its user, its environment, its runtime directory
@@ -142,7 +145,8 @@ pub fn run(surroundings: Surroundings) -> Exit {
         command => Context::new(&mut report, &cli.place, command.repository(), ambient)
             .and_then(|mut context| in_order(command, &mut context)),
     };
-    result.unwrap_or_else(|failure| report.fail(&failure))
+    let exit = result.unwrap_or_else(|failure| report.fail(&failure));
+    report.end(exit)
 }
 
 /// Runs a command. One that changes something ends in order when a signal comes.
@@ -205,6 +209,7 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Start(args) => start::run(args, context),
         Command::Stop(args) => stop::run(args, context),
         Command::Restart(args) => restart::run(args, context),
+        Command::Adopt(args) => adopt::run(args, context),
         Command::Reload(args) => reload::run(args, context),
         Command::Exec(args) => exec::run(args, context),
         Command::Upgrade(args) => upgrade::run(args, context),

@@ -147,7 +147,7 @@ pub(super) fn report(report: &mut Report, outcomes: &[Outcome], tense: Tense, fo
 
 fn details(view: &View) -> String {
     match view.state {
-        State::Stopped => String::new(),
+        State::Stopped | State::Failed => String::new(),
         _ => format!(" ({}) in {}", status::pids(view), view.runtime_dir),
     }
 }

@@ -12,7 +12,8 @@ use crate::upgrade::PendingChange;
 /// The arguments of `status`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 all run, 3 one is stopped, 4 the state of one is unknown or a change of it was cut short, 5 one was never started here."
+    after_help = "Exit codes, as LSB has them: 0 all run, 3 one does not (stopped, or failed: it ended without a stop), 4 the \
+                  state of one is unknown or a change of it was cut short, 5 one was never started here."
 )]
 pub(super) struct Status {
     /// The services, or patterns of services such as *.web.prod.*; all of the prefix if none is named
@@ -44,7 +45,7 @@ fn exit(views: &[View]) -> Exit {
     let is_pending = |view: &View| view.change.as_ref().is_some_and(PendingChange::needs_recovery);
     if any(State::Unknown) || views.iter().any(is_pending) {
         Exit::Unknown
-    } else if any(State::Stopped) {
+    } else if any(State::Stopped) || any(State::Failed) {
         Exit::Stopped
     } else {
         Exit::Ok
@@ -60,6 +61,7 @@ fn line(view: &View, width: usize) -> String {
     let state = match view.state {
         State::Running => "running",
         State::Stopped => "stopped",
+        State::Failed => "failed",
         State::Unknown => "unknown",
     };
     let package = view.package.as_ref().map(|package| format!("  {package}")).unwrap_or_default();

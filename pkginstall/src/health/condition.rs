@@ -40,7 +40,7 @@ impl fmt::Display for Condition {
             Self::Ailing { why } => write!(f, "is not well: {why}"),
             Self::Interrupted { why } => write!(f, "is not settled: {why}"),
             Self::Stopped { why: None } => f.write_str("is stopped"),
-            Self::Stopped { why: Some(why) } => write!(f, "cannot be said to run: {why}"),
+            Self::Stopped { why: Some(why) } => write!(f, "does not run as it should: {why}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::probe::{Ailing, look};
 use crate::interrupt;
-use crate::service::{InstalledService, ServiceError, Site, State, view};
+use crate::service::{InstalledService, ServiceError, Site, view};
 
 /// How long at most a signal waits until it is obeyed.
 const NAP: Duration = Duration::from_millis(50);
@@ -69,7 +69,7 @@ pub fn await_health(site: &mut Site<'_>, request: &HealthRequest<'_>) -> Result<
         let at = Instant::now();
         let seen = look(site, &installed, request.service, request.parameters)?;
         let now = view(site.prefix, request.service)?;
-        if now.state == State::Stopped || now.since != first {
+        if now.state.is_down() || now.since != first {
             return Ok(Verdict::Unhealthy { why: "it ended".into(), looks });
         }
         match seen {

@@ -45,6 +45,15 @@ impl StartId {
         Self(text)
     }
 
+    /// Returns the id of the start that the process with the number `pid` came out of, if it carries one.
+    pub fn of_process(pid: u32) -> Option<Self> {
+        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let mut variables = environment.split(|&byte| byte == 0);
+        let value =
+            variables.find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))?;
+        String::from_utf8(value.to_vec()).ok().map(Self)
+    }
+
     /// Returns the digits.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -186,12 +195,8 @@ impl Family {
 
     fn mark_of(&self, pid: u32) -> Marked {
         let Some(ours) = &self.mark else { return Marked::Not };
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let value = environment
-            .split(|&byte| byte == 0)
-            .find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="));
-        match value {
-            Some(value) if value == ours.as_str().as_bytes() => Marked::Ours,
+        match StartId::of_process(pid) {
+            Some(found) if found == *ours => Marked::Ours,
             Some(_) => Marked::Another,
             None => Marked::Not,
         }

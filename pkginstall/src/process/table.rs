@@ -51,6 +51,11 @@ impl ProcessTable {
         self.rows.get(&pid).map(|stat| stat.parent)
     }
 
+    /// Tells whether the process with the number `pid` leads a session of its own.
+    pub fn leads_session(&self, pid: u32) -> bool {
+        self.rows.get(&pid).is_some_and(|stat| stat.session == pid)
+    }
+
     /// Returns the numbers of all processes.
     pub fn pids(&self) -> impl Iterator<Item = u32> + '_ {
         self.rows.keys().copied()

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::durable::{self, Existing};
 use copkg_spec::index::EntryPath;
+use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fchmod, fchown, fstat, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -34,6 +35,16 @@ pub enum Owner {
         /// The user's group.
         group: u32,
     },
+}
+
+/// A file of `run/`, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RunFile {
+    pub(super) text: String,
+    /// When it was written last, to the second.
+    pub(super) modified: Timestamp,
+    /// The account that it belongs to.
+    pub(super) writer: u32,
 }
 
 /// An open runtime directory.
@@ -145,7 +156,7 @@ impl RuntimeDirectory {
     }
 
     /// Reads `run/<name>`; `None` when it is not there.
-    pub(super) fn read_run(&self, name: &str) -> Result<Option<String>, RuntimeError> {
+    pub(super) fn read_run(&self, name: &str) -> Result<Option<RunFile>, RuntimeError> {
         let path = self.path.join("run").join(name);
         let Some(run) = self.run()? else { return Ok(None) };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -155,10 +166,12 @@ impl RuntimeDirectory {
             Err(error) => return Err(refused("read", path, error)),
         };
         check_file(&file, &path)?;
+        let stat = fstat(&file).map_err(|error| refused("look at", path.clone(), error))?;
         let mut text = String::new();
         let read = File::from(file).take(READ_LIMIT).read_to_string(&mut text);
         read.map_err(|source| RuntimeError::File { action: "read", path, source })?;
-        Ok(Some(text))
+        let modified = Timestamp::from_second(stat.st_mtime).unwrap_or(Timestamp::UNIX_EPOCH);
+        Ok(Some(RunFile { text, modified, writer: stat.st_uid }))
     }
 
     /// Writes `run/<name>` durably, in one step.

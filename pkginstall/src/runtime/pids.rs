@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
+use super::directory::RunFile;
 use super::{RuntimeDirectory, RuntimeError};
 use crate::process::{BootId, ProcessIdentity};
 
@@ -16,6 +19,10 @@ const IDENTITIES: &str = "start.stat";
 pub struct RecordedPids {
     /// The numbers of `run/start.pid`, in their order.
     pub pids: Vec<u32>,
+    /// When `run/start.pid` was written, to the second.
+    pub modified: Timestamp,
+    /// The account that wrote `run/start.pid`.
+    pub writer: u32,
     /// Who they were, for those of `run/start.stat`.
     pub identities: BTreeMap<u32, ProcessIdentity>,
 }
@@ -26,7 +33,7 @@ impl RecordedPids {
     /// # Errors
     /// When it cannot be read or is no list of numbers.
     pub fn read(runtime: &RuntimeDirectory) -> Result<Option<Self>, RuntimeError> {
-        let Some(text) = runtime.read_run(PIDS)? else { return Ok(None) };
+        let Some(RunFile { text, modified, writer }) = runtime.read_run(PIDS)? else { return Ok(None) };
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let parse = |line: &str| {
             line.parse().map_err(|_| RuntimeError::Pid {
@@ -35,8 +42,9 @@ impl RecordedPids {
             })
         };
         let pids = lines.map(parse).collect::<Result<_, _>>()?;
-        let identities = runtime.read_run(IDENTITIES)?.unwrap_or_default();
-        Ok(Some(Self { pids, identities: identities.lines().filter_map(identity).collect() }))
+        let identities = runtime.read_run(IDENTITIES)?.map(|file| file.text).unwrap_or_default();
+        let identities = identities.lines().filter_map(identity).collect();
+        Ok(Some(Self { pids, modified, writer, identities }))
     }
 
     /// Writes the files for `processes`, as a start script would.

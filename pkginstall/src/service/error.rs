@@ -69,6 +69,36 @@ pub enum ServiceError {
         /// Which package or parameters it runs with.
         difference: String,
     },
+    /// Processes live that a start script left which was run by hand.
+    #[error("{service} was started by hand: {pids} of run/start.pid live, and pkginstall did not start them")]
+    StartedByHand {
+        /// The service.
+        service: ServiceCoordinate,
+        /// Which processes.
+        pids: String,
+    },
+    /// What runs cannot be taken over.
+    #[error("{service} cannot be adopted: {why}")]
+    NotAdoptable {
+        /// The service.
+        service: ServiceCoordinate,
+        /// What is in the way.
+        why: String,
+    },
+    /// There is nothing to take over.
+    #[error("{service} has nothing to adopt: {why}")]
+    NothingToAdopt {
+        /// The service.
+        service: ServiceCoordinate,
+        /// Why not.
+        why: &'static str,
+    },
+    /// Nobody knows which package a service that was started by hand runs.
+    #[error("nobody knows from which package {service} was started")]
+    PackageUnknown {
+        /// The service.
+        service: ServiceCoordinate,
+    },
     /// Nobody knows the service.
     #[error("{service} was never started here")]
     NeverStarted {
@@ -301,16 +331,20 @@ impl Explain for ServiceError {
         match self {
             Self::NotInstalled { .. }
             | Self::NeverStarted { .. }
+            | Self::NothingToAdopt { .. }
             | Self::UnknownUser { .. }
             | Self::NoMatch { .. } => Exit::NotFound,
             Self::NotRunning { .. } => Exit::Stopped,
             Self::NotAService { .. }
             | Self::Parameter { .. }
             | Self::OnePackage
+            | Self::PackageUnknown { .. }
             | Self::PackageName { .. }
             | Self::Selector { .. } => Exit::Usage,
             Self::Damaged { .. } => Exit::Trust,
-            Self::RunsOtherwise { .. } => Exit::Conflict,
+            Self::RunsOtherwise { .. } | Self::StartedByHand { .. } | Self::NotAdoptable { .. } => {
+                Exit::Conflict
+            }
             Self::Unknown { .. } => Exit::Unknown,
             Self::StartFailed { how: StartFailure::Interrupted, .. } => Exit::Interrupted,
             _ => self.inner().map_or(Exit::Failure, Explain::exit),
@@ -324,6 +358,10 @@ impl Explain for ServiceError {
             Self::Damaged { .. } => "package_damaged",
             Self::Parameter { .. } => "parameter_invalid",
             Self::RunsOtherwise { .. } => "runs_otherwise",
+            Self::StartedByHand { .. } => "started_by_hand",
+            Self::NotAdoptable { .. } => "not_adoptable",
+            Self::NothingToAdopt { .. } => "nothing_to_adopt",
+            Self::PackageUnknown { .. } => "package_unknown",
             Self::NeverStarted { .. } => "never_started",
             Self::UnknownUser { .. } => "unknown_user",
             Self::UserLookup { .. } => "user_lookup_failed",
@@ -367,8 +405,14 @@ impl Explain for ServiceError {
             Self::Parameter { known, .. } if known.is_empty() => Some("leave it out".into()),
             Self::Parameter { known, .. } => Some(format!("it takes {}", known.join(", "))),
             Self::RunsOtherwise { service, .. } => Some(format!(
-                "stop it first: `pkginstall stop {service}`; `restart` keeps package and parameters"
+                "stop it first: `pkginstall stop {service}`; `restart` keeps package and parameters, `adopt` takes over what runs"
             )),
+            Self::StartedByHand { service, .. } => Some(format!(
+                "`pkginstall adopt {service}` takes them over; or end them as they were started, by the stop script"
+            )),
+            Self::PackageUnknown { service } => {
+                Some(format!("name it: `pkginstall adopt {service} --package group:id:version`"))
+            }
             Self::Selector { text, .. } if text.contains(':') => {
                 Some(format!("say what it runs as: `pkginstall start {text} --as 1.web.prod.osl`"))
             }

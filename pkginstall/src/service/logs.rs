@@ -63,6 +63,12 @@ fn newest(directory: &Utf8Path) -> Result<Option<Utf8PathBuf>, ServiceError> {
     Ok(newest.map(|(_, path)| path))
 }
 
+/// Returns the last line of a file, if it can be read.
+pub(super) fn last_line(log: &LogFile) -> Option<String> {
+    let file = open(&log.path).ok()?;
+    crate::runtime::last_lines(&file, 0, 1).ok()?.pop()
+}
+
 /// Passes the last `lines` lines of a file to `write`, and returns where they end and how to go on from there.
 ///
 /// # Errors

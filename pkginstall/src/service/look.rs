@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ServiceError;
+use super::by_hand::{self, Named};
+use super::post_mortem;
 use super::record::{Desired, Phase, Run, ServiceRecord};
+use super::survivors::pids_of;
 use crate::generation::{Generations, Number, Trial};
 use crate::host::Prefix;
-use crate::process::{Family, ProcessIdentity, ProcessTable};
-use crate::runtime::{RecordedPids, RuntimeDirectory};
+use crate::process::{Family, ProcessIdentity};
 use crate::unit::{self, Activity, Shown};
 use crate::upgrade::{self, PendingChange};
 
@@ -22,10 +24,19 @@ use crate::upgrade::{self, PendingChange};
 pub enum State {
     /// A process of it lives.
     Running,
-    /// No process of it lives.
+    /// No process of it lives, and none should.
     Stopped,
+    /// No process of it lives, and it should run: it ended without being stopped, or its last start failed.
+    Failed,
     /// Nothing certain can be said.
     Unknown,
+}
+
+impl State {
+    /// Tells whether nothing of the service lives, for whatever reason.
+    pub fn is_down(self) -> bool {
+        matches!(self, Self::Stopped | Self::Failed)
+    }
 }
 
 /// A service as `status` shows it.
@@ -139,6 +150,18 @@ fn unknown(
     Look::unknown(why).view(prefix, service, record)
 }
 
+/// Refuses to go on where processes of `service` live that were started by hand.
+///
+/// # Errors
+/// When there are some, or the service cannot be looked at.
+pub(crate) fn refuse_started_by_hand(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+) -> Result<(), ServiceError> {
+    let record = ServiceRecord::read(prefix, service)?;
+    Look::at(prefix, service, record.as_ref())?.refuse_by_hand(service)
+}
+
 /// What was seen of a service.
 #[derive(Debug)]
 pub(super) struct Look {
@@ -156,8 +179,10 @@ pub(super) struct Look {
 pub(super) enum PidFile {
     /// It is not there, or names the processes of the service.
     Fine,
-    /// It names processes that are gone, or that cannot be proven to be of the service.
+    /// It names processes that are gone, or that cannot be of the service.
     Stale,
+    /// It names processes that are most likely of the service, and that nobody can prove to be.
+    ByHand,
 }
 
 impl Look {
@@ -203,6 +228,7 @@ impl Look {
             Activity::Up => {
                 self.state = State::Running;
                 self.why = None;
+                self.pid_file = PidFile::Fine;
                 if self.processes.is_empty() {
                     let main = shown.main_pid.map(ProcessIdentity::of).transpose()?.flatten();
                     self.processes = main.into_iter().collect();
@@ -236,7 +262,7 @@ impl Look {
         Ok(Some(Self { state, processes, family, pid_file: PidFile::Fine, why }))
     }
 
-    /// Looks at what a start script that ran without us wrote down. Without an identity a number proves nothing.
+    /// Looks at what a start script that ran without us wrote down.
     fn at_pid_file(
         prefix: &Prefix,
         service: &ServiceCoordinate,
@@ -245,24 +271,32 @@ impl Look {
         let family = record.and_then(|record| record.run.as_ref()).map(Run::family).unwrap_or_default();
         let stopped =
             |pid_file| Self { state: State::Stopped, processes: Vec::new(), family, pid_file, why: None };
-        let Some(runtime) = RuntimeDirectory::open(prefix, service)? else {
-            return Ok(stopped(PidFile::Fine));
-        };
-        let Some(written) = RecordedPids::read(&runtime)? else { return Ok(stopped(PidFile::Fine)) };
-        let owner = runtime.owner()?;
-        let mut processes = Vec::new();
-        for identity in written.pids.iter().filter_map(|pid| written.identities.get(pid)) {
-            // The file belongs to the service's account: it may name that account's processes, and no others.
-            if identity.is_alive()? && ProcessTable::user(identity.pid()) == Some(owner) {
-                processes.push(identity.clone());
-            }
+        Ok(match Named::read(prefix, service, record)? {
+            Named::NoFile => stopped(PidFile::Fine),
+            Named::Nobody => stopped(PidFile::Stale),
+            Named::Proven(processes) => Self {
+                state: State::Running,
+                family: Family { members: processes.clone(), ..Family::default() },
+                processes,
+                pid_file: PidFile::Fine,
+                why: Some("its start script was run without pkginstall".into()),
+            },
+            Named::Plausible(processes) => Self {
+                state: State::Unknown,
+                family: Family::default(),
+                why: Some(by_hand::words(&processes, service)),
+                processes,
+                pid_file: PidFile::ByHand,
+            },
+        })
+    }
+
+    /// Refuses to go on where processes of the service live that nobody may signal.
+    pub(super) fn refuse_by_hand(&self, service: &ServiceCoordinate) -> Result<(), ServiceError> {
+        if self.pid_file != PidFile::ByHand {
+            return Ok(());
         }
-        if processes.is_empty() {
-            return Ok(stopped(PidFile::Stale));
-        }
-        let family = Family { members: processes.clone(), ..Family::default() };
-        let why = Some("its start script was run without pkginstall".into());
-        Ok(Self { state: State::Running, processes, family, pid_file: PidFile::Fine, why })
+        Err(ServiceError::StartedByHand { service: service.clone(), pids: pids_of(&self.processes) })
     }
 
     /// A service whose `run/start.pid` is no evidence.
@@ -293,10 +327,13 @@ impl Look {
         // What cannot be read is not shown: whoever needs it asks for the history, which says why.
         let generation = generations.current_number().ok().flatten();
         let outcome = generation.and_then(|number| generations.outcome(number).ok());
+        let failed = record.filter(|_| self.state == State::Stopped);
+        let failed = failed.filter(|record| record.desired == Desired::Running);
+        let why = || failed.map(|record| post_mortem::words(prefix, record));
         View {
             service: service.clone(),
-            state: self.state,
-            why: self.why.clone(),
+            state: if failed.is_some() { State::Failed } else { self.state },
+            why: self.why.clone().or_else(why),
             pids: self.processes.iter().map(ProcessIdentity::pid).collect(),
             since: run.filter(|_| self.state != State::Stopped).map(|run| run.since),
             desired: record.map(|record| record.desired),

@@ -4,6 +4,8 @@
 //! knows its processes. One lock for each service coordinate: whoever changes a service holds it, looking needs none.
 
 mod account;
+mod adopt;
+mod by_hand;
 mod environment;
 mod error;
 mod exec;
@@ -15,6 +17,7 @@ mod order;
 mod outcome;
 mod package;
 mod parameters;
+mod post_mortem;
 mod record;
 mod reload;
 mod restart;
@@ -25,11 +28,13 @@ mod stop;
 mod survivors;
 
 pub use account::{Account, RunAs};
+pub use adopt::{AdoptRequest, adopt, check_adopt};
 pub use error::ServiceError;
 pub use exec::exec;
 pub use failure::{LastLines, StartFailure};
 pub use hooks::{HookRequest, OptionalScript, run_hook};
 pub use logs::{Follow, LogFile, find_logs, follow, tail};
+pub(crate) use look::refuse_started_by_hand;
 pub use look::{State, View, known, running_from, status, view};
 pub use order::in_order;
 pub use outcome::{Change, Outcome};

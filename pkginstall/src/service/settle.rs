@@ -5,14 +5,11 @@ use std::time::{Duration, Instant};
 use crate::hook::Launched;
 use crate::interrupt::is_interrupted;
 use crate::process::{
-    Children, Family, ProcessError, ProcessHandle, ProcessIdentity, ProcessTable, Whereabouts,
-    wait_until_one_ends,
+    Children, Family, ProcessError, ProcessHandle, ProcessIdentity, ProcessTable, TICKS_PER_SECOND,
+    Whereabouts, wait_until_one_ends,
 };
 
 use super::StartFailure;
-
-/// The unit of start times in `/proc`: `USER_HZ` is 100 on every platform that we know.
-const TICKS_PER_SECOND: u64 = 100;
 
 /// How often it is asked whether someone interrupted us.
 const LOOK: Duration = Duration::from_millis(200);

@@ -62,6 +62,7 @@ pub(super) fn start_locked(
     let start = Start::prepare(site, request)?;
     let record = ServiceRecord::read(site.prefix, &request.service)?;
     let look = Look::at(site.prefix, &request.service, record.as_ref())?;
+    look.refuse_by_hand(&request.service)?;
     if look.state == State::Running || start.is_current(site)? {
         return start.run(site);
     }
@@ -77,6 +78,7 @@ pub fn check_start(site: &mut Site<'_>, request: &StartRequest) -> Result<Outcom
     let start = Start::prepare(site, request)?;
     let record = ServiceRecord::read(site.prefix, &request.service)?;
     let look = Look::at(site.prefix, &request.service, record.as_ref())?;
+    look.refuse_by_hand(&request.service)?;
     if look.state == State::Running {
         return start.running_already(site, record.as_ref(), &look);
     }
@@ -122,6 +124,7 @@ impl<'r> Start<'r> {
         let service = &self.request.service;
         let before = ServiceRecord::read(site.prefix, service)?;
         let look = Look::at(site.prefix, service, before.as_ref())?;
+        look.refuse_by_hand(service)?;
         if look.state == State::Running {
             return self.running_already(site, before.as_ref(), &look);
         }
@@ -359,7 +362,7 @@ fn take_back(
 }
 
 /// Writes `run/start.json`: the record, for scripts and people. Nobody believes it: the service could write it.
-fn publish(record: &ServiceRecord, runtime: &RuntimeDirectory) -> Result<(), ServiceError> {
+pub(super) fn publish(record: &ServiceRecord, runtime: &RuntimeDirectory) -> Result<(), ServiceError> {
     let text = serde_json::to_vec_pretty(record).unwrap_or_default();
     Ok(runtime.write_run("start.json", &text)?)
 }

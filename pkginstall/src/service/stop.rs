@@ -50,18 +50,21 @@ pub fn stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome,
 /// When nobody knows the service.
 pub fn check_stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
     let view = super::view(site.prefix, service)?;
-    let change = if view.state == State::Stopped { Change::Unchanged } else { Change::Changed };
+    let change = if view.state.is_down() { Change::Unchanged } else { Change::Changed };
     Ok(Outcome { change, view })
 }
 
 /// Stops a service. Its lock is held. A stop that has begun is finished whatever signal comes: it cannot be taken back.
 pub(crate) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
     let _undisturbed = Undisturbed::begin();
+    let record = ServiceRecord::read(site.prefix, service)?;
+    if let Ok(look) = Look::at(site.prefix, service, record.as_ref()) {
+        look.refuse_by_hand(service)?;
+    }
     let unit = match unit::managed(site.prefix, service)? {
         Some(managed) => unit::stop(&managed)?,
         None => Stopped::Before,
     };
-    let record = ServiceRecord::read(site.prefix, service)?;
     let runtime = RuntimeDirectory::open(site.prefix, service)?;
     let look = look_past_pid_file(site, service, record.as_ref())?;
     let mut family = look.family.clone();

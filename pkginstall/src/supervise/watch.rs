@@ -128,7 +128,7 @@ fn look_after(
                 }
             }
         }
-        State::Stopped => match charge.limit.next(now, how.most_starts) {
+        State::Stopped | State::Failed => match charge.limit.next(now, how.most_starts) {
             Next::Start => {
                 charge.limit.started(now);
                 site.warn(format!("{service} does not run; starting it"));

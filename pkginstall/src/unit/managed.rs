@@ -38,6 +38,8 @@ pub(crate) struct Shown {
     active: String,
     sub: String,
     result: String,
+    /// The exit code, or the signal that ended it.
+    status: String,
     /// The main process, if there is one.
     pub(crate) main_pid: Option<u32>,
     /// How often systemd started it again by itself.
@@ -98,7 +100,7 @@ impl Managed {
     /// # Errors
     /// When it does not answer.
     pub(crate) fn show(&self) -> Result<Shown, UnitError> {
-        const PROPERTIES: &str = "--property=ActiveState,SubState,Result,MainPID,NRestarts";
+        const PROPERTIES: &str = "--property=ActiveState,SubState,Result,ExecMainStatus,MainPID,NRestarts";
         let said = self.systemctl(&["show", PROPERTIES, &self.unit])?;
         Ok(Shown::parse(&said))
     }
@@ -137,6 +139,7 @@ impl Shown {
                 "ActiveState" => value.clone_into(&mut shown.active),
                 "SubState" => value.clone_into(&mut shown.sub),
                 "Result" => value.clone_into(&mut shown.result),
+                "ExecMainStatus" => value.clone_into(&mut shown.status),
                 "MainPID" => shown.main_pid = value.parse().ok().filter(|&pid| pid != 0),
                 "NRestarts" => shown.restarts = value.parse().unwrap_or_default(),
                 _ => {}
@@ -158,7 +161,11 @@ impl Shown {
 
     /// Says in words what became of it.
     pub(crate) fn words(&self) -> String {
-        format!("systemd says: {} ({}), {}", self.active, self.sub, self.result)
+        // Whether the number is an exit code or a signal is in the result: `exit-code 3`, `signal 11`.
+        let status = if self.result == "success" { "" } else { self.status.as_str() };
+        format!("systemd says: {} ({}), {} {status}", self.active, self.sub, self.result)
+            .trim_end()
+            .to_owned()
     }
 }
 

@@ -11,7 +11,7 @@ use super::{UpgradeError, saved};
 use crate::configure::Accept;
 use crate::generation::{Actor, Cause, Generation, Generations, Number, Proposal, Trial};
 use crate::host::Prefix;
-use crate::service::{self, Desired, InstalledService, ServiceError, Site, Start, StartRequest, State};
+use crate::service::{self, InstalledService, ServiceError, Site, Start, StartRequest, State};
 use crate::unit;
 
 /// What becomes of what a failed generation stored.
@@ -234,17 +234,17 @@ fn reload(
 }
 
 /// A service that should run and died is brought back, too.
-fn was(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Was, ServiceError> {
-    let view = match service::view(prefix, service) {
+fn was(prefix: &Prefix, coordinate: &ServiceCoordinate) -> Result<Was, ServiceError> {
+    service::refuse_started_by_hand(prefix, coordinate)?;
+    let view = match service::view(prefix, coordinate) {
         Err(ServiceError::NeverStarted { .. }) => return Ok(Was::Stopped),
         view => view?,
     };
     match view.state {
         State::Unknown => {
-            Err(ServiceError::Unknown { service: service.clone(), why: view.why.unwrap_or_default() })
+            Err(ServiceError::Unknown { service: coordinate.clone(), why: view.why.unwrap_or_default() })
         }
-        State::Running => Ok(Was::Running),
-        State::Stopped if view.desired == Some(Desired::Running) => Ok(Was::Running),
+        State::Running | State::Failed => Ok(Was::Running),
         State::Stopped => Ok(Was::Stopped),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Child, Command};
+use std::time::SystemTime;
 
 use pkginstall::process::ProcessIdentity;
 use serde_json::Value;
@@ -51,6 +52,13 @@ fn forge(host: &Host, pid: u32, change: impl Fn(&mut Value)) {
     fs::write(host.runtime().join("run/start.pid"), format!("{pid}\n")).unwrap();
 }
 
+/// Writes a `run/start.pid` that is older than every process: whoever has its number now got it later.
+fn write_before_the_boot(host: &Host, pid: u32) {
+    let path = host.runtime().join("run/start.pid");
+    fs::write(&path, format!("{pid}\n")).unwrap();
+    fs::File::options().append(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+}
+
 #[test]
 fn a_reused_pid_is_never_signalled() {
     let mut innocent = Innocent::new();
@@ -83,7 +91,7 @@ fn a_stale_pid_file_without_a_record_is_cleaned_and_said() {
     for act in [Host::stop, Host::start] {
         let host = Host::with(Package::serving(SLEEPER));
         fs::create_dir_all(host.runtime().join("run")).unwrap();
-        fs::write(host.runtime().join("run/start.pid"), format!("{}\n", innocent.pid())).unwrap();
+        write_before_the_boot(&host, innocent.pid());
         assert_eq!(host.status().exit, 3);
         let ran = act(&host).ok();
         assert!(ran.err.contains("stale run/start.pid"), "{ran:?}");
@@ -190,8 +198,8 @@ echo "$n reused, $wrong harmed"
 #[test]
 fn of_forced_reuses_of_a_pid_none_harms_a_stranger() {
     if !rustix::process::geteuid().is_root() {
-        // Only root may choose the next number; the tests above forge the records instead.
-        return;
+        let why = "only root may choose the next number; the tests above forge the records instead";
+        return copkg_skip::skip("forced reuses of a PID", why);
     }
     let rounds = std::env::var("COPKG_PID_REUSES").unwrap_or_else(|_| "10".into());
     let host = Host::with(Package::serving(SLEEPER).that(|service| service.settle_milliseconds = 20));

@@ -1,6 +1,7 @@
 //! Services with real processes: started, stopped, looked at, and what becomes of those that misbehave.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
+mod by_hand;
 mod concurrent;
 mod configured;
 mod described;
@@ -14,5 +15,6 @@ mod running;
 mod scene;
 mod supervised;
 mod units;
+mod unread;
 mod upgrades;
 mod users;

@@ -57,7 +57,7 @@ fn what_ends_is_started_again_and_what_was_stopped_is_not() {
     // Long enough for it to look several times: what it would do, it would have done.
     let looked = std::time::Instant::now();
     eventually("it has looked", || looked.elapsed().as_millis() > 1500);
-    assert_eq!(host.status().exit, 3);
+    assert_eq!((host.status().exit, &host.status().json()["services"][0]["state"]), (3, &"stopped".into()));
     drop(again);
     host.assert_nothing_left();
 }

@@ -28,6 +28,7 @@ fn systemd_finds_nothing_wrong_with_a_unit_and_scores_it() {
         assert_eq!(units.len(), 3, "a service, the recovery and the target: {ran:?}");
         if Command::new("systemd-analyze").arg("--version").output().is_err() {
             assert!(ran.err.contains("no systemd-analyze here"), "{ran:?}");
+            copkg_skip::skip("units as systemd judges them", "systemd-analyze is not installed");
             continue;
         }
         assert!(units.iter().all(|unit| unit["verdict"] == "fine"), "{ran:?}");
