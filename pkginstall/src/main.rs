@@ -3,7 +3,7 @@
 //! The only file that looks at the process that it runs in: everything else is handed what it needs.
 
 use std::env;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             user: rustix::process::geteuid().as_raw(),
             clock: jiff::Timestamp::now,
             streams,
+            ask: (io::stdin().is_terminal() && io::stderr().is_terminal()).then_some(ask as fn(&str) -> bool),
         },
     };
     cli::run(surroundings).into()
@@ -35,4 +36,11 @@ fn streams() -> Streams {
         err: Box::new(io::stderr()),
         err_is_terminal: io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(),
     }
+}
+
+/// Asks on the terminal. Whatever is not yes is no.
+fn ask(question: &str) -> bool {
+    let mut answer = String::new();
+    let asked = write!(io::stderr(), "{question}").and_then(|()| io::stdin().read_line(&mut answer));
+    asked.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }

@@ -35,6 +35,14 @@ pub enum InstallError {
         /// What is in its place.
         path: Utf8PathBuf,
     },
+    /// Something that is not the package's lies in its tree, which a repair would delete.
+    #[error("{package} cannot be repaired: {} is not of the package", paths.join(", "))]
+    Foreign {
+        /// The package.
+        package: PackageCoordinate,
+        /// What does not belong to it, below its install path.
+        paths: Vec<String>,
+    },
     /// It does not fit.
     #[error("{package} needs about {needed} bytes, {path} has {free} left")]
     NoSpace {
@@ -64,7 +72,9 @@ pub enum InstallError {
 impl Explain for InstallError {
     fn exit(&self) -> Exit {
         match self {
-            Self::OtherDigest { .. } | Self::Nesting(_) | Self::Occupied { .. } => Exit::Conflict,
+            Self::OtherDigest { .. } | Self::Nesting(_) | Self::Occupied { .. } | Self::Foreign { .. } => {
+                Exit::Conflict
+            }
             Self::NoSpace { .. } => Exit::Failure,
             Self::Host(error) => error.exit(),
             Self::Stage(error) => error.exit(),
@@ -78,6 +88,7 @@ impl Explain for InstallError {
             Self::OtherDigest { .. } => "other_digest",
             Self::Nesting(_) => "nesting",
             Self::Occupied { .. } => "occupied",
+            Self::Foreign { .. } => "foreign_files",
             Self::NoSpace { .. } => "disk_full",
             Self::Host(error) => error.code(),
             Self::Stage(error) => error.code(),
@@ -93,6 +104,10 @@ impl Explain for InstallError {
             )),
             Self::Nesting(conflict) => Some(format!("remove {} first, or choose other names", conflict.old)),
             Self::Occupied { path, .. } => Some(format!("move {path} away; it is never overwritten")),
+            Self::Foreign { .. } => Some(
+                "move it out of the package, which is read-only software: a service writes to its data"
+                    .into(),
+            ),
             Self::NoSpace { .. } => Some("make room, for example with `pkginstall remove`".into()),
             Self::Host(error) => error.hint(),
             Self::Stage(error) => error.hint(),

@@ -157,7 +157,7 @@ fn check_place(catalogue: &Catalogue<'_>, coordinate: &PackageCoordinate) -> Res
 }
 
 /// Refuses before anything is fetched what cannot fit. The disk has the last word all the same.
-fn check_space(catalogue: &Catalogue<'_>, package: &VerifiedIndex) -> Result<(), InstallError> {
+pub(super) fn check_space(catalogue: &Catalogue<'_>, package: &VerifiedIndex) -> Result<(), InstallError> {
     let contents = package.contents();
     let counts = contents.manifest().counts();
     let entries = counts.files + counts.directories + counts.symlinks;

@@ -9,10 +9,12 @@
 mod error;
 mod install;
 mod remove;
+mod repair;
 
 pub use error::{InstallError, RemoveError};
 pub use install::{Installation, Installed, find_installed, install};
 pub use remove::{InUse, Removal, remove};
+pub use repair::repair;
 
 use jiff::Timestamp;
 

@@ -46,6 +46,8 @@ pub struct Ambient {
     pub clock: Clock,
     /// Opens the standard streams once more, for what must be said while the report is busy.
     pub streams: fn() -> Streams,
+    /// Asks whoever sits at the terminal, and tells whether the answer is yes; `None` where there is no terminal.
+    pub ask: Option<fn(&str) -> bool>,
 }
 
 /// The options that say which prefix, and how long to wait for it.

@@ -3,8 +3,6 @@
 //! First every name is resolved, then every head is fetched and verified, then every package is installed: what is not found
 //! or not trusted is known before anything is changed.
 
-use std::sync::PoisonError;
-
 use camino::Utf8PathBuf;
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
@@ -17,18 +15,20 @@ use serde_json::json;
 use super::Context;
 use super::cheapest::cheapest;
 use super::context::Offline;
-use super::opened::{Damaged, Opened, next_copies, open, warn_if_yanked};
-use super::progress::Progress;
-use super::row::{Fetch, Row};
+use super::found::{Found, Purpose, install_all};
+use super::opened::{Opened, open, warn_if_yanked};
+use super::row::Row;
+use super::verify::differences;
 use super::wanted::{Argument, Item, expand};
-use crate::activate::{Change, Installation, Installed, find_installed, install};
+use crate::activate::{InstallError, find_installed};
+use crate::audit::What;
 use crate::fetch::{Fetcher, Location, Span};
 use crate::host::{Catalogue, Effect, Notice, Prefix};
-use crate::metadata::{Asking, Keeping};
+use crate::metadata::Asking;
 use crate::patch::installed_last;
 use crate::receipts::{self, Receipt};
 use crate::repository::{LockFile, Locked, Network, Offer, Resolved, Resolver, Sources, Vouched, Wanted};
-use crate::stage::{Donors, FrameCache, LinkMode, MOST_DONORS, Payload, Reuse, prune_frames};
+use crate::stage::{Donors, FrameCache, LinkMode, MOST_DONORS, Reuse, prune_frames};
 use crate::trust;
 use crate::verify::{Expected, read_head, verify};
 
@@ -49,17 +49,12 @@ pub(super) struct Install {
     /// How files that another installed version has as well are taken from it
     #[arg(long, value_name = "MODE", value_enum, default_value_t)]
     link_mode: LinkMode,
+    /// Fetch what is installed and damaged, and replace it, too
+    #[arg(long)]
+    repair: bool,
     /// Only say what would be installed
     #[arg(long)]
     dry_run: bool,
-}
-
-/// A package on its way.
-enum Found<'s> {
-    /// Its head is verified, its payload is still to come, but for what is there already.
-    New(Opened<'s>, Reuse<'s>),
-    /// It is installed already.
-    Here(Receipt),
 }
 
 /// A package that is wanted, as far as it is known without fetching anything of it.
@@ -72,9 +67,14 @@ enum Known<'s> {
 pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure> {
     let (effect, host) = (Effect::of_dry_run(args.dry_run), Platform::host());
     let (items, locked) = items(args, context, &host)?;
-    let how = How { network: args.offline.network(), effect, link_mode: args.link_mode };
+    let how = How {
+        network: args.offline.network(),
+        effect,
+        link_mode: args.link_mode,
+        repair: Repair::of(args.repair),
+    };
     let rows = obtain(context, items, locked, how)?;
-    let changed = rows.iter().any(|row| row.outcome == "installed");
+    let changed = rows.iter().any(|row| matches!(row.outcome, "installed" | "repaired"));
     for row in &rows {
         context.report.note(row.text());
     }
@@ -82,6 +82,18 @@ pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure
         rows.iter().map(|row| row.path.as_str()).collect::<Vec<_>>().join("\n")
     });
     Ok(Exit::Ok)
+}
+
+/// Installs again, whole, what `verify` finds damaged of these packages.
+pub(super) fn repair_all(
+    context: &mut Context,
+    what: &[Argument],
+    network: Network,
+) -> Result<Vec<Row>, Failure> {
+    let effect = Effect::Real;
+    let items = expand(what, context.working_directory(), &Platform::host())?;
+    let how = How { network, effect, link_mode: LinkMode::Copy, repair: Repair::Damaged };
+    obtain(context, items, Vec::new(), how)
 }
 
 /// Returns what is wanted, and what of it is locked.
@@ -101,7 +113,7 @@ pub(super) fn obtain_one(
     effect: Effect,
 ) -> Result<PackageCoordinate, Failure> {
     let items = expand(std::slice::from_ref(what), context.working_directory(), &Platform::host())?;
-    let how = How { network, effect, link_mode: LinkMode::default() };
+    let how = How { network, effect, link_mode: LinkMode::default(), repair: Repair::Nothing };
     let rows = obtain(context, items, Vec::new(), how)?;
     for row in rows.iter().filter(|row| row.outcome != "already_installed") {
         context.report.note(row.text());
@@ -124,6 +136,7 @@ struct How {
     network: Network,
     effect: Effect,
     link_mode: LinkMode,
+    repair: Repair,
 }
 
 fn obtain(
@@ -134,7 +147,11 @@ fn obtain(
 ) -> Result<Vec<Row>, Failure> {
     let prefix = context.prefix()?;
     let (fetcher, sources, host) = (context.fetcher(), context.sources(), Platform::host());
-    let purpose = if how.effect == Effect::DryRun { Purpose::DryRun } else { Purpose::Install };
+    let purpose = match (how.effect, how.repair) {
+        (Effect::DryRun, _) => Purpose::DryRun,
+        (Effect::Real, Repair::Damaged) => Purpose::Repair,
+        (Effect::Real, Repair::Nothing) => Purpose::Install,
+    };
     let cache_bytes = context.settings.fetch.cache_bytes();
     let asking = context.asking(&prefix, how.network, purpose.keeping());
     let search = Search {
@@ -157,8 +174,8 @@ fn obtain(
     }
     match purpose {
         Purpose::DryRun => Ok(found.iter().map(|found| found.row(&prefix, "would_install")).collect()),
-        Purpose::Install => {
-            let rows = install_all(context, &prefix, found);
+        Purpose::Install | Purpose::Repair => {
+            let rows = install_all(context, (&prefix, purpose), found);
             if !matches!(&rows, Ok(rows) if rows.iter().all(|row| row.outcome == "already_installed")) {
                 prune_frames(&prefix, cache_bytes);
             }
@@ -180,19 +197,18 @@ struct Search<'s> {
     cache_bytes: u64,
 }
 
-/// Why packages are looked for.
+/// Whether what is installed and damaged is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Install,
-    DryRun,
+pub(super) enum Repair {
+    /// It is left alone.
+    Nothing,
+    /// It is.
+    Damaged,
 }
 
-impl Purpose {
-    fn keeping(self) -> Keeping {
-        match self {
-            Self::Install => Keeping::Durable,
-            Self::DryRun => Keeping::InMemory,
-        }
+impl Repair {
+    fn of(wanted: bool) -> Self {
+        if wanted { Self::Damaged } else { Self::Nothing }
     }
 }
 
@@ -246,7 +262,22 @@ impl<'s> Search<'s> {
         if let Some(receipt) = &receipt {
             self.check_locked(package, receipt.digest)?;
         }
-        Ok(receipt)
+        self.unless_damaged(receipt)
+    }
+
+    /// Returns what is installed as it is there, unless it is to be repaired and is damaged.
+    fn unless_damaged(&self, receipt: Option<Receipt>) -> Result<Option<Receipt>, Failure> {
+        let Some(receipt) = receipt else { return Ok(None) };
+        if self.purpose != Purpose::Repair {
+            return Ok(Some(receipt));
+        }
+        let found = differences(self.prefix, &receipt.package)?;
+        let added = found.iter().filter(|one| one.what == What::Added).map(|one| one.path.clone());
+        let added: Vec<String> = added.collect();
+        if !added.is_empty() {
+            return Err(InstallError::Foreign { package: receipt.package, paths: added }.into());
+        }
+        Ok(found.is_empty().then_some(receipt))
     }
 
     fn locked(&self, wanted: &Wanted) -> Option<&Locked> {
@@ -278,7 +309,8 @@ impl<'s> Search<'s> {
         if let Vouched::Repository(vouched) = &resolved.vouched {
             self.check_locked(package, vouched.digest())?;
             self.settle(context, package)?;
-            if let Some(receipt) = find_installed(self.prefix, package, vouched.digest())? {
+            let installed = find_installed(self.prefix, package, vouched.digest())?;
+            if let Some(receipt) = self.unless_damaged(installed)? {
                 return Ok(Found::Here(receipt));
             }
         }
@@ -303,98 +335,13 @@ impl<'s> Search<'s> {
         let head = read_head(&mut payload.beyond(), &source, &Expected::RunsOn(self.host.clone()))?;
         let (package, digest) = (head.unverified_manifest().coordinate(), head.digest());
         self.settle(context, &package)?;
-        if let Some(receipt) = find_installed(self.prefix, &package, digest)? {
+        let installed = find_installed(self.prefix, &package, digest)?;
+        if let Some(receipt) = self.unless_damaged(installed)? {
             return Ok(Found::Here(receipt));
         }
         payload.widen(head.payload_offset());
         let package = Box::new(verify(head, &mut payload, &Vouched::Pins, &self.keyring)?);
         payload.rest();
         Ok(self.with_donors(context, Opened { package, payload, source, by: None, others: Vec::new() }, &[]))
-    }
-}
-
-fn install_all(context: &mut Context, prefix: &Prefix, found: Vec<Found<'_>>) -> Result<Vec<Row>, Failure> {
-    let total = found.iter().filter_map(Found::fetch).map(|fetch| fetch.bytes).sum();
-    let progress = Progress::new(context.report, total);
-    let mut rows = Vec::new();
-    for found in found {
-        let row = found.row(prefix, "installed");
-        rows.push(match found {
-            Found::Here(_) => row,
-            Found::New(opened, reuse) => install_one(context, (prefix, &progress), (opened, reuse), row)?,
-        });
-    }
-    Ok(rows)
-}
-
-fn install_one(
-    context: &mut Context,
-    (prefix, progress): (&Prefix, &Progress),
-    (opened, reuse): (Opened<'_>, Reuse<'_>),
-    row: Row,
-) -> Result<Row, Failure> {
-    let Opened { package, payload, source, by, others } = opened;
-    progress.name(row.package.to_string());
-    let (count, damaged) = (|bytes| progress.count(bytes), Damaged::default());
-    let payload = Payload::new(payload, package.contents().head_bytes().len() as u64, &count);
-    let payload = payload.or_from(next_copies(source.clone(), others, &damaged));
-    let installation = Installation { package: *package, source, by, reuse };
-    let (wait, now) = (context.wait(), context.now());
-    let report = &mut *context.report;
-    let mut tell = |notice: Notice| progress.aside(|| report.note(notice.to_string()));
-    let mut change = Change { prefix, wait, now, tell: &mut tell };
-    let installed = install(&mut change, installation, payload);
-    for text in damaged.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        progress.aside(|| context.report.warn(text));
-    }
-    Ok(match installed? {
-        Installed::Now(_) => row,
-        Installed::Before(_) => Row { outcome: "already_installed", ..row },
-    })
-}
-
-impl Found<'_> {
-    fn package(&self) -> PackageCoordinate {
-        match self {
-            Self::New(opened, _) => opened.package.contents().manifest().coordinate(),
-            Self::Here(receipt) => receipt.package.clone(),
-        }
-    }
-
-    fn fetch(&self) -> Option<Fetch> {
-        match self {
-            Self::New(opened, reuse) => Some(Fetch::new(opened, reuse)),
-            Self::Here(_) => None,
-        }
-    }
-
-    /// Describes the package with `outcome`, which is another one when it is installed already.
-    fn row(&self, prefix: &Prefix, outcome: &'static str) -> Row {
-        let path = prefix.install_dir(&self.package());
-        match self {
-            Self::Here(receipt) => Row {
-                package: receipt.package.clone(),
-                platform: receipt.platform.clone(),
-                digest: receipt.digest,
-                outcome: "already_installed",
-                path,
-                source: receipt.source.clone(),
-                bytes: receipt.bytes,
-                fetch: None,
-            },
-            Self::New(Opened { package, source, .. }, _) => {
-                let manifest = package.contents().manifest();
-                Row {
-                    package: manifest.coordinate(),
-                    platform: manifest.platform().clone(),
-                    digest: package.contents().digest(),
-                    outcome,
-                    path,
-                    source: source.clone(),
-                    bytes: manifest.counts().bytes,
-                    fetch: self.fetch(),
-                }
-            }
-        }
     }
 }

@@ -26,8 +26,11 @@ const LONGEST_LINE: usize = 64 << 10;
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Logs {
     /// The services, or patterns of services such as *.web.prod.*
-    #[arg(value_name = "SERVICE", required_unless_present = "rotate")]
+    #[arg(value_name = "SERVICE", required_unless_present_any = ["rotate", "all"], conflicts_with = "all")]
     services: Vec<Selector>,
+    /// All services of the prefix
+    #[arg(long)]
+    all: bool,
     /// Go on with what is written from now on
     #[arg(short, long, conflicts_with = "json")]
     follow: bool,
@@ -66,7 +69,11 @@ pub(super) fn run(args: &Logs, context: &mut Context<'_>) -> Result<Exit, Failur
     }
     let mut files = Vec::new();
     for name in &services {
-        files.extend(service::find_logs(&prefix, name)?);
+        match service::find_logs(&prefix, name) {
+            // Of all services there may be one that has not written anything yet.
+            Err(ServiceError::NeverStarted { .. }) if args.all => {}
+            found => files.extend(found?),
+        }
     }
     if context.report.is_json() {
         return document(args, context, files);

@@ -9,6 +9,8 @@ mod context;
 mod diff;
 mod dirs;
 mod exec;
+mod forget;
+mod found;
 mod gc;
 mod history;
 mod info;
@@ -23,6 +25,7 @@ mod recover;
 mod rehearse;
 mod reload;
 mod remove;
+mod repair;
 mod repo;
 mod resolve;
 mod restart;
@@ -78,6 +81,8 @@ enum Command {
     Search(search::Search),
     /// Compare installed trees with what was signed
     Verify(verify::Verify),
+    /// Fetch what is damaged of installed packages, and replace it
+    Repair(repair::RepairArgs),
     /// Start services
     Start(start::Start),
     /// Stop services
@@ -86,6 +91,8 @@ enum Command {
     Restart(restart::Restart),
     /// Take over a service whose start script was run by hand
     Adopt(adopt::Adopt),
+    /// Remove services whole, but for what they stored
+    Forget(forget::Forget),
     /// Make services read their configuration again
     Reload(reload::Reload),
     /// Run a command as a service: its user, its environment, its runtime directory
@@ -188,6 +195,7 @@ impl Command {
             Self::Resolve(args) => args.repo.as_deref(),
             Self::Search(args) => args.repo.as_deref(),
             Self::Info(args) => args.repo.as_deref(),
+            Self::Repair(args) => args.repo.as_deref(),
             Self::Upgrade(args) => args.repo.as_deref(),
             Self::Rehearse(args) => args.repo.as_deref(),
             _ => None,
@@ -206,10 +214,12 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Resolve(args) => resolve::run(args, context),
         Command::Search(args) => search::run(args, context),
         Command::Verify(args) => verify::run(args, context),
+        Command::Repair(args) => repair::run(args, context),
         Command::Start(args) => start::run(args, context),
         Command::Stop(args) => stop::run(args, context),
         Command::Restart(args) => restart::run(args, context),
         Command::Adopt(args) => adopt::run(args, context),
+        Command::Forget(args) => forget::run(args, context),
         Command::Reload(args) => reload::run(args, context),
         Command::Exec(args) => exec::run(args, context),
         Command::Upgrade(args) => upgrade::run(args, context),

@@ -56,6 +56,7 @@ fn line(intent: &Intent) -> String {
     let what = match intent.operation {
         Operation::Install => "an installation",
         Operation::Remove => "a removal",
+        Operation::Repair => "a repair",
     };
     format!("{}: {what} was cut short, begun {}", intent.package, intent.started)
 }

@@ -27,6 +27,7 @@ impl Row {
         let Self { package, platform, bytes, source, .. } = self;
         match self.outcome {
             "installed" => format!("{package}: installed for {platform}, {bytes} bytes"),
+            "repaired" => format!("{package}: repaired, from {source}"),
             "would_install" => {
                 let fetch = self.fetch.as_ref().map(Fetch::text).unwrap_or_default();
                 format!("{package}: would fetch from {source} {fetch}")

@@ -36,7 +36,7 @@ pub(super) fn run(args: &Verify, context: &mut Context) -> Result<Exit, Failure>
     let packages = if args.all { receipts::list(&prefix)? } else { args.packages.clone() };
     let mut verified = Vec::new();
     for package in packages {
-        let differences = verify(&prefix, &package)?;
+        let differences = differences(&prefix, &package)?;
         if differences.is_empty() {
             context.report.note(format!("{package}: as signed"));
         }
@@ -47,7 +47,8 @@ pub(super) fn run(args: &Verify, context: &mut Context) -> Result<Exit, Failure>
     Ok(if ok { Exit::Ok } else { Exit::Failure })
 }
 
-fn verify(prefix: &Prefix, package: &PackageCoordinate) -> Result<Vec<Difference>, Failure> {
+/// Compares an installed tree with what was signed.
+pub(super) fn differences(prefix: &Prefix, package: &PackageCoordinate) -> Result<Vec<Difference>, Failure> {
     let receipt = receipts::require(prefix, package)?;
     let contents = receipts::contents(prefix, &receipt)?;
     let root = if_there(Directory::open(&prefix.install_dir(package)))?;

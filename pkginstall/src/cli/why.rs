@@ -57,7 +57,7 @@ fn describe(answer: &Answer) -> String {
         lines.extend(receipt.vouched_by.iter().map(|by| ("recorded", format!("vouched for by {by}"))));
     }
     lines.push(("files", files(answer.differences)));
-    lines.push(("signed", signed(&answer.trusted)));
+    lines.push(("signed", signed(answer)));
     lines.push(("vouched", vouched(&answer.vouched)));
     lines.extend(answer.sources.iter().map(|source| ("source", format!("{} {}", source.uri, source.digest))));
     lines.iter().map(|(name, value)| format!("{name:<10} {value}")).collect::<Vec<_>>().join("\n")
@@ -71,12 +71,17 @@ fn files(differences: Option<usize>) -> String {
     }
 }
 
-fn signed(trusted: &Trusted) -> String {
-    match trusted {
-        Trusted::Signed { by } => {
+fn signed(answer: &Answer) -> String {
+    let group = answer.generation.package.group();
+    match (&answer.trusted, &answer.vouched) {
+        (Trusted::Signed { by }, _) => {
             format!("by {}", by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         }
-        Trusted::Not { why } => format!("by no key that is pinned here: {why}"),
+        // That is how a host trusts a repository: it need not know the keys of each group.
+        (Trusted::Not { .. }, Vouching::By { .. }) => {
+            format!("no key of {group} is pinned here; the repository vouches for the package")
+        }
+        (Trusted::Not { why }, _) => format!("by no key that is pinned here: {why}"),
     }
 }
 

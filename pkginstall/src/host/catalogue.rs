@@ -162,11 +162,31 @@ impl<'p> Catalogue<'p> {
         package: &PackageCoordinate,
         now: Timestamp,
     ) -> Result<(OpenIntent, Directory), HostError> {
+        self.open_staged(Operation::Install, package, now)
+    }
+
+    /// Makes a staging directory for a repair and writes the intent down, as [`Self::open_install`] does.
+    ///
+    /// # Errors
+    /// When the file system refuses; nothing is left behind then.
+    pub fn open_repair(
+        &self,
+        package: &PackageCoordinate,
+        now: Timestamp,
+    ) -> Result<(OpenIntent, Directory), HostError> {
+        self.open_staged(Operation::Repair, package, now)
+    }
+
+    fn open_staged(
+        &self,
+        operation: Operation,
+        package: &PackageCoordinate,
+        now: Timestamp,
+    ) -> Result<(OpenIntent, Directory), HostError> {
         let id = OperationId::random()?;
         let staging = Directory::open(&self.prefix.staging())?;
         let directory = staging.make(id.as_str(), 0o755)?;
-        let intent =
-            Intent { staged: Some(directory.identity()?), ..intent(Operation::Install, package, now) };
+        let intent = Intent { staged: Some(directory.identity()?), ..intent(operation, package, now) };
         match OpenIntent::open(self.prefix, id.clone(), &intent) {
             Ok(open) => Ok((open, directory)),
             Err(error) => {

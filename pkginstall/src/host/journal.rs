@@ -53,6 +53,8 @@ pub enum Operation {
     Install,
     /// It is being removed.
     Remove,
+    /// Its tree is being replaced by a whole one.
+    Repair,
 }
 
 /// What an operation means to do.

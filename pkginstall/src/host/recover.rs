@@ -31,6 +31,8 @@ pub enum Outcome {
     Undone,
     /// Its removal was finished.
     Removed,
+    /// Its tree is whole, or as damaged as it was: nothing of its repair is left.
+    RepairEnded,
 }
 
 impl std::fmt::Display for Recovered {
@@ -39,6 +41,7 @@ impl std::fmt::Display for Recovered {
             Outcome::Installed => "an installation that was cut short is complete",
             Outcome::Undone => "an installation that was cut short is undone",
             Outcome::Removed => "a removal that was cut short is finished",
+            Outcome::RepairEnded => "a repair was cut short; `verify` says whether it has to be repeated",
         };
         write!(f, "{}: {what}", self.package)
     }
@@ -56,6 +59,10 @@ pub(super) fn recover(prefix: &Prefix, entry: &Entry) -> Result<Option<Recovered
                     take_away(prefix, &entry.id, &intent.package)?;
                     delete_staged(prefix, &entry.id)?;
                     Outcome::Removed
+                }
+                Operation::Repair => {
+                    delete_staged(prefix, &entry.id)?;
+                    Outcome::RepairEnded
                 }
             };
             Some(Recovered { package: intent.package.clone(), outcome })

@@ -32,12 +32,17 @@ impl Ended {
     }
 }
 
+/// Returns what people call a signal: `TERM`.
+pub(crate) fn signal_word(signal: rustix::process::Signal) -> String {
+    format!("{signal:?}").trim_start_matches("Signal::").to_owned()
+}
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(code) => write!(f, "exit code {code}"),
             Self::Killed(number) => match rustix::process::Signal::from_named_raw(*number) {
-                Some(signal) => write!(f, "signal {number} ({signal:?})"),
+                Some(signal) => write!(f, "signal {number} ({})", signal_word(signal)),
                 None => write!(f, "signal {number}"),
             },
         }

@@ -17,8 +17,8 @@ mod stat;
 mod table;
 
 pub use boot::BootId;
-pub(crate) use children::signal_own_group;
 pub use children::{Children, Ended};
+pub(crate) use children::{signal_own_group, signal_word};
 pub use ending::{Survivors, await_end, end};
 pub use error::ProcessError;
 pub use family::{Family, Members, Orphans, StartId};

@@ -221,6 +221,9 @@ impl Explain for ResolveError {
                  NAME {place} --root FINGERPRINT"
             ),
             Self::NothingListed { .. } => "give group:id:version".into(),
+            Self::NoVersion { wanted: Wanted::Channel { .. }, channels } if channels.is_empty() => {
+                "it has no channels: leave the channel out for the newest version, or name a version".into()
+            }
             Self::NoVersion { channels, .. } if channels.is_empty() => {
                 "every version is yanked or a pre-release: name the one that you want".into()
             }

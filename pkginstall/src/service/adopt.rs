@@ -109,7 +109,7 @@ impl Adoption {
         let installed = InstalledService::open(site.prefix, &package)?;
         let recorded = record.filter(|record| record.package == package).map(|record| record.parameters);
         let given = request.parameters.clone().or(recorded).unwrap_or_default();
-        parameters::check(&package, &installed.service.parameters, &given)?;
+        parameters::check(&package, &installed.service.parameters, installed.script, &given)?;
         check(site, service, &installed, &processes)?;
         let runtime = RuntimeDirectory::open(site.prefix, service)?;
         let runtime = runtime.ok_or_else(|| ServiceError::NeverStarted { service: service.clone() })?;

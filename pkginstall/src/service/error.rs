@@ -135,6 +135,18 @@ pub enum ServiceError {
         #[source]
         output: LastLines,
     },
+    /// A service that must not run does.
+    #[error("{service} still runs")]
+    StillRuns {
+        /// The service.
+        service: ServiceCoordinate,
+    },
+    /// A question was not answered with yes.
+    #[error("nothing was forgotten: {why}")]
+    NotConfirmed {
+        /// Why not.
+        why: &'static str,
+    },
     /// A service that must run does not.
     #[error("{service} does not run")]
     NotRunning {
@@ -339,12 +351,14 @@ impl Explain for ServiceError {
             | Self::Parameter { .. }
             | Self::OnePackage
             | Self::PackageUnknown { .. }
+            | Self::NotConfirmed { .. }
             | Self::PackageName { .. }
             | Self::Selector { .. } => Exit::Usage,
             Self::Damaged { .. } => Exit::Trust,
-            Self::RunsOtherwise { .. } | Self::StartedByHand { .. } | Self::NotAdoptable { .. } => {
-                Exit::Conflict
-            }
+            Self::RunsOtherwise { .. }
+            | Self::StartedByHand { .. }
+            | Self::NotAdoptable { .. }
+            | Self::StillRuns { .. } => Exit::Conflict,
             Self::Unknown { .. } => Exit::Unknown,
             Self::StartFailed { how: StartFailure::Interrupted, .. } => Exit::Interrupted,
             _ => self.inner().map_or(Exit::Failure, Explain::exit),
@@ -373,6 +387,8 @@ impl Explain for ServiceError {
                 StartFailure::Systemd(_) => "unit_failed",
                 StartFailure::Interrupted => "interrupted",
             },
+            Self::StillRuns { .. } => "still_runs",
+            Self::NotConfirmed { .. } => "not_confirmed",
             Self::NotRunning { .. } => "not_running",
             Self::NotReloadable { .. } => "not_reloadable",
             Self::ReloadFailed { .. } => "reload_failed",
@@ -419,6 +435,8 @@ impl Explain for ServiceError {
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("it is looked for in the PATH of the service, which is that of its start script".into())
             }
+            Self::NotConfirmed { .. } => Some("answer y, or give `--yes`".into()),
+            Self::StillRuns { service } => Some(format!("stop it first: `pkginstall stop {service}`")),
             Self::NotReloadable { service, .. } => Some(format!("`pkginstall restart {service}`")),
             Self::NoMatch { .. } | Self::NeverStarted { .. } => {
                 Some("`pkginstall status` lists the services of this prefix".into())

@@ -4,15 +4,17 @@ use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::manifest::Parameter;
 
 use super::ServiceError;
+use super::package::StartScript;
 
 /// What the start script gets anyway.
 const RESERVED: [&str; 2] = ["runtime-dir", "coordinate"];
 
-/// Checks `given`. A package that declares no parameters has a script of its own that knows better: it takes anything
-/// but the options that we give ourselves.
+/// Checks `given`. A package that declares no parameters and has a start script of its own knows better: it takes anything
+/// but the options that we give ourselves. A generated script takes what is declared, and nothing else.
 pub(super) fn check(
     package: &PackageCoordinate,
     declared: &[Parameter],
+    script: StartScript,
     given: &[String],
 ) -> Result<(), ServiceError> {
     let refuse = |given: &str, why: &str| {
@@ -28,7 +30,7 @@ pub(super) fn check(
         if name.is_some_and(|name| RESERVED.contains(&name)) {
             return refuse(option, "that option is given by pkginstall itself");
         }
-        if declared.is_empty() {
+        if declared.is_empty() && script == StartScript::Own {
             continue;
         }
         let Some(name) = name.filter(|_| option.contains('=')) else {
@@ -72,7 +74,7 @@ mod tests {
             description: None,
         });
         let given: Vec<String> = given.iter().map(ToString::to_string).collect();
-        check(&"com.example:web:1".parse().unwrap(), &declared, &given)
+        check(&"com.example:web:1".parse().unwrap(), &declared, StartScript::Own, &given)
     }
 
     #[test]
@@ -89,7 +91,14 @@ mod tests {
     #[test]
     fn our_own_options_cannot_be_given_twice() {
         let package = "com.example:web:1".parse().unwrap();
-        check(&package, &[], &["-x".into(), "anything".into()]).unwrap();
-        assert!(check(&package, &[], &["--runtime-dir=/".into()]).is_err());
+        check(&package, &[], StartScript::Own, &["-x".into(), "anything".into()]).unwrap();
+        assert!(check(&package, &[], StartScript::Own, &["--runtime-dir=/".into()]).is_err());
+    }
+
+    #[test]
+    fn a_generated_script_takes_what_is_declared_alone() {
+        let package = "com.example:web:1".parse().unwrap();
+        check(&package, &[], StartScript::Generated, &[]).unwrap();
+        assert!(check(&package, &[], StartScript::Generated, &["--port=1".into()]).is_err());
     }
 }

@@ -109,7 +109,8 @@ impl<'r> Start<'r> {
 
     pub(crate) fn prepare(site: &mut Site<'_>, request: &'r StartRequest) -> Result<Self, ServiceError> {
         let installed = InstalledService::open(site.prefix, &request.package)?;
-        parameters::check(&request.package, &installed.service.parameters, &request.parameters)?;
+        let declared = &installed.service.parameters;
+        parameters::check(&request.package, declared, installed.script, &request.parameters)?;
         let user = installed.service.user.as_deref();
         let (run_as, honoured) = RunAs::resolve(&request.package, user, site.user)?;
         if honoured == Honoured::No {

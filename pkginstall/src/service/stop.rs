@@ -144,7 +144,8 @@ fn end_with(
     let began = Instant::now();
     let survivors = process::end(family, signal, patience)?;
     if began.elapsed() >= patience {
-        site.warn(format!("it did not end within {} s after {signal:?} and was killed", patience.as_secs()));
+        let (signal, seconds) = (process::signal_word(signal), patience.as_secs());
+        site.warn(format!("it did not end within {seconds} s after {signal} and was killed"));
     }
     Ok(survivors)
 }

@@ -191,6 +191,20 @@ impl Directory {
         })
     }
 
+    /// Lets `name` and `other` of `target` change places, in one step.
+    ///
+    /// # Errors
+    /// When one is not there, or the file system refuses.
+    pub fn exchange(&self, name: &str, target: &Self, other: &str) -> Result<(), TreeError> {
+        let (from, to) = (&self.handle, &target.handle);
+        let exchanged = rustix::fs::renameat_with(from, name, to, other, RenameFlags::EXCHANGE);
+        exchanged.map_err(|source| TreeError::Rename {
+            from: self.path.join(name),
+            to: target.path.join(other),
+            source: source.into(),
+        })
+    }
+
     /// Makes the entries of this directory durable.
     ///
     /// # Errors

@@ -80,18 +80,32 @@ pub(super) fn remember(
 /// # Errors
 /// When what was written down cannot be read.
 pub(crate) fn managed(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Option<Managed>, UnitError> {
-    let path = path(prefix, service);
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.map_err(UnitError::file("read", &path))?,
-    };
-    let written: Written =
-        serde_json::from_slice(&bytes).map_err(|error| UnitError::file("read", &path)(error.into()))?;
+    let Some(written) = written(prefix, service)? else { return Ok(None) };
     let unit = unit_name(prefix, service);
     let leads_here = written.link.read_link_utf8().is_ok_and(|target| target == prefix.units().join(&unit));
     // On a host that another program booted the link means nothing.
     let counts = leads_here && (written.manager == Manager::User || Utf8Path::new(BOOTED).is_dir());
     Ok(counts.then_some(Managed { manager: written.manager, unit }))
+}
+
+/// Returns which systemd the unit of `service` was written for, and where its link lies; `None` where it has none.
+///
+/// # Errors
+/// When what was written down cannot be read.
+pub(super) fn link_of(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+) -> Result<Option<(Manager, Utf8PathBuf)>, UnitError> {
+    Ok(written(prefix, service)?.map(|written| (written.manager, written.link)))
+}
+
+fn written(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Option<Written>, UnitError> {
+    let path = path(prefix, service);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.map_err(UnitError::file("read", &path))?,
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| UnitError::file("read", &path)(error.into()))
 }
 
 impl Managed {

@@ -7,6 +7,7 @@
 
 mod backends;
 mod error;
+mod forget;
 mod look_over;
 mod managed;
 mod names;
@@ -20,6 +21,7 @@ pub use look_over::Verdict;
 pub use names::{Manager, target_name, unit_name};
 pub use write::{Purpose, Unit, Units, run_commands, write};
 
+pub(crate) use forget::{forget, linked};
 pub(crate) use managed::{Activity, Managed, Shown, managed};
 pub(crate) use run::{Started, Stopped, adopt, reload, start, stop, was_restarted};
 pub(crate) use write::refresh_target_of;

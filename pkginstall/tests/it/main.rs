@@ -22,6 +22,8 @@ mod refused;
 #[cfg(test)]
 mod remove;
 #[cfg(test)]
+mod repair;
+#[cfg(test)]
 mod repositories;
 #[cfg(test)]
 mod served;

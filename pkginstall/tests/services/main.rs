@@ -5,6 +5,7 @@ mod by_hand;
 mod concurrent;
 mod configured;
 mod described;
+mod forgotten;
 mod identity;
 mod interrupted;
 mod logs;

@@ -1,5 +1,6 @@
 //! Values with units on the command line: `30s`, `8KiB`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -15,6 +16,15 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 /// Parses a size such as `512`, `8KiB` or `1MB`.
 pub(super) fn size(text: &str) -> Result<ByteSize, String> {
     text.parse().map_err(|_| "write a number and a unit, e.g. 512, 8KiB or 1MB".to_owned())
+}
+
+/// Parses an address to listen on.
+pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let example = match text.trim_start_matches(':').parse::<u16>() {
+        Ok(port) => format!("127.0.0.1:{port} for this machine, 0.0.0.0:{port} for all"),
+        Err(_) => "an IP address and a port, such as 127.0.0.1:8080 or [::]:8080".into(),
+    };
+    text.parse().map_err(|_| format!("write {example}"))
 }
 
 /// Parses the address of a web site.
@@ -40,6 +50,18 @@ mod tests {
         for text in ["30", "", "-5s", "soon"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_to_listen_on_has_a_host_and_a_port() {
+        assert!(socket_address("127.0.0.1:0").is_ok() && socket_address("[::]:80").is_ok());
+        for text in ["8000", ":8000"] {
+            assert_eq!(
+                socket_address(text),
+                Err("write 127.0.0.1:8000 for this machine, 0.0.0.0:8000 for all".into())
+            );
+        }
+        assert!(socket_address("localhost").unwrap_err().contains("such as 127.0.0.1:8080"));
     }
 
     #[test]

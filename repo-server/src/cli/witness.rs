@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::serve::{count_signals, listen_hint};
-use super::{clock, task};
+use super::{clock, task, units};
 use crate::api::Readiness;
 use crate::server::{self, Settings};
 use crate::signer::read_key;
@@ -44,7 +44,7 @@ pub(super) struct WitnessCommand {
     #[arg(long = "log", value_name = "KEY", required = true)]
     logs: Vec<VerifierKey>,
     /// The address and port; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090", value_parser = units::socket_address)]
     listen: SocketAddr,
 }
 

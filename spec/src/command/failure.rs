@@ -65,9 +65,32 @@ impl Failure {
     }
 }
 
-/// Returns what the cause of an error says. The number behind what the operating system says helps nobody.
+/// Returns what the cause of an error says, without what helps nobody: the number behind what the operating system says, and
+/// the names that types have in this program.
 pub fn said(cause: &(dyn Error + 'static)) -> String {
-    without_number(cause.to_string())
+    in_plain_words(&without_number(cause.to_string()))
+}
+
+/// What a parser expected, and what a person calls that.
+const TYPES: [(&str, &str); 8] = [
+    ("u8", "a whole number from 0 to 255"),
+    ("u16", "a whole number from 0 to 65535"),
+    ("u32", "a whole number from 0 to 4294967295"),
+    ("u64", "a whole number, 0 or more"),
+    ("usize", "a whole number, 0 or more"),
+    ("a boolean", "true or false"),
+    ("a sequence", "a list"),
+    ("a map", "a table"),
+];
+
+fn in_plain_words(text: &str) -> String {
+    let Some((before, expected)) = text.rsplit_once(", expected ") else { return text.to_owned() };
+    let word =
+        |name: &str| expected.strip_prefix(name).filter(|rest| !rest.starts_with(char::is_alphanumeric));
+    match TYPES.iter().find_map(|(name, plain)| Some((plain, word(name)?))) {
+        Some((plain, rest)) => format!("{before}, expected {plain}{rest}"),
+        None => text.to_owned(),
+    }
 }
 
 fn without_number(text: String) -> String {
@@ -136,6 +159,19 @@ mod tests {
     fn a_full_disk_has_a_hint_even_where_the_step_has_none() {
         let failure = Failure::of(&CannotWrite(io::ErrorKind::StorageFull.into()));
         assert_eq!(failure.hint.as_deref(), Some("make room there, then try again"));
+    }
+
+    #[test]
+    fn what_a_parser_expected_is_said_in_words_of_people() {
+        let said = |text: &str| in_plain_words(text);
+        let number = "invalid type: string \"soon\", expected u32\n";
+        assert_eq!(
+            said(number),
+            "invalid type: string \"soon\", expected a whole number from 0 to 4294967295\n"
+        );
+        assert_eq!(said("x, expected a boolean"), "x, expected true or false");
+        assert_eq!(said("x, expected a mapping"), "x, expected a mapping");
+        assert_eq!(said("No space left on device"), "No space left on device");
     }
 
     #[test]

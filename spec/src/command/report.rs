@@ -97,7 +97,8 @@ impl Report {
         if let Err(error) = &written
             && self.lost.is_none()
         {
-            self.lost = Some(io::Error::from(error.kind()));
+            let number = error.raw_os_error();
+            self.lost = Some(number.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error));
         }
         written
     }

@@ -93,7 +93,7 @@ impl FromStr for PackageCoordinate {
     fn from_str(text: &str) -> Result<Self, CoordinateError> {
         let parts: Vec<&str> = text.split(':').collect();
         let [group, id, version] = parts[..] else {
-            let why = format!("it has {} parts, group:id:version has three", parts.len());
+            let why = "expected group:id:version, such as com.example:web:1.2".to_owned();
             return Err(CoordinateError::new("package coordinate", text, why));
         };
         Ok(Self { group: group.parse()?, id: id.parse()?, version: version.parse()? })

@@ -70,7 +70,7 @@ impl FromStr for ServiceCoordinate {
         let error = |why: String| CoordinateError::new("service coordinate", text, why);
         let parts: Vec<&str> = text.split('.').collect();
         let [instance, service, user, cell] = parts[..] else {
-            return Err(error(format!("it has {} parts, instance.service.user.cell has four", parts.len())));
+            return Err(error("expected instance.service.user.cell, such as 1.web.prod.osl".into()));
         };
         let instance = parse_instance(instance).map_err(error)?;
         Ok(Self { cell: cell.parse()?, user: user.parse()?, service: service.parse()?, instance })

@@ -9,6 +9,7 @@ use super::Resolve;
 use crate::configure::{self, Accept, Decision, Edit, EditKind, Pending, Value, Values};
 use crate::generation::Generations;
 use crate::host::Effect;
+use crate::service::{self, ServiceError};
 
 pub(super) fn show(
     service: &ServiceCoordinate,
@@ -78,6 +79,9 @@ fn written(
 
 pub(super) fn diff(service: &ServiceCoordinate, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
+    if service::known(&prefix)?.binary_search(service).is_err() {
+        return Err(ServiceError::NeverStarted { service: service.clone() }.into());
+    }
     let generations = Generations::of(&prefix, service);
     let current = generations.current_number()?;
     let edits = match current {

@@ -49,7 +49,8 @@ pub(super) struct Serve {
         value_name = "ADDRESS",
         env = "COPKG_LISTEN",
         hide_env_values = true,
-        default_value = "127.0.0.1:8080"
+        default_value = "127.0.0.1:8080",
+        value_parser = units::socket_address
     )]
     listen: SocketAddr,
     /// The address that people know this repository by, as `https://packages.example.com`; without it, what a request says
