@@ -174,6 +174,7 @@ impl Command {
             self,
             Self::Install(_)
                 | Self::Remove(_)
+                | Self::Repair(_)
                 | Self::Start(_)
                 | Self::Stop(_)
                 | Self::Restart(_)

@@ -420,8 +420,11 @@ impl Explain for ServiceError {
             }
             Self::Parameter { known, .. } if known.is_empty() => Some("leave it out".into()),
             Self::Parameter { known, .. } => Some(format!("it takes {}", known.join(", "))),
+            Self::RunsOtherwise { service, difference } if difference.ends_with("by hand") => {
+                Some(format!("`pkginstall adopt {service}` takes over what runs; `pkginstall stop {service}` ends it"))
+            }
             Self::RunsOtherwise { service, .. } => Some(format!(
-                "stop it first: `pkginstall stop {service}`; `restart` keeps package and parameters, `adopt` takes over what runs"
+                "stop it first: `pkginstall stop {service}`; `restart` keeps package and parameters"
             )),
             Self::StartedByHand { service, .. } => Some(format!(
                 "`pkginstall adopt {service}` takes them over; or end them as they were started, by the stop script"

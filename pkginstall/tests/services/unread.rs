@@ -43,7 +43,7 @@ fn output_that_nobody_gets_is_exit_1_whatever_the_command() {
         "logs 1.web.dev.local",
         "logs --json 1.web.dev.local",
         "why 1.web.dev.local",
-        "verify --all",
+        "verify --all --json",
         "dirs",
         "recover --dry-run --json",
     ] {
