@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// The names of the three programs.
-const NAMES: [&str; 3] = ["pkgbuild", "pkginstall", "repo-server"];
+pub const NAMES: [&str; 3] = ["pkgbuild", "pkginstall", "repo-server"];
 
 /// The directory with the three programs.
 #[derive(Debug, Clone)]

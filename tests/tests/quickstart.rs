@@ -20,6 +20,7 @@ fn the_tour_shows_its_commands_and_leaves_nothing_behind() -> Outcome {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let commands = [
+        "$ cd ",
         "$ pkgbuild build",
         "$ repo-server init",
         "$ repo-server serve",
@@ -62,7 +63,7 @@ fn what_is_kept_can_be_used_and_ended_as_it_says() -> Outcome {
     let output = tour(place.path(), &["--keep"]).output()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}");
-    let (_, advice) = said.split_once("Go on").ok_or("no advice")?;
+    let (_, advice) = said.split_once("It keeps running").ok_or("no advice")?;
     let commands: String = advice.split_inclusive('\n').filter(|line| line.starts_with("    ")).collect();
     let shell = Command::new("/bin/sh").args(["-euc", &commands]).current_dir(place.path()).output()?;
     assert!(shell.status.success(), "{commands}{}", String::from_utf8_lossy(&shell.stderr));

@@ -94,6 +94,7 @@ impl<W: Write> Tour<W> {
         }
         self.stop()?;
         self.remove()?;
+        self.conclude();
         Ok(None)
     }
 }
@@ -102,6 +103,8 @@ impl<W: Write> Tour<W> {
     /// Gets the source tree: of the example that was asked for, else of one that this machine can build.
     fn source(&mut self, asked: Option<Example>) -> Result<(), QuickstartError> {
         self.place.narrator.step("A source tree and its recipe");
+        let directory = self.place.path().display().to_string();
+        self.place.narrator.command(&format!("cd {directory}"));
         match self.fetch() {
             Err(QuickstartError::Example(why)) if asked.is_none() => {
                 self.place.narrator.say(&format!("{why}; so this is about hello-service instead."));
@@ -269,14 +272,24 @@ impl<W: Write> Tour<W> {
         self.place.run(&["pkginstall", "list"])
     }
 
-    /// Lets everything run on, and says how to use and how to end it.
+    /// Says what was shown, and where to read on.
+    fn conclude(&mut self) {
+        self.place.narrator.step("Done");
+        self.place.narrator.say(
+            "A source tree became a signed package, a repository served it, and a host verified, installed and ran it. Nothing of it is left here.\n\n\
+             `cargo quickstart --keep` leaves it running. To package a tree of your own, type `pkgbuild init` in it; README.md has a tour of five minutes, \
+             docs/recipe.md every key, docs/upgrades.md what happens when a new version fails.",
+        );
+    }
+
+    /// Leaves everything running, and says how to use and how to end it.
     fn leave(self, repository: Repository) {
         let Self { mut place, example, port, .. } = self;
         let service = example.service();
         let (directory, url) = (place.path().display().to_string(), repository.url().to_owned());
         let server = repository.leave_running();
         let programs = place.programs().display().to_string();
-        place.narrator.step("Go on");
+        place.narrator.step("It keeps running");
         place.narrator.say(&format!(
             "{service} answers on port {port}, the repository on {url}, everything lies in {directory}.\n\n\
              To use the same prefix in this shell:\n\n    export PATH={programs}:$PATH COPKG_PREFIX={directory}/host\n\n\
