@@ -1,5 +1,6 @@
 //! Upgrades of real software, and upgrades in the worst moments: whatever happens, one good version serves or can.
 
+mod debian;
 mod faults;
 mod nginx;
 mod real;
