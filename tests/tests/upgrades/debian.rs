@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use copkg_skip::skip;
 use copkg_tests::execution::Execution;
 use copkg_tests::network::{free_port, http};
 use copkg_tests::programs::project;
-use copkg_tests::scene::{GROUP, Scene, skip};
+use copkg_tests::scene::{GROUP, Scene};
 
 use crate::Outcome;
 
