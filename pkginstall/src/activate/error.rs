@@ -136,6 +136,17 @@ pub enum RemoveError {
         /// By what.
         reasons: Vec<String>,
     },
+    /// It is not installed any more, and some of its files cannot be deleted.
+    #[error("{package} is not installed any more, but files of it are left in {path}")]
+    FilesLeft {
+        /// The package.
+        package: PackageCoordinate,
+        /// Where they are.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: HostError,
+    },
     /// It is not known which services run.
     #[error("cannot find out which services run: {}", .0.message)]
     Services(Failure),
@@ -151,6 +162,7 @@ impl Explain for RemoveError {
     fn exit(&self) -> Exit {
         match self {
             Self::InUse { .. } | Self::Needed { .. } => Exit::Conflict,
+            Self::FilesLeft { .. } => Exit::Failure,
             Self::Services(failure) => failure.exit,
             Self::Host(error) => error.exit(),
             Self::Receipt(error) => error.exit(),
@@ -161,6 +173,7 @@ impl Explain for RemoveError {
         match self {
             Self::InUse { .. } => "in_use",
             Self::Needed { .. } => "needed",
+            Self::FilesLeft { .. } => "files_left",
             Self::Services(_) => "services_unknown",
             Self::Host(error) => error.code(),
             Self::Receipt(error) => error.code(),
@@ -175,6 +188,10 @@ impl Explain for RemoveError {
             )),
             Self::Needed { .. } => Some(
                 "`pkginstall gc` removes it when nothing needs it any more; `--force` removes it now".into(),
+            ),
+            Self::FilesLeft { .. } => Some(
+                "nothing needs them; when they can be deleted, `pkginstall recover` or the next command does it"
+                    .into(),
             ),
             Self::Services(failure) => failure.hint.clone(),
             Self::Host(error) => error.hint(),

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Context;
-use crate::host::Prefix;
-use crate::receipts::{self, Receipt};
+use crate::host::{Prefix, Stuck, stuck};
+use crate::receipts::{self, Installed, Receipt};
 
 /// The arguments of `list`.
 #[derive(Debug, Args)]
@@ -21,6 +21,8 @@ pub(super) struct List {}
 #[derive(Serialize)]
 struct Document<'r> {
     packages: Vec<Row<'r>>,
+    stuck: Vec<Stuck>,
+    unreadable: Vec<Failure>,
 }
 
 #[derive(Serialize)]
@@ -50,9 +52,13 @@ impl<'r> Row<'r> {
 
 pub(super) fn run(_args: &List, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let receipts = receipts::read_all(&prefix)?;
+    let Installed { receipts, unreadable } = receipts::read_all(&prefix)?;
     let packages = receipts.iter().map(|receipt| Row::of(receipt, &prefix)).collect();
-    context.report.data(&Document { packages }, || table(&receipts));
+    let unreadable: Vec<Failure> = unreadable.into_iter().map(Failure::from).collect();
+    let document = Document { packages, stuck: stuck(&prefix), unreadable };
+    context.report.data(&document, || table(&receipts));
+    document.stuck.iter().for_each(|stuck| context.report.warn(stuck.to_string()));
+    document.unreadable.iter().for_each(|failure| context.report.warn(failure.to_string()));
     Ok(Exit::Ok)
 }
 

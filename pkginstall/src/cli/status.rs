@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::select::{Selector, select};
+use crate::host::{Stuck, stuck};
 use crate::service::{self, State, View};
 use crate::upgrade::PendingChange;
 
@@ -24,6 +25,9 @@ pub(super) struct Status {
 #[derive(Serialize)]
 struct Document {
     services: Vec<View>,
+    /// What recovery could not put right, of packages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stuck: Vec<Stuck>,
 }
 
 pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -34,8 +38,9 @@ pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Fail
         context.report.note(format!("no service was ever started below {}", prefix.root()));
     }
     let exit = exit(&views);
-    let document = Document { services: views };
+    let document = Document { services: views, stuck: stuck(&prefix) };
     context.report.data(&document, || table(&document.services));
+    document.stuck.iter().for_each(|stuck| context.report.warn(stuck.to_string()));
     Ok(exit)
 }
 

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Dir, FileType, Mode};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::{Directory, TreeError};
 
@@ -15,15 +16,19 @@ impl Directory {
     ///
     /// # Errors
     /// When the file system refuses.
-    pub fn remove_tree(&self, name: &str) -> Result<(), TreeError> {
+    pub fn remove_tree(&self, name: impl Arg + Copy) -> Result<(), TreeError> {
         match rustix::fs::unlinkat(self, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
-            // Linux says EISDIR for a directory, POSIX says EPERM.
-            Err(Errno::ISDIR | Errno::PERM) => {}
-            Err(source) => return Err(TreeError::remove(&self.path().join(name), source)),
+            Err(Errno::ISDIR) => {}
+            // POSIX says EPERM for a directory; of a file it means that nobody may remove it.
+            Err(Errno::PERM) if self.is_directory(name) => {}
+            Err(source) => return Err(self.not_removed(name, source)),
         }
         self.open_for_removal(name)?.clear()?;
-        self.remove_empty(name).map(|_| ())
+        match rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(source) => Err(self.not_removed(name, source)),
+        }
     }
 
     /// Removes the directory `name` if it is empty; tells whether it is gone.
@@ -34,20 +39,29 @@ impl Directory {
         match rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(Removed::Yes),
             Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(Removed::NotEmpty),
-            Err(source) => Err(TreeError::remove(&self.path().join(name), source)),
+            Err(source) => Err(self.not_removed(name, source)),
         }
     }
 
-    fn open_for_removal(&self, name: &str) -> Result<Self, TreeError> {
+    fn is_directory(&self, name: impl Arg) -> bool {
+        let found = rustix::fs::statat(self, name, AtFlags::SYMLINK_NOFOLLOW);
+        found.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    }
+
+    fn open_for_removal(&self, name: impl Arg + Copy) -> Result<Self, TreeError> {
         match self.child(name) {
             Err(error) if error.is(Errno::ACCESS) => {
                 // Not through a link: what has this name is a directory of ours, in a directory that only we write to.
                 let changed = rustix::fs::chmodat(self, name, Mode::RWXU, AtFlags::empty());
-                changed.map_err(|source| TreeError::remove(&self.path().join(name), source))?;
+                changed.map_err(|source| self.not_removed(name, source))?;
                 self.child(name)
             }
             opened => opened,
         }
+    }
+
+    fn not_removed(&self, name: impl Arg, source: Errno) -> TreeError {
+        TreeError::remove(&self.shown(name), source)
     }
 
     /// Removes everything in this directory.
@@ -75,12 +89,12 @@ impl Directory {
     }
 
     fn remove_entry(&self, name: &CStr, kind: FileType) -> Result<(), TreeError> {
-        if let (Ok(text), FileType::Directory | FileType::Unknown) = (name.to_str(), kind) {
-            return self.remove_tree(text);
+        if matches!(kind, FileType::Directory | FileType::Unknown) {
+            return self.remove_tree(name);
         }
         match rustix::fs::unlinkat(self, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(source) => Err(TreeError::remove(&self.path().join(name.to_string_lossy().as_ref()), source)),
+            Err(source) => Err(self.not_removed(name, source)),
         }
     }
 }

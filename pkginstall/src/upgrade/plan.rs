@@ -9,7 +9,7 @@ use super::change::{Manner, Was};
 use super::perform::{Reload, Request, Target};
 use super::{UpgradeError, saved};
 use crate::configure::Accept;
-use crate::generation::{Actor, Cause, Generation, Generations, Number, Proposal, Trial};
+use crate::generation::{Actor, Cause, Generation, Generations, History, Number, Proposal, Trial};
 use crate::host::Prefix;
 use crate::service::{self, InstalledService, ServiceError, Site, Start, StartRequest, State};
 use crate::unit;
@@ -152,6 +152,8 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
         reason: request.reason.clone(),
     };
     plan.check_data(site.prefix)?;
+    // The change is appended to it at the end.
+    History::read(site.prefix, service)?;
     Ok(Some(plan))
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the program as a user meets it: a process, a prefix, a repository.
 
 #[cfg(test)]
+mod stuck;
 mod support;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod by_hand;
 mod concurrent;
 mod configured;
+mod damaged;
 mod described;
 mod forgotten;
 mod identity;
