@@ -43,6 +43,14 @@ pub enum InstallError {
         /// What does not belong to it, below its install path.
         paths: Vec<String>,
     },
+    /// Its place cannot be reached by a rename.
+    #[error("{package} cannot be installed: {path} is on another file system than the rest of the software")]
+    Elsewhere {
+        /// The package.
+        package: PackageCoordinate,
+        /// Where it would be, or the directory above that.
+        path: Utf8PathBuf,
+    },
     /// It does not fit.
     #[error("{package} needs about {needed} bytes, {path} has {free} left")]
     NoSpace {
@@ -72,7 +80,11 @@ pub enum InstallError {
 impl Explain for InstallError {
     fn exit(&self) -> Exit {
         match self {
-            Self::OtherDigest { .. } | Self::Nesting(_) | Self::Occupied { .. } | Self::Foreign { .. } => {
+            Self::OtherDigest { .. }
+            | Self::Nesting(_)
+            | Self::Occupied { .. }
+            | Self::Foreign { .. }
+            | Self::Elsewhere { .. } => {
                 Exit::Conflict
             }
             Self::NoSpace { .. } => Exit::Failure,
@@ -89,6 +101,7 @@ impl Explain for InstallError {
             Self::Nesting(_) => "nesting",
             Self::Occupied { .. } => "occupied",
             Self::Foreign { .. } => "foreign_files",
+            Self::Elsewhere { .. } => "place_elsewhere",
             Self::NoSpace { .. } => "disk_full",
             Self::Host(error) => error.code(),
             Self::Stage(error) => error.code(),
@@ -106,6 +119,10 @@ impl Explain for InstallError {
             Self::Occupied { path, .. } => Some(format!("move {path} away; it is never overwritten")),
             Self::Foreign { .. } => Some(
                 "move it out of the package, which is read-only software: a service writes to its data"
+                    .into(),
+            ),
+            Self::Elsewhere { .. } => Some(
+                "a package is put into its place by one rename: mount the file system as `software`, or as the whole prefix"
                     .into(),
             ),
             Self::NoSpace { .. } => Some("make room, for example with `pkginstall remove`".into()),

@@ -229,7 +229,11 @@ fn unplace(prefix: &Prefix, id: &OperationId, package: &PackageCoordinate) -> Re
     let staging = Directory::open(&prefix.staging())?;
     // A removal that was cut short may have left a part of the tree under this name already.
     staging.remove_tree(id.as_str())?;
-    parent.rename(version, &staging, id.as_str())?;
+    match parent.rename(version, &staging, id.as_str()) {
+        // It came with a lower layer of an overlay, say. Without a receipt it is not installed, so it can go where it lies.
+        Err(error) if error.is(Errno::XDEV) => parent.remove_tree(version)?,
+        moved => moved?,
+    }
     parent.sync()?;
     Ok(staging.sync()?)
 }

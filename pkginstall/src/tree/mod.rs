@@ -8,12 +8,14 @@ mod copy;
 mod error;
 mod identity;
 mod list;
+mod mounts;
 mod remove;
 
 pub use copy::Copied;
 pub use error::TreeError;
 pub use identity::Identity;
 pub use list::names_in;
+pub use mounts::mounts_in;
 pub use remove::Removed;
 
 use std::fs::File;

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use rayon::prelude::*;
-use rustix::fs::{AtFlags, Dir, FileType, Mode};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, ResolveFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -38,7 +38,8 @@ impl Directory {
     pub fn remove_empty(&self, name: &str) -> Result<Removed, TreeError> {
         match rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(Removed::Yes),
-            Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(Removed::NotEmpty),
+            // A mount point stays, too, whatever is in it.
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::BUSY) => Ok(Removed::NotEmpty),
             Err(source) => Err(self.not_removed(name, source)),
         }
     }
@@ -48,15 +49,32 @@ impl Directory {
         found.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
     }
 
+    /// Opens a directory whose content is to be removed, and never one that something is mounted on: that belongs to somebody else.
     fn open_for_removal(&self, name: impl Arg + Copy) -> Result<Self, TreeError> {
-        match self.child(name) {
+        match self.child_of_mount(name) {
+            Err(error) if error.is(Errno::XDEV) => Err(self.not_removed(name, Errno::BUSY)),
             Err(error) if error.is(Errno::ACCESS) => {
                 // Not through a link: what has this name is a directory of ours, in a directory that only we write to.
                 let changed = rustix::fs::chmodat(self, name, Mode::RWXU, AtFlags::empty());
                 changed.map_err(|source| self.not_removed(name, source))?;
-                self.child(name)
+                self.child_of_mount(name)
             }
             opened => opened,
+        }
+    }
+
+    fn child_of_mount(&self, name: impl Arg + Copy) -> Result<Self, TreeError> {
+        let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+        let path = self.shown(name);
+        match rustix::fs::openat2(self, name, super::DIRECTORY_FLAGS, Mode::empty(), resolve) {
+            Ok(handle) => Ok(Self { handle, path }),
+            // Some sandboxes know no such call.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                let child = self.child(name)?;
+                let is_ours = child.shares_mount_with(self)?;
+                if is_ours { Ok(child) } else { Err(TreeError::open(&path, Errno::XDEV)) }
+            }
+            Err(source) => Err(TreeError::open(&path, source)),
         }
     }
 
@@ -65,7 +83,10 @@ impl Directory {
     }
 
     /// Removes everything in this directory.
-    fn clear(&self) -> Result<(), TreeError> {
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn clear(&self) -> Result<(), TreeError> {
         let failed = |source| TreeError::remove(self.path(), source);
         rustix::fs::fchmod(self, Mode::RWXU).map_err(failed)?;
         // Names are collected first: removing while reading may skip some.
@@ -104,7 +125,7 @@ impl Directory {
 pub enum Removed {
     /// It is gone.
     Yes,
-    /// It is not empty, so it stays.
+    /// It is not empty, or a mount point, so it stays.
     NotEmpty,
 }
 

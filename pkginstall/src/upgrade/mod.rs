@@ -23,6 +23,7 @@ mod rehearse;
 mod reloaded;
 mod revert;
 mod saved;
+mod swap;
 mod together;
 
 pub use error::{Now, Reverted, Step, UpgradeError};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Manner, Was};
 use super::perform::{Reload, Request, Target};
+use super::saved::DataPlan;
 use super::{UpgradeError, saved};
 use crate::configure::Accept;
 use crate::generation::{Actor, Cause, Generation, Generations, History, Number, Proposal, Trial};
@@ -164,8 +165,15 @@ impl Plan {
         {
             return Err(UpgradeError::NoKeptData { service: self.service.clone(), number: to.number });
         }
-        let copies = self.contract.snapshot && self.from.is_some() && self.restore == Restore::Nothing;
-        if copies { saved::check_copy(prefix, &self.service) } else { Ok(()) }
+        if self.from.is_none() {
+            return Ok(());
+        }
+        let plan = match self.restore {
+            Restore::Data => DataPlan::Replaced,
+            Restore::Nothing if self.contract.snapshot => DataPlan::Copied,
+            Restore::Nothing => DataPlan::Left,
+        };
+        saved::check(prefix, &self.service, plan)
     }
 }
 

@@ -60,6 +60,7 @@ fn staged(host: &Host) -> Vec<PathBuf> {
 fn a_package_whose_files_cannot_be_deleted_is_gone_and_hinders_nobody() {
     let host = host();
     let Some(mounted) = Mounted::on(host.prefix(INSTALLED).join("bin")) else { return };
+    fs::write(mounted.0.join("precious"), "of somebody else").unwrap();
     let said = host.fails(1, &["remove", COORDINATE]);
     assert!(said.contains("com.example:web:1.0 is not installed any more"), "{said}");
     // The mount went with the directory that holds it.
@@ -80,6 +81,7 @@ fn a_package_whose_files_cannot_be_deleted_is_gone_and_hinders_nobody() {
     host.fails(1, &["recover"]);
     host.ok(&["verify", COORDINATE]);
 
+    assert!(mounted.0.join("precious").exists(), "nothing is deleted behind a mount point");
     drop(mounted);
     host.ok(&["recover"]);
     assert!(staged(&host).is_empty() && host.journal().is_empty());
@@ -194,4 +196,38 @@ fn of_several_packages_those_that_can_be_removed_are() {
     host.fails(1, &["remove", COORDINATE, OTHER]);
     let _mounted = Mounted(staged(&host)[0].join(mounted.0.file_name().unwrap()));
     assert!(host.json(&["list"])["packages"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_group_on_another_file_system_is_refused_before_anything_is_written() {
+    let host = host();
+    let group = host.prefix("software/com/elsewhere");
+    fs::create_dir(&group).unwrap();
+    let file = host.file("elsewhere.copkg", &package("com.elsewhere:web:1.0"));
+    host.ok(&["trust", "add", "com.elsewhere", &crate::support::key(1).public().to_string()]);
+    let Some(mounted) = Mounted::on(group.clone()) else { return };
+    let said = host.fails(7, &["install", &file]);
+    assert!(
+        said.contains("software/com/elsewhere is on another file system than the rest of the software"),
+        "{said}"
+    );
+    assert!(fs::read_dir(&group).unwrap().next().is_none());
+    assert!(host.journal().is_empty() && staged(&host).is_empty());
+    host.ok(&["install", "db.copkg"]);
+    host.ok(&["recover"]);
+    drop(mounted);
+    host.ok(&["install", &file]);
+}
+
+#[test]
+fn a_recovery_goes_on_where_a_directory_above_a_package_became_a_mount_point() {
+    let host = host();
+    let group = host.prefix("software/com");
+    let intent = serde_json::json!({
+        "operation": "install", "package": OTHER, "started": "2026-01-01T00:00:00Z", "process": 1,
+    });
+    write(&host.prefix(".copkg/journal").join(format!("{ID}.json")), intent.to_string().as_bytes());
+    let Some(_mounted) = Mounted::on(group) else { return };
+    assert_eq!(host.json(&["recover"])["recovered"][0]["outcome"], "undone");
+    host.ok(&["list"]);
 }

@@ -11,6 +11,7 @@ mod identity;
 mod interrupted;
 mod logs;
 mod misbehaving;
+mod mounts;
 mod ordinary;
 mod recovered;
 mod running;
