@@ -84,9 +84,7 @@ impl Explain for InstallError {
             | Self::Nesting(_)
             | Self::Occupied { .. }
             | Self::Foreign { .. }
-            | Self::Elsewhere { .. } => {
-                Exit::Conflict
-            }
+            | Self::Elsewhere { .. } => Exit::Conflict,
             Self::NoSpace { .. } => Exit::Failure,
             Self::Host(error) => error.exit(),
             Self::Stage(error) => error.exit(),

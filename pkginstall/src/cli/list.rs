@@ -57,8 +57,12 @@ pub(super) fn run(_args: &List, context: &mut Context) -> Result<Exit, Failure> 
     let unreadable: Vec<Failure> = unreadable.into_iter().map(Failure::from).collect();
     let document = Document { packages, stuck: stuck(&prefix), unreadable };
     context.report.data(&document, || table(&receipts));
-    document.stuck.iter().for_each(|stuck| context.report.warn(stuck.to_string()));
-    document.unreadable.iter().for_each(|failure| context.report.warn(failure.to_string()));
+    for stuck in &document.stuck {
+        context.report.warn(stuck.to_string());
+    }
+    for failure in &document.unreadable {
+        context.report.warn(failure.to_string());
+    }
     Ok(Exit::Ok)
 }
 

@@ -108,8 +108,12 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
             .collect::<Vec<_>>()
             .join("\n")
     });
-    stuck.iter().for_each(|stuck| context.report.warn(stuck.to_string()));
-    failures.iter().for_each(|(service, failure)| context.report.warn(format!("{service}: {failure}")));
+    for stuck in &stuck {
+        context.report.warn(stuck.to_string());
+    }
+    for (service, failure) in &failures {
+        context.report.warn(format!("{service}: {failure}"));
+    }
     if !stuck.is_empty() || !failures.is_empty() {
         return Ok(Exit::Failure);
     }

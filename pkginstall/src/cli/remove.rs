@@ -62,7 +62,9 @@ pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure>
         }
     }
     if let Some(last) = failures.pop() {
-        failures.iter().for_each(|failure| context.report.warn(failure.to_string()));
+        for failure in failures {
+            context.report.warn(failure.to_string());
+        }
         return Err(last);
     }
     let changed = rows.iter().any(|row| row["outcome"] == "removed");

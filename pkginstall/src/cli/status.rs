@@ -40,7 +40,9 @@ pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Fail
     let exit = exit(&views);
     let document = Document { services: views, stuck: stuck(&prefix) };
     context.report.data(&document, || table(&document.services));
-    document.stuck.iter().for_each(|stuck| context.report.warn(stuck.to_string()));
+    for stuck in &document.stuck {
+        context.report.warn(stuck.to_string());
+    }
     Ok(exit)
 }
 

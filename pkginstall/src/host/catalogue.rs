@@ -92,8 +92,9 @@ impl<'p> Catalogue<'p> {
         })?;
         let (alive, stuck) = recover_all(prefix, tell)?;
         let known = stuck::stuck(prefix);
-        let new = stuck.iter().filter(|stuck| !known.contains(stuck));
-        new.for_each(|stuck| tell(Notice::Stuck(stuck.clone())));
+        for new in stuck.iter().filter(|stuck| !known.contains(stuck)) {
+            tell(Notice::Stuck(new.clone()));
+        }
         stuck::write(prefix, &stuck, &known);
         Ok(Self { prefix, alive, stuck, _lock: lock })
     }
@@ -245,7 +246,8 @@ fn recover_all(prefix: &Prefix, tell: &mut dyn FnMut(Notice)) -> Result<(Vec<Ent
         journal.entries.into_iter().partition(|entry| entry.owner == Owner::Alive);
     for mut entry in dead {
         match recover::recover(prefix, &mut entry) {
-            Ok(recovered) => recovered.into_iter().for_each(|recovered| tell(Notice::Recovered(recovered))),
+            Ok(Some(recovered)) => tell(Notice::Recovered(recovered)),
+            Ok(None) => {}
             Err(error) => {
                 stuck.push(stuck_entry(&entry, &error));
                 owned.insert(entry.id);

@@ -64,7 +64,7 @@ impl Directory {
     /// # Errors
     /// When it is not there, or is a link or no directory.
     pub fn child(&self, name: impl Arg + Copy) -> Result<Self, TreeError> {
-        let path = self.shown(name);
+        let path = self.shown(&name);
         match rustix::fs::openat(&self.handle, name, DIRECTORY_FLAGS, Mode::empty()) {
             Ok(handle) => Ok(Self { handle, path }),
             Err(source) => Err(TreeError::open(&path, source)),
@@ -72,7 +72,7 @@ impl Directory {
     }
 
     /// Returns the path of `name` in this directory, for messages.
-    fn shown(&self, name: impl Arg) -> Utf8PathBuf {
+    fn shown(&self, name: &impl Arg) -> Utf8PathBuf {
         self.path.join(name.to_string_lossy().as_ref())
     }
 

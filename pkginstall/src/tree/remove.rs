@@ -65,7 +65,7 @@ impl Directory {
 
     fn child_of_mount(&self, name: impl Arg + Copy) -> Result<Self, TreeError> {
         let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
-        let path = self.shown(name);
+        let path = self.shown(&name);
         match rustix::fs::openat2(self, name, super::DIRECTORY_FLAGS, Mode::empty(), resolve) {
             Ok(handle) => Ok(Self { handle, path }),
             // Some sandboxes know no such call.
@@ -78,8 +78,8 @@ impl Directory {
         }
     }
 
-    fn not_removed(&self, name: impl Arg, source: Errno) -> TreeError {
-        TreeError::remove(&self.shown(name), source)
+    fn not_removed(&self, name: impl Arg + Copy, source: Errno) -> TreeError {
+        TreeError::remove(&self.shown(&name), source)
     }
 
     /// Removes everything in this directory.

@@ -1,7 +1,6 @@
 //! Tests of the program as a user meets it: a process, a prefix, a repository.
 
 #[cfg(test)]
-mod stuck;
 mod support;
 
 #[cfg(test)]
@@ -32,6 +31,8 @@ mod served;
 mod server;
 #[cfg(test)]
 mod signed;
+#[cfg(test)]
+mod stuck;
 #[cfg(test)]
 mod upgrade;
 #[cfg(test)]

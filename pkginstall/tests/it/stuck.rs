@@ -8,6 +8,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use copkg_skip::skip;
+
 use crate::support::{Host, package, write};
 
 const COORDINATE: &str = "com.example:web:1.0";
@@ -43,12 +45,6 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
-}
-
-/// Says on standard error why a test does less than it could.
-fn skip(what: &str, why: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "skipped: {what}: {why}");
 }
 
 /// Finds what lies in staging.
@@ -118,7 +114,9 @@ fn what_another_user_left_in_a_package_hinders_nobody() {
 
 fn give(path: &Path, user: u32) {
     if path.symlink_metadata().unwrap().is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path(), user));
+        for entry in fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), user);
+        }
     }
     std::os::unix::fs::lchown(path, Some(user), Some(user)).unwrap();
 }

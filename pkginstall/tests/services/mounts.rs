@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use copkg_skip::skip;
 use copkg_spec::manifest::Upgrade;
 use pkginstall::process::ProcessIdentity;
 
@@ -34,9 +35,7 @@ impl<'a> Mounted<'a> {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(directory));
         }
-        use std::io::Write as _;
-        let _ =
-            writeln!(std::io::stderr(), "skipped: a file system of its own: mounting is not allowed here");
+        skip("a file system of its own", "mounting is not allowed here");
         None
     }
 
@@ -150,7 +149,7 @@ fn a_change_is_rolled_back_after_its_disk_came_back_as_another_loop_device() {
     let made = Command::new("mkfs.ext4").args(["-q", image.as_str()]).status();
     assert!(made.unwrap().success());
     let Some(mounted) = Mounted::on(prefix.as_std_path(), &["-o", "loop", image.as_str()]) else { return };
-    install(&host);
+    host.install(PACKAGE, &version("1.0", "exec sleep 600"));
     host.install(
         NEXT,
         &version("2.0", "exec sleep 600").that(|service| service.settle_milliseconds = 60_000),
