@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use copkg_spec::command::{Exit, Explain, Report};
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::digest::Digest;
-use copkg_spec::recipe::RecipeError;
+use copkg_spec::recipe::{RecipeError, Sandbox};
 use thiserror::Error;
 
 use crate::build::{self, BuildError, Plan, Tests, Work};
@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub source: &'a Path,
     /// How many threads compress.
     pub threads: NonZeroUsize,
+    /// How scripts are kept apart from the machine, where it is not the recipe that says so.
+    pub sandbox: Option<Sandbox>,
     /// Where it is built.
     pub work: &'a Work,
     /// The process's surroundings.
@@ -73,6 +75,7 @@ pub fn rebuild(request: &Request<'_>, report: &mut Report) -> Result<Rebuilt, Re
         earlier: None,
         keys: Vec::new(),
         tests: Tests::Skip,
+        sandbox: request.sandbox,
     };
     let sourced = build::gather(&file, &plan, request.work, request.ambient, report)?;
     let built = build::build(&file, &plan, sourced, request.work, request.ambient, report)?;

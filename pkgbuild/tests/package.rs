@@ -125,7 +125,7 @@ fn a_rebuild_from_another_source_says_so() {
 #[test]
 fn a_rebuild_that_differs_says_which_entries_do() {
     let workshop = Workshop::with_notes();
-    let build = "[build]\nsandbox = \"none\"\nnetwork = true\nbuild = 'cat /proc/sys/kernel/random/uuid >notes.txt'\n";
+    let build = "[build]\nbuild = 'cat /proc/sys/kernel/random/uuid >notes.txt'\n";
     workshop.write("package.toml", CONTENT.to_owned() + build);
     workshop.works(&["build", "--out", "out"]);
     let said = workshop.run(&["rebuild", &format!("out/{FILE}")]);

@@ -43,6 +43,9 @@ pub enum BuildError {
     /// The lint found errors.
     #[error(transparent)]
     Lint(#[from] LintError),
+    /// The install script put nothing where the package is made from.
+    #[error("the script \"install\" left $COPKG_DESTDIR empty")]
+    NothingInstalled,
     /// The service has no scripts.
     #[error("a package of kind \"service\" needs a start and a stop script")]
     NoScripts,
@@ -93,6 +96,7 @@ impl BuildError {
             Self::Pack(error) => Some(error),
             Self::Package(error) => Some(error),
             Self::OtherSource { .. }
+            | Self::NothingInstalled
             | Self::NoScripts
             | Self::SbomRead { .. }
             | Self::SbomSyntax { .. }
@@ -109,6 +113,7 @@ impl Explain for BuildError {
     fn code(&self) -> &'static str {
         match self {
             Self::OtherSource { .. } => "other_source",
+            Self::NothingInstalled => "nothing_installed",
             Self::NoScripts => "no_scripts",
             Self::SbomRead { .. } => "sbom_unreadable",
             Self::SbomSyntax { .. } => "sbom_invalid",
@@ -119,6 +124,11 @@ impl Explain for BuildError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::NothingInstalled => Some(
+                "does it honour DESTDIR? Some makefiles want PREFIX=\"$COPKG_DESTDIR\", CMake --prefix, Meson --destdir; or \
+                 copy to $COPKG_DESTDIR what the package holds"
+                    .into(),
+            ),
             Self::NoScripts => Some(
                 "write [service] exec, or script.d/start and script.d/stop, or kind = \"content\"".into(),
             ),

@@ -6,7 +6,7 @@ use copkg_spec::archive::EarlierFrames;
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::keys::SecretKey;
 use copkg_spec::platform::Platform;
-use copkg_spec::recipe::Recipe;
+use copkg_spec::recipe::{Recipe, Sandbox};
 use thiserror::Error;
 
 use crate::source::{Material, SourceDate};
@@ -30,6 +30,8 @@ pub struct Plan {
     pub keys: Vec<SecretKey>,
     /// Whether the recipe's tests run.
     pub tests: Tests,
+    /// How scripts are kept apart from the machine, where it is not the recipe that says so.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// Whether the recipe's tests run against the finished package.

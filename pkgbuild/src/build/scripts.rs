@@ -1,5 +1,6 @@
 //! Runs the recipe's scripts: those that build, and those that test the finished package.
 
+use std::fs;
 use std::path::PathBuf;
 
 use copkg_spec::command::Report;
@@ -36,6 +37,9 @@ pub(super) fn build(
         run_script(&script, |output| show(output, report))?;
     }
     let installs = build.scripts.iter().any(|script| script.phase == Phase::Install);
+    if installs && fs::read_dir(&destination).is_ok_and(|mut entries| entries.next().is_none()) {
+        return Err(BuildError::NothingInstalled);
+    }
     Ok(installs.then_some(destination))
 }
 

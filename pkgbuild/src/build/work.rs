@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::command::{Exit, Explain, Report};
-use copkg_spec::recipe::Sandbox as Wanted;
 use tempfile::TempDir;
 use thiserror::Error;
 
-use super::Plan;
+use super::{Plan, Tests};
 use crate::recipe_file::RecipeFile;
 use crate::run::{Environment, Interrupts, Sandbox, SandboxError};
 use crate::surroundings::Ambient;
@@ -66,14 +66,19 @@ impl<'w> Workspace<'w> {
     ) -> Result<Self, super::BuildError> {
         let recipe = &file.recipe;
         let build = &recipe.build;
-        let runs_something = !build.scripts.is_empty() || !recipe.tests.is_empty();
-        let wanted = if runs_something { build.sandbox } else { Wanted::None };
-        let sandbox = Sandbox::choose(wanted, build.network, ambient)?;
-        if let (Wanted::Auto, Some(shortcoming)) = (wanted, sandbox.shortcoming()) {
-            report.note(format!("sandbox: {shortcoming}"));
-        }
+        let tests = plan.tests == Tests::Run && !recipe.tests.is_empty();
+        let sandbox = if tests || !build.scripts.is_empty() {
+            let sandbox = Sandbox::choose(plan.sandbox.unwrap_or(build.sandbox), build.network, ambient)?;
+            if let Some(shortcoming) = sandbox.shortcoming() {
+                report.warn(format!("sandbox: {shortcoming}"));
+            }
+            sandbox
+        } else {
+            Sandbox::unused()
+        };
         let environment = Environment::fixed(source_date);
         let mut space = Self { work, sandbox, environment };
+        space.let_in()?;
         for (variable, directory) in [("HOME", "home"), ("TMPDIR", "tmp"), ("COPKG_SOURCE", "source")] {
             let path = space.make(directory)?;
             space.environment.set(variable, space.inside(&path));
@@ -94,10 +99,21 @@ impl<'w> Workspace<'w> {
     /// Makes a directory of the workspace, or takes the one that is there.
     pub(super) fn make(&self, name: &str) -> Result<PathBuf, WorkError> {
         let path = self.work.path().join(name);
-        match fs::create_dir_all(&path) {
+        let made = fs::create_dir_all(&path).and_then(|()| match self.sandbox.owner() {
+            Some(owner) => hand_over(&path, owner),
+            None => Ok(()),
+        });
+        match made {
             Ok(()) => Ok(path),
             Err(source) => Err(WorkError { path, source }),
         }
+    }
+
+    /// Lets the account that scripts run as come to its directories, which the top itself is none of: what is made there
+    /// later must be where it seems to be.
+    fn let_in(&self) -> Result<(), WorkError> {
+        let path = self.work.path();
+        self.sandbox.let_in(path).map_err(|source| WorkError { path: path.to_owned(), source })
     }
 
     /// Returns a path of the workspace as scripts see it.
@@ -130,6 +146,15 @@ impl<'w> Workspace<'w> {
         prefixes.dedup();
         prefixes
     }
+}
+
+/// Gives a tree to the account that scripts run as, before one has run in it. It follows no link.
+fn hand_over(top: &Path, owner: u32) -> io::Result<()> {
+    lchown(top, Some(owner), Some(owner))?;
+    if !fs::symlink_metadata(top)?.is_dir() {
+        return Ok(());
+    }
+    fs::read_dir(top)?.try_for_each(|entry| hand_over(&entry?.path(), owner))
 }
 
 /// Says why there is no scratch directory.

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::Context;
 use super::keys::SigningKeys;
 use super::reuse::Reuse;
+use super::sandbox::SandboxChoice;
 use crate::build::{self, BuildKey, Finished, Origin, Plan, PlanError, Tests, Work, choose_platform};
 use crate::recipe_file::RecipeFile;
 use crate::source::SourceDate;
@@ -35,6 +36,8 @@ pub(super) struct Build {
     platform: Option<Platform>,
     #[command(flatten)]
     how: How,
+    #[command(flatten)]
+    sandbox: SandboxChoice,
     /// Do not run the recipe's tests against the finished package
     #[arg(long)]
     no_tests: bool,
@@ -85,6 +88,7 @@ pub(super) fn run(args: &Build, context: &mut Context) -> Result<Exit, Failure> 
         earlier: None,
         keys: args.keys.read(context)?,
         tests: if args.no_tests { Tests::Skip } else { Tests::Run },
+        sandbox: args.sandbox.chosen(),
     };
     if args.dry_run {
         say_plan(&file, &plan, &out, context);

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Context;
 use super::build::LEVEL;
+use super::sandbox::SandboxChoice;
 use crate::build::{self, Plan, Tests, Work, choose_platform};
 use crate::lint::{self, Finding, LintError};
 use crate::package;
@@ -20,11 +21,14 @@ pub(super) struct Lint {
     /// A package file, or a directory with a recipe
     #[arg(default_value = ".", hide_default_value = true)]
     path: PathBuf,
+    #[command(flatten)]
+    sandbox: SandboxChoice,
 }
 
 pub(super) fn run(args: &Lint, context: &mut Context) -> Result<Exit, Failure> {
     let path = context.path(&args.path);
-    let findings = if path.is_dir() { lint_directory(&path, context)? } else { lint_file(&path, context)? };
+    let findings =
+        if path.is_dir() { lint_directory(&path, args, context)? } else { lint_file(&path, context)? };
     let errors = findings.iter().filter(|finding| finding.stops()).count();
     let document = json!({ "findings": findings, "errors": errors });
     if errors > 0 {
@@ -35,7 +39,7 @@ pub(super) fn run(args: &Lint, context: &mut Context) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn lint_directory(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Failure> {
+fn lint_directory(path: &Path, args: &Lint, context: &mut Context) -> Result<Vec<Finding>, Failure> {
     let file = RecipeFile::read(path)?;
     let plan = Plan {
         platform: choose_platform(&file.recipe, None)?,
@@ -46,6 +50,7 @@ fn lint_directory(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Fa
         earlier: None,
         keys: Vec::new(),
         tests: Tests::Skip,
+        sandbox: args.sandbox.chosen(),
     };
     let work = Work::new(&context.ambient)?;
     let sourced = build::gather(&file, &plan, &work, &context.ambient, &mut context.report)?;

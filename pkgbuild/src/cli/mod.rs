@@ -17,6 +17,7 @@ mod publish;
 mod rebuild;
 mod repo;
 mod reuse;
+mod sandbox;
 mod schema;
 mod server;
 mod sign;

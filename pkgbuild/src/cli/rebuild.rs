@@ -7,6 +7,7 @@ use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use serde_json::json;
 
+use super::sandbox::SandboxChoice;
 use super::{Context, diff};
 use crate::build::Work;
 use crate::rebuild::{RebuildError, Request, rebuild};
@@ -21,6 +22,8 @@ pub(super) struct Rebuild {
     /// How many threads compress [default: as many as the machine runs at once]
     #[arg(long)]
     threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    sandbox: SandboxChoice,
     /// Keep the scratch directory and say where it is
     #[arg(long)]
     keep_work: bool,
@@ -34,6 +37,7 @@ pub(super) fn run(args: &Rebuild, context: &mut Context) -> Result<Exit, Failure
         source: &source,
         threads: args.threads.unwrap_or_else(|| context.ambient.threads()),
         work: &work,
+        sandbox: args.sandbox.chosen(),
         ambient: &context.ambient,
     };
     let rebuilt = rebuild(&request, &mut context.report);

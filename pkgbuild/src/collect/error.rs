@@ -67,6 +67,9 @@ pub enum CollectError {
         /// The script.
         path: EntryPath,
     },
+    /// There is nothing in it.
+    #[error("the package would hold no file")]
+    Empty,
     /// What `[service]` says does not go together with the scripts that are there.
     #[error("[service] contradicts itself: {0}")]
     Contradiction(&'static str),
@@ -119,6 +122,7 @@ impl Explain for CollectError {
             Self::Read { .. } => "source_unreadable",
             Self::Twice { .. } => "contents_twice",
             Self::BothLaunches { .. } => "exec_and_scripts",
+            Self::Empty => "package_empty",
             Self::Contradiction(_) => "service_contradiction",
             Self::List(error) => error.code(),
             Self::Refused(error) => error.code(),
@@ -134,6 +138,9 @@ impl Explain for CollectError {
             Self::BothLaunches { .. } => {
                 Some("remove one: exec generates script.d/start and script.d/stop".into())
             }
+            Self::Empty => Some(
+                "name its files with [[contents]], or have `install` copy them to $COPKG_DESTDIR; `excludes` may leave out too much".into(),
+            ),
             Self::NoTemplate { .. } => {
                 Some("put it there with [[contents]], or with the install script".into())
             }

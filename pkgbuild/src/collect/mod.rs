@@ -57,6 +57,9 @@ pub fn collect(recipe: &Recipe, parts: Parts<'_>) -> Result<Collection, CollectE
         gather::add_content(&mut tree, content, parts)?;
     }
     gather::add_readme(&mut tree, recipe, parts)?;
+    if tree.is_without_files() {
+        return Err(CollectError::Empty);
+    }
     if let Some(service) = &recipe.service {
         service::add_scripts(&mut tree, service)?;
     }

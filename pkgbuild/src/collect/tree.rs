@@ -116,6 +116,10 @@ impl Tree {
         self.nodes.contains_key(path)
     }
 
+    pub(super) fn is_without_files(&self) -> bool {
+        !self.nodes.values().any(|node| matches!(node, Node::File { .. }))
+    }
+
     pub(super) fn paths(&self) -> impl Iterator<Item = &EntryPath> {
         self.nodes.keys()
     }

@@ -1,6 +1,7 @@
 //! Runs one script of a recipe: in its own process group, with a deadline, its output kept.
 
 use std::io::{self, PipeReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -89,13 +90,13 @@ fn start(script: &Script<'_>) -> Result<(Child, PipeReader), ScriptFailed> {
     };
     let text = script.scratch.join(format!("{}.sh", file_name(script.name)));
     std::fs::write(&text, script.text).map_err(failed)?;
+    // Also for another account, whatever the umask is.
+    std::fs::set_permissions(&text, std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
     let (reader, writer) = io::pipe().map_err(failed)?;
-    let mut command = script.sandbox.command("/bin/sh", script.scratch);
     // The line numbers in the shell's messages are those of the recipe's text.
-    command
-        .args(["-ec", "umask 022; cd -- \"$1\"; unset OLDPWD; . \"$0\""])
-        .arg(place(&text))
-        .arg(place(script.directory));
+    let shell = ["/bin/sh", "-ec", "umask 022; cd -- \"$1\"; unset OLDPWD; . \"$0\""].map(Into::into);
+    let places = [place(&text), place(script.directory)].map(Into::into);
+    let mut command = script.sandbox.command([shell.to_vec(), places.to_vec()].concat(), script.scratch);
     command.env_clear().envs(script.environment.iter()).current_dir(script.scratch);
     command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(failed)?).stderr(writer);
     std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -131,12 +131,16 @@ pub(super) struct Build {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sandbox {
-    /// With bubblewrap where it is installed; says so where it is not.
+    /// With the first of the next three that works here; without one that does the build is refused.
     #[default]
     Auto,
-    /// With bubblewrap, or not at all.
+    /// With bubblewrap.
     Bubblewrap,
-    /// Not at all.
+    /// With namespaces that pkgbuild makes itself.
+    Namespaces,
+    /// With Landlock.
+    Landlock,
+    /// Not at all: scripts can do what whoever builds can do.
     None,
 }
 
