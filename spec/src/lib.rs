@@ -6,6 +6,7 @@
 //!
 //! recipe + tree → manifest → archive → repository → fetch → verify → stage → activate
 
+pub mod address;
 pub mod archive;
 pub mod canonical;
 pub mod command;

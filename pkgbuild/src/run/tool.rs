@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use copkg_spec::address;
 use copkg_spec::command::{Exit, Explain};
 use thiserror::Error;
 
@@ -44,7 +45,9 @@ impl Tools<'_> {
         tail.push(&output.stderr);
         let arguments =
             arguments.iter().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
-        Err(ToolError::Failed { name, arguments, output: tail.lines().join("\n") })
+        // The tool's own configuration may have added to an address what nobody should see.
+        let output = address::redacted_in(&tail.lines().join("\n"));
+        Err(ToolError::Failed { name, arguments: address::redacted_in(&arguments), output })
     }
 }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::copy::CopyError;
 use super::fetch::FetchError;
+use super::git_tree::IncompleteTree;
 use super::listing::ListError;
 use crate::run::ToolError;
 
@@ -62,6 +63,9 @@ pub enum GatherError {
         #[source]
         source: ToolError,
     },
+    /// Something is missing in the place of a submodule or of a large file.
+    #[error(transparent)]
+    Incomplete(#[from] IncompleteTree),
     /// A patch does not apply.
     #[error("cannot apply the patch {path}", path = path.display())]
     Patch {
@@ -82,6 +86,7 @@ impl Explain for GatherError {
             Self::Missing { .. } => Exit::NotFound,
             Self::List(error) => error.exit(),
             Self::Fetch(error) => error.exit(),
+            Self::Incomplete(error) => error.exit(),
             _ => Exit::Failure,
         }
     }
@@ -95,6 +100,7 @@ impl Explain for GatherError {
             Self::List(error) => error.code(),
             Self::Copy(error) => error.code(),
             Self::Fetch(error) => error.code(),
+            Self::Incomplete(error) => error.code(),
             Self::Git { .. } => "git_failed",
             Self::Patch { .. } => "patch_failed",
             Self::Tool(error) => error.code(),
@@ -107,6 +113,7 @@ impl Explain for GatherError {
             Self::List(error) => error.hint(),
             Self::Copy(error) => error.hint(),
             Self::Fetch(error) => error.hint(),
+            Self::Incomplete(error) => error.hint(),
             Self::Git { source, .. } | Self::Patch { source, .. } | Self::Tool(source) => source.hint(),
             _ => None,
         }

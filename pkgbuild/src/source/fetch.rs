@@ -8,24 +8,32 @@ use std::time::Duration;
 
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::digest::{Digest, Hashed};
+use copkg_spec::recipe::SourceAuth;
 use reqwest::blocking::Client;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::Workplace;
+use super::auth::{AuthError, Credentials};
 use super::copy::digest_file;
 use crate::http::client;
 
 const ATTEMPTS: u32 = 3;
 
 /// Returns a file with the content of `url`, which has the digest `sha256`.
-pub(super) fn fetch(url: &str, sha256: &Digest, place: Workplace<'_>) -> Result<PathBuf, FetchError> {
+pub(super) fn fetch(
+    url: &str,
+    sha256: &Digest,
+    auth: Option<&SourceAuth>,
+    place: Workplace<'_>,
+) -> Result<PathBuf, FetchError> {
     let directory = directory_of(place);
     let kept = directory.join(sha256.to_string());
     if digest_file(&kept).is_ok_and(|found| found == *sha256) {
         return Ok(kept);
     }
-    let fetched = get(url, &directory, place)?;
+    let credentials = auth.map(|auth| Credentials::read(auth, place.ambient)).transpose()?;
+    let fetched = get(url, credentials.as_ref(), &directory, place)?;
     if fetched.digest != *sha256 {
         return Err(FetchError::Digest { url: url.to_owned(), expected: *sha256, found: fetched.digest });
     }
@@ -47,15 +55,20 @@ struct Fetched {
     digest: Digest,
 }
 
-fn get(url: &str, directory: &Path, place: Workplace<'_>) -> Result<Fetched, FetchError> {
+fn get(
+    url: &str,
+    credentials: Option<&Credentials>,
+    directory: &Path,
+    place: Workplace<'_>,
+) -> Result<Fetched, FetchError> {
     if let Some(path) = url.strip_prefix("file://") {
         let open = |source| FetchError::Open { path: path.into(), source };
         return write(File::open(path).map_err(open)?, url, directory);
     }
-    let client = client(place.ambient).map_err(|source| FetchError::Http { url: url.to_owned(), source })?;
+    let client = client(place.ambient).map_err(|source| FetchError::http(url, source))?;
     let mut attempt = 1;
     loop {
-        match get_once(&client, url, directory) {
+        match get_once(&client, url, credentials, directory) {
             Err(error) if attempt < ATTEMPTS && error.exit() == Exit::TryAgain => {
                 thread::sleep(Duration::from_secs(u64::from(attempt)));
                 attempt += 1;
@@ -65,9 +78,18 @@ fn get(url: &str, directory: &Path, place: Workplace<'_>) -> Result<Fetched, Fet
     }
 }
 
-fn get_once(client: &Client, url: &str, directory: &Path) -> Result<Fetched, FetchError> {
-    let http = |source| FetchError::Http { url: url.to_owned(), source };
-    let response = client.get(url).send().map_err(http)?;
+fn get_once(
+    client: &Client,
+    url: &str,
+    credentials: Option<&Credentials>,
+    directory: &Path,
+) -> Result<Fetched, FetchError> {
+    let request = client.get(url);
+    let request = match credentials {
+        Some(credentials) => credentials.add_to(request),
+        None => request,
+    };
+    let response = request.send().map_err(|source| FetchError::http(url, source))?;
     let status = response.status();
     if !status.is_success() {
         return Err(FetchError::Status { url: url.to_owned(), status: status.as_u16() });
@@ -94,6 +116,9 @@ fn write(mut input: impl io::Read, url: &str, directory: &Path) -> Result<Fetche
 /// Says why a source cannot be fetched.
 #[derive(Debug, Error)]
 pub enum FetchError {
+    /// The secret cannot be read.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// A file URL leads nowhere.
     #[error("cannot read {path}", path = path.display())]
     Open {
@@ -150,9 +175,19 @@ pub enum FetchError {
     },
 }
 
+impl FetchError {
+    /// A request that failed. Its own address stays unsaid: a redirect may have led to one with a signature.
+    fn http(url: &str, source: reqwest::Error) -> Self {
+        Self::Http { url: url.to_owned(), source: source.without_url() }
+    }
+}
+
 impl Explain for FetchError {
     fn exit(&self) -> Exit {
         match self {
+            Self::Auth(error) => error.exit(),
+            // A proxy that is no address, or redirects that lead in a circle, will be the same next time.
+            Self::Http { source, .. } if source.is_builder() || source.is_redirect() => Exit::Failure,
             Self::Http { .. } | Self::Interrupted { .. } => Exit::TryAgain,
             Self::Status { status, .. } if *status >= 500 || *status == 429 => Exit::TryAgain,
             Self::Status { status: 404 | 410, .. } => Exit::NotFound,
@@ -163,6 +198,7 @@ impl Explain for FetchError {
 
     fn code(&self) -> &'static str {
         match self {
+            Self::Auth(error) => error.code(),
             Self::Open { .. } => "source_unreadable",
             Self::Http { .. } => "fetch_failed",
             Self::Status { .. } => "fetch_refused",
@@ -174,6 +210,10 @@ impl Explain for FetchError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Auth(error) => error.hint(),
+            Self::Status { status: 401 | 403, .. } => {
+                Some("`auth` of [[source]] says who asks for it".into())
+            }
             Self::Digest { .. } => Some(
                 "find out why it changed before you change the recipe: a release is not supposed to".into(),
             ),

@@ -5,35 +5,50 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::digest::Digest;
-use copkg_spec::recipe::Commit;
+use copkg_spec::recipe::{Commit, Patterns, SourceAuth};
 
+use super::auth::Credentials;
 use super::date::SourceDate;
 use super::error::GatherError;
+use super::fetch::FetchError;
+use super::git_tree::{self, Submodule};
 use crate::run::{ToolError, Tools};
 use crate::surroundings::Ambient;
 
 /// The transports that a repository may be reached by; `ext` would run a command.
 const PROTOCOLS: &str = "file:git:http:https:ssh";
 
-/// Checks `commit` of `repository` out into the new directory `into`, and returns the commit's date.
-pub(super) fn check_out(
-    repository: &str,
-    commit: &Commit,
-    recipe_directory: &Path,
-    ambient: &Ambient,
-    into: &Path,
-) -> Result<SourceDate, GatherError> {
+/// A commit, and what it takes to get it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Checkout<'a> {
+    pub(super) repository: &'a str,
+    pub(super) commit: &'a Commit,
+    pub(super) auth: Option<&'a SourceAuth>,
+    /// What of it does not matter.
+    pub(super) excludes: &'a Patterns,
+    pub(super) recipe_directory: &'a Path,
+    pub(super) ambient: &'a Ambient,
+}
+
+/// Checks a commit out into the new directory `into`, and returns its date.
+pub(super) fn check_out(checkout: Checkout<'_>, into: &Path) -> Result<SourceDate, GatherError> {
+    let Checkout { repository, commit, auth, excludes, recipe_directory, ambient } = checkout;
     let git = Git { tools: Tools(ambient), store: store_of(repository, ambient, into), recipe_directory };
     let failed =
         |source| GatherError::Git { repository: repository.to_owned(), commit: commit.clone(), source };
     let make = |source| GatherError::MakeDirectory { path: into.to_owned(), source };
     fs::create_dir_all(into).map_err(make)?;
-    git.ensure(repository, commit).map_err(failed)?;
-    git.export(commit, into).map_err(failed)?;
+    if !git.has(commit) {
+        let credentials =
+            auth.map(|auth| Credentials::read(auth, ambient)).transpose().map_err(FetchError::from)?;
+        git.fetch(repository, commit, credentials.as_ref()).map_err(failed)?;
+    }
+    let submodules = git.export(commit, into).map_err(failed)?;
     let date = git.date(commit).map_err(failed)?;
     if git.store.starts_with(into) {
         fs::remove_dir_all(&git.store).map_err(make)?;
     }
+    git_tree::check(into, submodules, excludes)?;
     Ok(date)
 }
 
@@ -56,8 +71,7 @@ impl Git<'_> {
     fn run(&self, arguments: &[&OsStr], environment: &[(&str, &OsStr)]) -> Result<Vec<u8>, ToolError> {
         let mut store = OsString::from("--git-dir=");
         store.push(&self.store);
-        // Neither line ends nor hooks of the user's configuration may change what is checked out.
-        let fixed = ["-c", "core.autocrlf=false", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0"];
+        let fixed = ["-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0"];
         let all =
             [store.as_os_str()].into_iter().chain(fixed.map(OsStr::new)).chain(arguments.iter().copied());
         let own = [("GIT_TERMINAL_PROMPT", OsStr::new("0")), ("GIT_ALLOW_PROTOCOL", OsStr::new(PROTOCOLS))];
@@ -65,15 +79,27 @@ impl Git<'_> {
         self.tools.run("git", self.recipe_directory, all, &environment)
     }
 
-    /// Fetches the commit unless it is there: alone where the server allows it, else with all branches and tags.
-    fn ensure(&self, repository: &str, commit: &Commit) -> Result<(), ToolError> {
-        let object = format!("{commit}^{{commit}}");
-        if self.store.is_dir() && self.run(&words(["cat-file", "-e", &object]), &[]).is_ok() {
-            return Ok(());
-        }
+    fn has(&self, commit: &Commit) -> bool {
+        self.store.is_dir() && self.find(commit).is_ok()
+    }
+
+    fn find(&self, commit: &Commit) -> Result<(), ToolError> {
+        self.run(&words(["cat-file", "-e", &format!("{commit}^{{commit}}")]), &[]).map(|_| ())
+    }
+
+    /// Fetches the commit: alone where the server allows it, else with all branches and tags.
+    fn fetch(
+        &self,
+        repository: &str,
+        commit: &Commit,
+        credentials: Option<&Credentials>,
+    ) -> Result<(), ToolError> {
+        let variables = credentials.map(Credentials::for_git).unwrap_or_default();
+        let variables: Vec<(&str, &OsStr)> =
+            variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
         self.run(&words(["init", "--quiet", "--bare"]), &[])?;
         let alone = words(["fetch", "--quiet", "--no-tags", "--depth=1", "--", repository, commit.as_str()]);
-        if self.run(&alone, &[]).is_ok() {
+        if self.run(&alone, &variables).is_ok() {
             return Ok(());
         }
         let everything = words([
@@ -84,22 +110,35 @@ impl Git<'_> {
             "+refs/heads/*:refs/heads/*",
             "+refs/tags/*:refs/tags/*",
         ]);
-        self.run(&everything, &[])?;
-        self.run(&words(["cat-file", "-e", &object]), &[]).map(|_| ())
+        self.run(&everything, &variables)?;
+        self.find(commit)
     }
 
-    fn export(&self, commit: &Commit, into: &Path) -> Result<(), ToolError> {
+    /// Writes the files of the commit, the same ones on every machine, and returns the submodules.
+    ///
+    /// No configuration of the user's or the machine's has a say: neither line ends, nor attributes, nor filters.
+    fn export(&self, commit: &Commit, into: &Path) -> Result<Vec<Submodule>, ToolError> {
         let index = into.with_extension("index");
-        let with_index = [("GIT_INDEX_FILE", index.as_os_str()), ("GIT_WORK_TREE", into.as_os_str())];
+        let with_index = [
+            ("GIT_INDEX_FILE", index.as_os_str()),
+            ("GIT_WORK_TREE", into.as_os_str()),
+            ("GIT_CONFIG_GLOBAL", OsStr::new("/dev/null")),
+            ("GIT_CONFIG_NOSYSTEM", OsStr::new("1")),
+            ("GIT_ATTR_NOSYSTEM", OsStr::new("1")),
+            ("XDG_CONFIG_HOME", OsStr::new("/dev/null")),
+            ("HOME", OsStr::new("/dev/null")),
+        ];
         self.run(&words(["read-tree", commit.as_str()]), &with_index)?;
         let mut prefix = OsString::from("--prefix=");
         prefix.push(into);
         prefix.push("/");
         let arguments = [OsStr::new("checkout-index"), OsStr::new("--all"), OsStr::new("--force"), &prefix];
         self.run(&arguments, &with_index)?;
+        let staged = self.run(&words(["ls-files", "--stage", "-z"]), &with_index)?;
+        let gitmodules = fs::read_to_string(into.join(".gitmodules")).unwrap_or_default();
         // What is left of it is thrown away with the scratch directory.
         let _ = fs::remove_file(&index);
-        Ok(())
+        Ok(git_tree::submodules(&staged, &gitmodules))
     }
 
     fn date(&self, commit: &Commit) -> Result<SourceDate, ToolError> {

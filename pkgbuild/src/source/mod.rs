@@ -2,20 +2,24 @@
 //!
 //! Each source gives a [`Material`]: what it was and its digest, for the provenance.
 
+mod auth;
 mod copy;
 mod date;
 mod error;
 mod fetch;
 mod git;
+mod git_tree;
 mod in_place;
 mod listing;
 mod origin;
 
+pub use auth::AuthError;
 pub use copy::{CopyError, copy_tree};
 pub(crate) use copy::{is_executable, open};
 pub use date::{SourceDate, date_of_commit};
 pub use error::GatherError;
 pub use fetch::FetchError;
+pub use git_tree::{IncompleteTree, Submodule};
 pub use in_place::{Digests, InPlace};
 pub use listing::{Found, FoundKind, ListError, Listed, Stamp, list};
 pub use origin::{Material, MaterialDigest};
@@ -94,9 +98,14 @@ fn in_place(file: &RecipeFile, path: PathBuf, place: Workplace<'_>) -> Result<Ga
 }
 
 /// Lists a directory of the user's, without what is left out and without the scratch directory if it lies inside.
-fn list_source(path: &Path, excludes: &Patterns, place: Workplace<'_>) -> Result<Vec<Found>, ListError> {
+///
+/// Submodules of a git work tree must have been filled: an empty directory in the place of one is no source.
+fn list_source(path: &Path, excludes: &Patterns, place: Workplace<'_>) -> Result<Vec<Found>, GatherError> {
     let scratch = place.scratch.strip_prefix(path).ok().map(Path::as_os_str);
-    list(path, |below| excludes.matches(&below.to_string_lossy()) || Some(below.as_os_str()) == scratch)
+    let found =
+        list(path, |below| excludes.matches(&below.to_string_lossy()) || Some(below.as_os_str()) == scratch)?;
+    git_tree::check_filled(path, excludes)?;
+    Ok(found)
 }
 
 /// Adds what no source has to what the recipe excludes.

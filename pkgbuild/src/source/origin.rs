@@ -6,13 +6,14 @@ use std::io;
 use std::path::Path;
 
 use copkg_spec::digest::Digest;
-use copkg_spec::recipe::{Commit, Origin, Patterns, Source, Unpack};
+use copkg_spec::recipe::{Commit, Origin, Patterns, Source, SourceAuth, Unpack};
 use serde::{Deserialize, Serialize};
 
 use super::copy::{copy_file, copy_tree, digest_file};
 use super::error::GatherError;
 use super::fetch;
 use super::git;
+use super::git_tree;
 use super::listing::list;
 use super::{Gathered, Workplace, excludes_of, list_source};
 use crate::recipe_file::RecipeFile;
@@ -76,13 +77,21 @@ pub(super) fn add(
     let fresh = place.scratch.join(format!("origin-{number}"));
     let material = match &source.origin {
         Origin::Path(path) => from_path(source, &file.resolve(path), &dst, place)?,
-        Origin::Url { url, sha256, unpack } => {
-            from_url(url, sha256, *unpack, place, &fresh)?;
+        Origin::Url { url, sha256, unpack, auth } => {
+            from_url(url, sha256, auth.as_ref(), *unpack, place, &fresh)?;
             move_in(&fresh, &source.excludes, &dst)?;
             Material { uri: url.clone(), digest: MaterialDigest::Sha256(*sha256) }
         }
-        Origin::Git { repository, commit } => {
-            let date = git::check_out(repository, commit, &file.directory, place.ambient, &fresh)?;
+        Origin::Git { repository, commit, auth } => {
+            let checkout = git::Checkout {
+                repository,
+                commit,
+                auth: auth.as_ref(),
+                excludes: &source.excludes,
+                recipe_directory: &file.directory,
+                ambient: place.ambient,
+            };
+            let date = git::check_out(checkout, &fresh)?;
             gathered.date.get_or_insert(date);
             move_in(&fresh, &source.excludes, &dst)?;
             git_material(repository, commit)
@@ -127,13 +136,14 @@ fn from_path(
 fn from_url(
     url: &str,
     sha256: &Digest,
+    auth: Option<&SourceAuth>,
     unpack: Unpack,
     place: Workplace<'_>,
     fresh: &Path,
 ) -> Result<(), GatherError> {
     let make = |source| GatherError::MakeDirectory { path: fresh.to_owned(), source };
     fs::create_dir(fresh).map_err(make)?;
-    let file = fetch::fetch(url, sha256, place)?;
+    let file = fetch::fetch(url, sha256, auth, place)?;
     match unpack {
         Unpack::Keep => {
             let path = url.split(['?', '#']).next().unwrap_or(url);
@@ -152,6 +162,7 @@ fn from_url(
 
 /// Moves what was fetched to its place, without what is left out.
 fn move_in(fresh: &Path, excludes: &Patterns, dst: &Path) -> Result<(), GatherError> {
+    git_tree::check_filled(fresh, excludes)?;
     let found = list(fresh, |below| excludes.matches(&below.to_string_lossy()))?;
     copy_tree(fresh, &found, dst)?;
     fs::remove_dir_all(fresh).map_err(|source| GatherError::MakeDirectory { path: fresh.to_owned(), source })

@@ -6,6 +6,7 @@ use super::Located;
 use super::error::Problem;
 use super::place::Place;
 use super::span::Span;
+use crate::address;
 
 /// The place of the value that is being resolved.
 #[derive(Debug, Clone)]
@@ -73,6 +74,12 @@ impl Context {
             return self.fail(Problem::value("text", &text, format!("it has the control character {c:?}")));
         }
         Ok(Some(text.trim_end().to_owned()))
+    }
+
+    /// Checks that an address holds no secret; what is said does not hold it either.
+    pub(super) fn address(&self, what: &'static str, text: &str) -> Result<(), Located> {
+        address::without_secret(text)
+            .or_else(|secret| self.fail(Problem::secret(what, address::redacted(text), &secret)))
     }
 
     /// Takes a text that must not be empty.

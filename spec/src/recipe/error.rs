@@ -5,6 +5,7 @@ use std::error::Error;
 use thiserror::Error;
 
 use super::place::Place;
+use crate::address::AddressSecret;
 use crate::command::{Exit, Explain};
 use crate::coordinate::CoordinateError;
 use crate::policy::{Refused, Rule};
@@ -107,6 +108,16 @@ pub enum Problem {
         /// The rule that it breaks.
         why: String,
     },
+    /// An address with a secret in it.
+    #[error("the {what} {shown} would show a secret to whoever gets the package: {why}")]
+    Secret {
+        /// What it is.
+        what: &'static str,
+        /// The address, without the secret.
+        shown: String,
+        /// Where the secret stands.
+        why: String,
+    },
     /// Keys that do not go together.
     #[error("{0}")]
     Keys(String),
@@ -121,6 +132,11 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// An address that holds a secret, as it is shown.
+    pub(super) fn secret(what: &'static str, shown: String, secret: &AddressSecret) -> Self {
+        Self::Secret { what, shown, why: secret.to_string() }
+    }
+
     /// A key that its table does not have; finds the one of `known` that was probably meant.
     pub(super) fn unknown_key(key: &str, known: Vec<String>) -> Self {
         let meant = closest(key, &known).map(str::to_owned);
@@ -171,6 +187,7 @@ impl Explain for RecipeError {
             Problem::Coordinate(_) | Problem::Value { .. } => "recipe_value",
             Problem::Path(_) | Problem::Target { .. } => "recipe_path",
             Problem::Keys(_) | Problem::Twice { .. } => "recipe_keys",
+            Problem::Secret { .. } => "secret_in_address",
         }
     }
 
@@ -183,6 +200,11 @@ impl Explain for RecipeError {
                 let shell = format!("write $${{{name}}} for the text itself");
                 Some(format!("{}{shell}", meant.unwrap_or_default()))
             }
+            Problem::Secret { .. } => Some(
+                "keep the secret outside: auth = { token = \"env:NAME\" }, or auth = { user = \"NAME\", password = \
+                 \"file:/PATH\" }; if a package with it was published, the secret is no longer one"
+                    .into(),
+            ),
             _ => None,
         }
     }

@@ -38,7 +38,7 @@ pub use package::Package;
 pub use pattern::Patterns;
 pub use place::Place;
 pub use service::{Launch, Output, Parameter, ServiceRecipe};
-pub use source::{Commit, Origin, RelativePath, Source, Unpack};
+pub use source::{Commit, Origin, RelativePath, Source, SourceAuth, Unpack};
 pub use span::Span;
 pub use upgrade::UpgradeRecipe;
 

@@ -38,6 +38,9 @@ impl Package {
         let group = at.key("group").parse(&raw.group)?;
         let id = at.key("id").parse(&raw.id)?;
         let version = at.key("version").parse(&raw.version)?;
+        if let Some(homepage) = &raw.homepage {
+            at.key("homepage").address("homepage", homepage)?;
+        }
         Ok(Self {
             coordinate: PackageCoordinate::new(group, id, version),
             kind: raw.kind,

@@ -88,6 +88,8 @@ pub(super) struct Source {
     pub(super) git: Option<String>,
     /// The full hash of the commit.
     pub(super) commit: Option<String>,
+    /// How to say who asks for it: where the secret is kept, never what it is.
+    pub(super) auth: Option<SourceAuth>,
     /// What is left out: globs; one without a slash matches a name anywhere.
     #[serde(default)]
     pub(super) excludes: Vec<String>,
@@ -96,6 +98,18 @@ pub(super) struct Source {
     pub(super) patches: Vec<String>,
     /// The subdirectory of the build's source directory that it goes to.
     pub(super) dst: Option<String>,
+}
+
+/// Who asks for a source: `token`, or `user` and `password`. Each secret is `env:NAME` or `file:/PATH`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourceAuth {
+    /// Where the bearer token is kept.
+    pub(super) token: Option<String>,
+    /// The user.
+    pub(super) user: Option<String>,
+    /// Where the user's password is kept.
+    pub(super) password: Option<String>,
 }
 
 /// How the source is built: shell scripts, run in the source directory in this order.

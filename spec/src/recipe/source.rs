@@ -8,6 +8,7 @@ use super::context::Context;
 use super::error::Problem;
 use super::pattern::Patterns;
 use super::raw;
+use crate::configuration::SecretReference;
 use crate::digest::Digest;
 use crate::index::EntryPath;
 
@@ -37,6 +38,8 @@ pub enum Origin {
         sha256: Digest,
         /// What is done with it.
         unpack: Unpack,
+        /// Who asks for it.
+        auth: Option<SourceAuth>,
     },
     /// A commit of a git repository.
     Git {
@@ -44,6 +47,25 @@ pub enum Origin {
         repository: String,
         /// The commit.
         commit: Commit,
+        /// Who asks for it.
+        auth: Option<SourceAuth>,
+    },
+}
+
+/// Who asks for a source. It goes to the host of its address, and no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceAuth {
+    /// A bearer token.
+    Token {
+        /// Where it is kept.
+        token: SecretReference,
+    },
+    /// HTTP Basic.
+    User {
+        /// The user.
+        user: String,
+        /// Where the password is kept.
+        password: SecretReference,
     },
 }
 
@@ -160,6 +182,9 @@ fn origin(raw: &raw::Source, at: &Context) -> Result<Origin, Located> {
     if raw.git.is_none() {
         only("commit", raw.commit.is_some(), "git")?;
     }
+    if raw.url.is_none() && raw.git.is_none() {
+        only("auth", raw.auth.is_some(), "url and git")?;
+    }
     match (&raw.path, &raw.url, &raw.git) {
         (Some(path), None, None) => Ok(Origin::Path(at.key("path").parse(path)?)),
         (None, Some(url), None) => url_origin(url, raw, at),
@@ -168,7 +193,41 @@ fn origin(raw: &raw::Source, at: &Context) -> Result<Origin, Located> {
     }
 }
 
+/// Reads who asks for a source at `address`.
+fn auth(address: &str, raw: &raw::Source, at: &Context) -> Result<Option<SourceAuth>, Located> {
+    let Some(raw) = &raw.auth else { return Ok(None) };
+    let at = at.key("auth");
+    let is_http = ["https://", "http://"].iter().any(|scheme| address.starts_with(scheme));
+    if !is_http {
+        return at.fail(Problem::keys(
+            "auth is for https:// and http://; for ssh git takes the key of your agent",
+        ));
+    }
+    match (&raw.token, &raw.user, &raw.password) {
+        (Some(token), None, None) => Ok(Some(SourceAuth::Token { token: secret(token, &at.key("token"))? })),
+        (None, Some(user), Some(password)) => {
+            let user = at.key("user").required_text(user.clone())?;
+            if user.chars().any(|c| c == ':' || c.is_control()) {
+                return at.key("user").fail(Problem::keys("a user name has no ':' and no control character"));
+            }
+            Ok(Some(SourceAuth::User { user, password: secret(password, &at.key("password"))? }))
+        }
+        _ => at.fail(Problem::keys("auth has either token, or user and password")),
+    }
+}
+
+/// Reads where a secret is kept. What is given instead may be the secret: it is not repeated.
+fn secret(text: &str, at: &Context) -> Result<SecretReference, Located> {
+    match text.parse() {
+        Ok(SecretReference::Credential(_)) | Err(_) => {
+            at.fail(Problem::keys("a secret is given by reference: env:NAME or file:/PATH"))
+        }
+        Ok(reference) => Ok(reference),
+    }
+}
+
 fn url_origin(url: &str, raw: &raw::Source, at: &Context) -> Result<Origin, Located> {
+    at.key("url").address("source URL", url)?;
     if !SCHEMES.iter().any(|scheme| url.starts_with(scheme))
         || url.chars().any(|c| c.is_control() || c == ' ')
     {
@@ -189,10 +248,16 @@ fn url_origin(url: &str, raw: &raw::Source, at: &Context) -> Result<Origin, Loca
             return at.key("strip").fail(Problem::keys("strip needs an archive that is unpacked"));
         }
     };
-    Ok(Origin::Url { url: url.to_owned(), sha256: at.key("sha256").parse(sha256)?, unpack })
+    Ok(Origin::Url {
+        url: url.to_owned(),
+        sha256: at.key("sha256").parse(sha256)?,
+        unpack,
+        auth: auth(url, raw, at)?,
+    })
 }
 
 fn git_origin(repository: &str, raw: &raw::Source, at: &Context) -> Result<Origin, Located> {
+    at.key("git").address("git repository", repository)?;
     // git takes a leading dash for an option and `ext::` for a command.
     if repository.is_empty() || repository.starts_with('-') || repository.contains("::") {
         return at.key("git").fail(Problem::value("git repository", repository, "write its URL or path"));
@@ -200,5 +265,6 @@ fn git_origin(repository: &str, raw: &raw::Source, at: &Context) -> Result<Origi
     let Some(commit) = &raw.commit else {
         return at.key("git").fail(Problem::keys("git needs a commit: what is built must be known"));
     };
-    Ok(Origin::Git { repository: repository.to_owned(), commit: at.key("commit").parse(commit)? })
+    let commit = at.key("commit").parse(commit)?;
+    Ok(Origin::Git { repository: repository.to_owned(), commit, auth: auth(repository, raw, at)? })
 }
