@@ -36,6 +36,7 @@ pub(super) fn run(args: &Init, context: &mut Context) -> Result<Exit, Failure> {
         "changed": !args.dry_run,
         "file": recipe.path,
         "flavour": recipe.flavour.name(),
+        "found": recipe.found,
         "recipe": recipe.text,
     });
     context.report.note(format!(
@@ -43,6 +44,13 @@ pub(super) fn run(args: &Init, context: &mut Context) -> Result<Exit, Failure> {
         recipe.path.with_file_name("").display(),
         recipe.flavour.name()
     ));
+    for found in &recipe.found {
+        context.report.note(format!("  {found}"));
+    }
+    if !args.dry_run {
+        let directory = args.directory.display();
+        context.report.note(format!("next: read it, then `pkgbuild build {directory}`; `pkgbuild keygen NAME` makes a key to sign with"));
+    }
     context.report.data(&document, || {
         if args.dry_run { recipe.text.clone() } else { recipe.path.display().to_string() }
     });

@@ -38,6 +38,9 @@ cp target/release/{program} "$COPKG_DESTDIR/bin/"
         excludes: vec!["target"],
         build: Some(build),
         contents: None,
+        notes: vec![format!(
+            "its program is {program}; one that ends by itself is no service: kind = \"content\""
+        )],
         launch: Launch::Exec(format!("bin/{program}")),
         name: Some(name),
     })

@@ -1,10 +1,13 @@
 //! Writes a first recipe for a source tree: commented, and such that it builds. Before it: nothing. After it: `build`.
 
 mod cargo;
+mod environment;
+mod jar;
 mod make;
 mod node;
 mod plain;
 mod python;
+mod source;
 mod template;
 
 use std::fs;
@@ -28,8 +31,14 @@ pub enum Flavour {
     Node,
     /// A Python project.
     Python,
+    /// A virtual environment of Python.
+    Environment,
+    /// A Java program.
+    Jar,
     /// Something with a makefile.
     Make,
+    /// Pages for a web server.
+    Site,
     /// Files that are packed as they are.
     Plain,
 }
@@ -41,7 +50,10 @@ impl Flavour {
             Self::Cargo => "a Rust crate",
             Self::Node => "a Node package",
             Self::Python => "a Python project",
+            Self::Environment => "a virtual environment of Python",
+            Self::Jar => "a Java program",
             Self::Make => "a tree with a makefile",
+            Self::Site => "a static site",
             Self::Plain => "a plain tree",
         }
     }
@@ -56,6 +68,8 @@ pub struct FirstRecipe {
     pub path: PathBuf,
     /// The recipe.
     pub text: String,
+    /// What was found, a sentence each.
+    pub found: Vec<String>,
 }
 
 /// Recognises one kind of tree.
@@ -80,18 +94,21 @@ pub fn propose(directory: &Path, wishes: &Wishes) -> Result<FirstRecipe, InitErr
         return Err(InitError::Exists { path });
     }
     let tree = Tree::read(directory)?;
-    let looks: [(Flavour, Look); 4] = [
+    let looks: [(Flavour, Look); 6] = [
+        (Flavour::Environment, environment::look),
         (Flavour::Cargo, cargo::look),
         (Flavour::Node, node::look),
         (Flavour::Python, python::look),
+        (Flavour::Jar, jar::look),
         (Flavour::Make, make::look),
     ];
     let found = looks.into_iter().find_map(|(flavour, look)| Some((flavour, look(&tree)?)));
-    let (flavour, draft) = found.unwrap_or_else(|| (Flavour::Plain, plain::look(&tree)));
+    let plain = if tree.has("index.html") { Flavour::Site } else { Flavour::Plain };
+    let (flavour, draft) = found.unwrap_or_else(|| (plain, plain::look(&tree)));
     let text = template::write(&draft, wishes, &tree.name);
     // A recipe that we wrote and cannot read would be our bug; say so rather than leave it behind.
     Recipe::parse(&text).map_err(InitError::Invalid)?;
-    Ok(FirstRecipe { flavour, path, text })
+    Ok(FirstRecipe { flavour, path, text, found: draft.notes })
 }
 
 /// Writes the recipe, unless one has appeared meanwhile.

@@ -5,10 +5,21 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::Tree;
-use super::template::{Draft, Launch};
+use super::source;
+use super::template::{Draft, Launch, Output};
 
 pub(super) fn look(tree: &Tree) -> Draft {
-    Draft { contents: Some(CONTENTS.to_owned()), launch: launch(tree), ..Draft::default() }
+    let output = if source::holds_native_code(&tree.directory) { Output::Native } else { Output::Portable };
+    let launch = launch(tree);
+    let note = match &launch {
+        Launch::Exec(exec) => format!("{exec} is taken for a server"),
+        Launch::OwnScripts => "script.d starts and stops it".to_owned(),
+        Launch::NoService if tree.has("index.html") => {
+            "pages and no program: a web server of yours reads them where the package is installed".to_owned()
+        }
+        Launch::NoService => "no program in bin: files, and no service".to_owned(),
+    };
+    Draft { contents: Some(CONTENTS.to_owned()), output, launch, notes: vec![note], ..Draft::default() }
 }
 
 fn launch(tree: &Tree) -> Launch {
@@ -34,7 +45,7 @@ fn programs(directory: &Path) -> Vec<String> {
     names
 }
 
-const CONTENTS: &str = r#"[[contents]]
+pub(super) const CONTENTS: &str = r#"[[contents]]
 # Everything in this directory, to the top of the package.
 src = "."
 type = "tree"

@@ -22,7 +22,13 @@ pub(super) struct Draft {
     /// `[[contents]]`, as text.
     pub(super) contents: Option<String>,
     pub(super) launch: Launch,
+    /// What was found, a sentence each.
+    pub(super) notes: Vec<String>,
 }
+
+/// The parameter of a service that is told where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Port;
 
 /// Where what is built runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,7 +62,7 @@ pub(super) fn write(draft: &Draft, wishes: &Wishes, directory: &str) -> String {
     }
     sections.extend(draft.build.clone());
     sections.extend(draft.contents.clone());
-    sections.extend(service(&draft.launch));
+    sections.extend(service(&draft.launch, draft.port()));
     sections.push(TESTS.to_owned());
     let mut text = format!("{HEADER}\n{}\n", sections.join("\n\n"));
     if !text.ends_with('\n') {
@@ -104,7 +110,7 @@ fn package(draft: &Draft, wishes: &Wishes, directory: &str) -> String {
     lines.join("\n")
 }
 
-fn service(launch: &Launch) -> Option<String> {
+fn service(launch: &Launch, port: Option<Port>) -> Option<String> {
     const EXEC: &str = "\
 [service]
 # The command line that runs it. $RUNTIME_DIR is its own directory, $SOFTWARE_DIR the package, $PARAM_PORT a parameter.";
@@ -115,8 +121,9 @@ fn service(launch: &Launch) -> Option<String> {
                 .to_owned(),
         ),
         Launch::Exec(exec) => Some(format!(
-            "{EXEC}\nexec = {}\n#parameters = [{{ name = \"port\", default = \"8080\", description = \"where it listens\" }}]",
-            quoted(exec)
+            "{EXEC}\nexec = {}\n{}parameters = [{{ name = \"port\", default = \"8080\", description = \"where it listens\" }}]",
+            quoted(exec),
+            if port.is_some() { "" } else { "#" }
         )),
     }
 }
