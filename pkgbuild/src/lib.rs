@@ -18,6 +18,7 @@ pub mod package;
 pub mod provenance;
 pub mod rebuild;
 pub mod recipe_file;
+pub mod refusals;
 pub mod repository;
 pub mod run;
 pub mod scripts;

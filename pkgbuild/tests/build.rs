@@ -320,6 +320,27 @@ fn what_no_package_may_hold_is_refused_with_the_entry_and_the_rule() {
 }
 
 #[test]
+fn everything_that_no_package_may_hold_is_refused_at_once_with_its_link() {
+    let workshop = Workshop::new();
+    workshop.write("package.toml", CONTENT.replace("notes.txt", "tree"));
+    workshop.write("tree/ordinary", "x");
+    let link = |name: &str, target: &str| {
+        std::os::unix::fs::symlink(target, workshop.path("tree").join(name)).unwrap();
+    };
+    link("awk", "/etc/alternatives/awk");
+    link("pager", "/etc/alternatives/pager");
+    link("outside", "../../etc/passwd");
+    link("me", "me");
+    link("fine", "ordinary");
+    tool(&workshop.path("tree"), "mkfifo", &["pipe"]);
+    workshop.write("tree/a\\b", "x");
+    insta::assert_snapshot!(workshop.fails(&["build"]));
+    let excludes = "excludes = [\"awk\", \"pager\", \"outside\", \"me\", \"pipe\", \"a*\"]\n";
+    workshop.write("package.toml", CONTENT.replace("notes.txt\"", &format!("tree\"\n{excludes}")));
+    workshop.works(&["build"]);
+}
+
+#[test]
 fn hard_links_become_files_and_chains_of_links_direct_ones() {
     let workshop = Workshop::new();
     workshop.write("package.toml", CONTENT.replace("notes.txt", "tree"));

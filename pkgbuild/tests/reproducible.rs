@@ -23,7 +23,7 @@ mkdir -p out/deep/er
 for n in 1 2 3 4 5 6 7 8 9; do seq 1 ${n}0000 >out/deep/$n; done
 touch out/empty
 ln -s deep/1 out/link
-chmod 600 out/deep/1
+chmod 664 out/deep/1
 date -d "@$SOURCE_DATE_EPOCH" >out/date
 ls -l out | tail -n +2 | cut -c1-10 >modes
 mv modes out/modes

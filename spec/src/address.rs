@@ -37,7 +37,7 @@ const SECRET_NAMES: [&str; 22] = [
     "token",
 ];
 
-/// How the tokens of well-known issuers begin: GitHub, GitLab, Slack, npm, PyPI, AWS, Google, Stripe, and JSON Web Tokens.
+/// How the tokens of well-known issuers begin: GitHub, GitLab, Slack, npm, the Python index, AWS, Google, Stripe, and JSON Web Tokens.
 const TOKEN_BEGINNINGS: [&str; 20] = [
     "ghp_",
     "gho_",

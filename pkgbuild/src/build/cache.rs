@@ -93,6 +93,7 @@ impl Parts {
         match &found.kind {
             FoundKind::Directory { mode } => self.add(mode.to_be_bytes()),
             FoundKind::Symlink { target } => self.add(target.as_os_str().as_bytes()),
+            FoundKind::Special { .. } => return None,
             FoundKind::File { stamp, .. } if !is_settled(stamp, begun) => return None,
             FoundKind::File { mode, size, stamp } => {
                 self.add(mode.to_be_bytes());

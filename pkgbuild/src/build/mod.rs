@@ -21,6 +21,7 @@ pub use work::{Work, WorkError, Workspace};
 use std::path::PathBuf;
 
 use copkg_spec::command::Report;
+use copkg_spec::platform::Platform;
 use copkg_spec::recipe::Recipe;
 
 use crate::collect::{self, Collection, Parts};
@@ -53,9 +54,14 @@ pub struct Prepared {
 
 impl Prepared {
     /// Returns what the lint looks at.
-    pub fn subject(&self, recipe: &Recipe) -> lint::Subject<'_> {
-        let (tree, build_prefixes) = (&self.collection.tree, &self.build_prefixes);
-        lint::Subject { tree, kind: recipe.package.kind, build_prefixes }
+    pub fn subject<'a>(&'a self, recipe: &Recipe, platform: &'a Platform) -> lint::Subject<'a> {
+        lint::Subject {
+            tree: &self.collection.tree,
+            kind: recipe.package.kind,
+            platform,
+            named: self.collection.named.as_ref(),
+            build_prefixes: &self.build_prefixes,
+        }
     }
 }
 
@@ -107,7 +113,7 @@ fn lint_and_pack(
     work: &Work,
     report: &mut Report,
 ) -> Result<Built, BuildError> {
-    let (subject, allowances) = (prepared.subject(&file.recipe), &file.recipe.allowances);
+    let (subject, allowances) = (prepared.subject(&file.recipe, &plan.platform), &file.recipe.allowances);
     let of_tree = lint::lint_tree(subject, allowances)?;
     if prepared.build_prefixes.is_empty() && LintError::of(&of_tree).is_none() {
         report.detail("pack: compressing");

@@ -55,7 +55,7 @@ fn lint_directory(path: &Path, args: &Lint, context: &mut Context) -> Result<Vec
     let work = Work::new(&context.ambient)?;
     let sourced = build::gather(&file, &plan, &work, &context.ambient, &mut context.report)?;
     let (prepared, _) = build::prepare(&file, &plan, sourced, &work, &context.ambient, &mut context.report)?;
-    Ok(lint::lint(prepared.subject(&file.recipe), &file.recipe.allowances)?)
+    Ok(lint::lint(prepared.subject(&file.recipe, &plan.platform), &file.recipe.allowances)?)
 }
 
 fn lint_file(path: &Path, context: &mut Context) -> Result<Vec<Finding>, Failure> {

@@ -7,9 +7,10 @@ use copkg_spec::command::{Exit, Explain};
 use copkg_spec::configuration::TemplateError;
 use copkg_spec::index::EntryPath;
 use copkg_spec::limits::TEMPLATE_BYTES;
-use copkg_spec::policy::{Refused, Rule};
+use copkg_spec::policy::Refused;
 use thiserror::Error;
 
+use crate::refusals::Refusals;
 use crate::scripts::ScriptError;
 use crate::source::ListError;
 
@@ -94,6 +95,9 @@ pub enum CollectError {
     /// The archive policy refuses an entry.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// It refuses entries of the tree.
+    #[error(transparent)]
+    Entries(#[from] Refusals),
     /// The scripts cannot be generated.
     #[error(transparent)]
     Script(#[from] ScriptError),
@@ -106,6 +110,7 @@ impl Explain for CollectError {
             Self::Template(error) => error.exit(),
             Self::List(error) => error.exit(),
             Self::Refused(error) => error.exit(),
+            Self::Entries(error) => error.exit(),
             Self::Script(error) => error.exit(),
             _ => Exit::Failure,
         }
@@ -126,6 +131,7 @@ impl Explain for CollectError {
             Self::Contradiction(_) => "service_contradiction",
             Self::List(error) => error.code(),
             Self::Refused(error) => error.code(),
+            Self::Entries(error) => error.code(),
             Self::Script(error) => error.code(),
         }
     }
@@ -146,9 +152,7 @@ impl Explain for CollectError {
             }
             Self::List(error) => error.hint(),
             Self::Script(error) => error.hint(),
-            Self::Refused(error) if matches!(error.rule(), Rule::LinkAbsolute | Rule::LinkEscapes) => {
-                Some("make the link relative to something in the package, or leave it out".into())
-            }
+            Self::Entries(error) => error.hint(),
             Self::Refused(error) => error.hint(),
             _ => None,
         }

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::index::{EntryPath, Mode};
+use copkg_spec::policy::Refused;
 use copkg_spec::recipe::{self, CopyKind, Patterns, Recipe};
 
 use super::tree::{Content, Node, Tree};
@@ -171,7 +172,11 @@ fn add_tree<'f>(
     for Part { path, kind, content } in found {
         place.truncate(top);
         place.extend_from_slice(path);
-        tree.add(EntryPath::from_bytes(&place)?, node(content, kind.clone(), mode))?;
+        match (EntryPath::from_bytes(&place), kind) {
+            (Err(refused), _) => tree.refuse(refused),
+            (Ok(_), FoundKind::Special { rule }) => tree.refuse(Refused::new(&place, rule.clone())),
+            (Ok(path), _) => tree.add(path, node(content, kind.clone(), mode))?,
+        }
     }
     Ok(())
 }
@@ -180,11 +185,15 @@ fn node(content: Content, found: FoundKind, mode: Option<Mode>) -> Node<PathBuf>
     match found {
         FoundKind::Directory { mode } => Node::Directory { found_mode: mode },
         FoundKind::Symlink { target } => Node::Symlink { target },
+        // Whoever adds a tree refuses it.
+        FoundKind::Special { .. } => Node::Directory { found_mode: 0o755 },
         FoundKind::File { mode: found_mode, size, .. } => file(content, found_mode, size, mode),
     }
 }
 
 fn file(content: Content, found_mode: u32, size: u64, mode: Option<Mode>) -> Node<PathBuf> {
     let by_bit = if is_executable(found_mode) { Mode::Executable } else { Mode::Regular };
+    // A mode that the recipe states is no accident: everybody may read the file.
+    let found_mode = if mode.is_some() { found_mode | 0o044 } else { found_mode };
     Node::File { content, size, mode: mode.unwrap_or(by_bit), found_mode }
 }

@@ -9,6 +9,7 @@ use copkg_spec::policy::{Refused, Rule};
 
 use super::CollectError;
 use super::tree::{Collected, Node, Tree};
+use crate::refusals::Refusals;
 
 /// How many links a path may lead through, as on Linux.
 const HOPS: usize = 40;
@@ -18,35 +19,41 @@ type Links = BTreeMap<String, PathBuf>;
 
 /// Replaces the target of each link by the place that it finally leads to, relative to the link.
 pub(super) fn make_direct(tree: Tree) -> Result<Collected, CollectError> {
-    let nodes = tree.into_nodes();
+    let (nodes, mut refused) = tree.into_nodes();
     let links = nodes.iter().filter_map(|(path, node)| match node {
         Node::Symlink { target } => Some((path.as_str().to_owned(), target.clone())),
         _ => None,
     });
     let links: Links = links.collect();
     // What is no link, most of a tree, is moved and not copied.
-    let direct = nodes.into_iter().map(|(path, node)| {
+    let direct = nodes.into_iter().filter_map(|(path, node)| {
         let node = match node {
             Node::Directory { found_mode } => Node::Directory { found_mode },
             Node::File { content, size, mode, found_mode } => Node::File { content, size, mode, found_mode },
-            Node::Symlink { target } => Node::Symlink { target: direct_target(&path, &target, &links)? },
+            Node::Symlink { target } => match direct_target(&path, &target, &links) {
+                Ok(target) => Node::Symlink { target },
+                Err(rule) => {
+                    refused.add_link(Refused::new(path.as_str(), rule), target.as_os_str().as_bytes());
+                    return None;
+                }
+            },
         };
-        Ok((path, node))
+        Some((path, node))
     });
-    direct.collect::<Result<_, _>>().map(Collected::of)
+    let direct = Collected::of(direct.collect());
+    Refusals::of(refused).map_or(Ok(direct), |refusals| Err(refusals.into()))
 }
 
-fn direct_target(path: &EntryPath, target: &Path, links: &Links) -> Result<LinkTarget, CollectError> {
-    let refused = |rule| CollectError::Refused(Refused::new(path.as_str(), rule));
+fn direct_target(path: &EntryPath, target: &Path, links: &Links) -> Result<LinkTarget, Rule> {
     let above: Vec<String> =
         path.parent().map(|parent| parent.split('/').map(str::to_owned).collect()).unwrap_or_default();
-    let leads_to = resolve(above.clone(), target, links, path).map_err(refused)?;
+    let leads_to = resolve(above.clone(), target, links, path)?;
     if leads_to.is_empty() {
         // The package itself: as many steps up as the link is deep.
         let up = vec![".."; above.len()].join("/");
-        return if up.is_empty() { Err(refused(Rule::LinkEscapes)) } else { up.parse().map_err(refused) };
+        return if up.is_empty() { Err(Rule::LinkEscapes) } else { up.parse() };
     }
-    relative(&above, &leads_to).parse().map_err(refused)
+    relative(&above, &leads_to).parse()
 }
 
 /// Walks `target` from the directory `at`, through every link on the way.
@@ -169,7 +176,7 @@ mod tests {
     fn links_that_lead_in_a_circle_are_refused() {
         for links in [&[("a", "b"), ("b", "a")][..], &[("a", "a")], &[("c", "d/x"), ("d", "e"), ("e", "d")]] {
             let error = tree(links).unwrap_err();
-            assert!(error.to_string().contains("another symbolic link"), "{error}");
+            assert!(error.to_string().contains("symbolic link"), "{error}");
         }
     }
 }

@@ -12,7 +12,7 @@ mod tree;
 pub use error::CollectError;
 pub(crate) use links::destination;
 pub use service::SCRIPTS;
-pub(crate) use service::find_script;
+pub(crate) use service::{find_script, named_by};
 pub use tree::{Collected, Content, Node, Opened};
 
 use std::path::Path;
@@ -21,6 +21,7 @@ use std::sync::Arc;
 use copkg_spec::manifest::Service;
 use copkg_spec::recipe::{Patterns, Recipe};
 
+use crate::scripts::NamedFiles;
 use crate::source::Listed;
 use tree::Tree;
 
@@ -42,6 +43,8 @@ pub struct Parts<'a> {
 pub struct Collection {
     /// Everything that is packed.
     pub tree: Collected,
+    /// What of the package the command line of its service names, if it has one.
+    pub named: Option<NamedFiles>,
     /// How it runs; without one where a script is missing, which the lint reports.
     pub service: Option<Service>,
 }
@@ -69,5 +72,6 @@ pub fn collect(recipe: &Recipe, parts: Parts<'_>) -> Result<Collection, CollectE
         service.check().map_err(CollectError::Contradiction)?;
         service::check_templates(service, &tree)?;
     }
-    Ok(Collection { tree, service })
+    let named = recipe.service.as_ref().and_then(service::named_by);
+    Ok(Collection { tree, named, service })
 }

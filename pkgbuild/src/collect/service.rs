@@ -10,7 +10,7 @@ use copkg_spec::recipe::{FILE_NAME, Launch, Output, ServiceRecipe};
 
 use super::CollectError;
 use super::tree::{Collected, Content, Node, Tree};
-use crate::scripts::{self, ServiceCommand};
+use crate::scripts::{self, NamedFiles, ServiceCommand};
 
 /// The directory of the scripts.
 pub const SCRIPTS: &str = "script.d";
@@ -29,6 +29,12 @@ pub(super) fn add_scripts(tree: &mut Tree, service: &ServiceRecipe) -> Result<()
         tree.add(path, Node::File { content, size, mode: Mode::Executable, found_mode: 0o755 })?;
     }
     Ok(())
+}
+
+/// Returns what of the package the command line of a service names; nothing for one that has scripts of its own.
+pub(crate) fn named_by(service: &ServiceRecipe) -> Option<NamedFiles> {
+    let Launch::Exec { command, pid_file } = &service.launch else { return None };
+    scripts::named_files(&command_of(service, command, pid_file.as_deref())).ok()
 }
 
 fn command_of(service: &ServiceRecipe, exec: &str, pid_file: Option<&str>) -> ServiceCommand {

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use copkg_spec::archive::{TreeEntry, TreeNode};
 use copkg_spec::index::{EntryPath, LinkTarget, Mode};
+use copkg_spec::policy::Refused;
 
 use super::{CollectError, SCRIPTS};
+use crate::refusals::RefusalList;
 use crate::source::{self, Listed};
 
 /// What is at one path of the package.
@@ -72,6 +74,8 @@ impl Read for Opened {
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     nodes: BTreeMap<EntryPath, Node<PathBuf>>,
+    /// What no package may hold.
+    refused: RefusalList,
     /// A directory that is there: most often the next node is in it, too.
     last_parent: Option<EntryPath>,
 }
@@ -97,6 +101,11 @@ impl Tree {
         Ok(())
     }
 
+    /// Notes an entry that no package may hold; all of them are said at once.
+    pub(super) fn refuse(&mut self, refused: Refused) {
+        self.refused.add(refused);
+    }
+
     fn add_parents(&mut self, path: &EntryPath) -> Result<(), CollectError> {
         let Some(parent) = path.parent() else { return Ok(()) };
         if self.last_parent.as_ref().is_some_and(|last| last.as_str() == parent) {
@@ -116,16 +125,18 @@ impl Tree {
         self.nodes.contains_key(path)
     }
 
+    /// Tells whether there is nothing to install. What is refused is said first.
     pub(super) fn is_without_files(&self) -> bool {
-        !self.nodes.values().any(|node| matches!(node, Node::File { .. }))
+        self.refused.is_empty()
+            && !self.nodes.values().any(|node| matches!(node, Node::File { .. } | Node::Symlink { .. }))
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &EntryPath> {
         self.nodes.keys()
     }
 
-    pub(super) fn into_nodes(self) -> BTreeMap<EntryPath, Node<PathBuf>> {
-        self.nodes
+    pub(super) fn into_nodes(self) -> (BTreeMap<EntryPath, Node<PathBuf>>, RefusalList) {
+        (self.nodes, self.refused)
     }
 }
 

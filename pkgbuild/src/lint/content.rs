@@ -1,4 +1,5 @@
-//! What the files hold: `build-prefix`, `secret-key`, and for programs and libraries `missing-library`.
+//! What the files hold: `build-prefix`, `secret-key`, `lfs-pointer`, for programs and libraries `missing-library`,
+//! `unfound-library` and `native-code`, and the first lines of scripts.
 //!
 //! Only the first bytes of a file are read unless scripts ran, and then it is searched as it streams by. Where no script ran,
 //! a build does not even read those: packing reads the files anyway, and shows them to the [`Watch`](super::Watch).
@@ -7,14 +8,14 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use copkg_spec::index::EntryPath;
+use copkg_spec::index::{EntryPath, Mode};
 use memchr::memmem::Finder;
 use rayon::prelude::*;
 
 use super::elf::Libraries;
-use super::{Finding, LintError, Rule, Subject};
-use crate::collect::{Collected, Content};
-use crate::source;
+use super::{Finding, LintError, Rule, Subject, interpreter};
+use crate::collect::{Collected, Content, Node};
+use crate::source::{self, LFS_POINTER};
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 /// What a secret key in a text begins with.
@@ -36,7 +37,9 @@ pub(super) fn check(subject: Subject<'_>) -> Result<Vec<Finding>, LintError> {
 
 /// Tells whether there may be something to find in a file that begins like this, when no prefix is looked for.
 pub(super) fn is_suspect(head: &[u8]) -> bool {
-    [ELF_MAGIC, LABEL.as_bytes()].iter().any(|magic| head.starts_with(&magic[..magic.len().min(head.len())]))
+    [ELF_MAGIC, LABEL.as_bytes(), b"#!", LFS_POINTER]
+        .iter()
+        .any(|magic| head.starts_with(&magic[..magic.len().min(head.len())]))
 }
 
 /// Looks into files, one by one.
@@ -51,7 +54,7 @@ impl<'a> Checker<'a> {
         Self {
             tree: subject.tree,
             prefixes: subject.build_prefixes.iter().map(|path| Prefix::new(path)).collect(),
-            libraries: Libraries::of(subject.tree),
+            libraries: Libraries::of(subject),
         }
     }
 
@@ -68,9 +71,22 @@ impl<'a> Checker<'a> {
             findings.push(Finding::at(path, Rule::SecretKey, message));
         }
         if seen.is_elf {
-            findings.extend(self.libraries.missing(path, &file)?);
+            findings.extend(self.libraries.check(path, &file)?);
+        }
+        if seen.is_pointer {
+            let message = "Git LFS keeps this file elsewhere, and this is a pointer to it: `git lfs pull`";
+            findings.push(Finding::at(path, Rule::LfsPointer, message));
+        }
+        if self.is_program(path) {
+            findings.extend(interpreter::check(path, &seen.first_line));
         }
         Ok(findings)
+    }
+}
+
+impl Checker<'_> {
+    fn is_program(&self, path: &EntryPath) -> bool {
+        matches!(self.tree.get(path), Some(Node::File { mode: Mode::Executable, .. }))
     }
 }
 
@@ -103,6 +119,9 @@ impl Prefix {
 struct Seen {
     is_elf: bool,
     is_secret_key: bool,
+    is_pointer: bool,
+    /// The first line, as far as the kernel reads it, of a script.
+    first_line: Vec<u8>,
     prefix: Option<usize>,
 }
 
@@ -120,6 +139,8 @@ fn look(file: &Path, prefixes: &[Prefix]) -> io::Result<Seen> {
     let mut seen = Seen {
         is_elf: buffer[..filled].starts_with(ELF_MAGIC),
         is_secret_key: holds_secret_key(&buffer[..filled.min(KEY_BYTES)]),
+        is_pointer: buffer[..filled].starts_with(LFS_POINTER),
+        first_line: first_line(&buffer[..filled]).to_vec(),
         prefix: None,
     };
     while seen.prefix.is_none() && !prefixes.is_empty() && filled > 0 {
@@ -130,6 +151,10 @@ fn look(file: &Path, prefixes: &[Prefix]) -> io::Result<Seen> {
         filled = if read == 0 { 0 } else { kept + read };
     }
     Ok(seen)
+}
+
+fn first_line(head: &[u8]) -> &[u8] {
+    if head.starts_with(b"#!") { &head[..head.len().min(interpreter::LINE_BYTES)] } else { b"" }
 }
 
 fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

@@ -43,10 +43,19 @@ mod tests {
     fn an_interpreter_of_the_host_passes_and_any_other_is_found() {
         let path: EntryPath = "bin/tool".parse().unwrap();
         let rule = |head: &[u8]| check(&path, head).map(|finding| finding.rule);
-        for head in [&b"#!/bin/sh\n"[..], b"#! /usr/bin/env -S python3 -u\n", b"#!/usr/bin/perl", b"text", b"#!\n", b""] {
+        for head in [
+            &b"#!/bin/sh\n"[..],
+            b"#! /usr/bin/env -S python3 -u\n",
+            b"#!/usr/bin/perl",
+            b"text",
+            b"#!\n",
+            b"",
+        ] {
             assert_eq!(rule(head), None, "{}", String::from_utf8_lossy(head));
         }
-        for head in [&b"#!/home/me/venv/bin/python3.11\n"[..], b"#!venv/bin/python\n", b"#!/opt/tool/bin/ruby -w\n"] {
+        for head in
+            [&b"#!/home/me/venv/bin/python3.11\n"[..], b"#!venv/bin/python\n", b"#!/opt/tool/bin/ruby -w\n"]
+        {
             assert_eq!(rule(head), Some(Rule::ScriptInterpreter), "{}", String::from_utf8_lossy(head));
         }
         assert_eq!(rule(b"#!/bin/sh\r\necho\r\n"), Some(Rule::ScriptLineEnds));

@@ -5,6 +5,8 @@
 
 mod content;
 mod elf;
+mod exec;
+mod interpreter;
 mod modes;
 mod rule;
 mod scripts;
@@ -21,11 +23,13 @@ use std::path::PathBuf;
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::index::EntryPath;
 use copkg_spec::manifest::Kind;
+use copkg_spec::platform::Platform;
 use copkg_spec::recipe::{Allowance, closest};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::collect::Collected;
+use crate::scripts::NamedFiles;
 
 /// Something that the lint found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,6 +86,10 @@ pub struct Subject<'a> {
     pub tree: &'a Collected,
     /// What the package holds.
     pub kind: Kind,
+    /// What it is for.
+    pub platform: &'a Platform,
+    /// What of the package the command line of its service names, if it has one.
+    pub named: Option<&'a NamedFiles>,
     /// Where it was built, when scripts ran there: a path that no file should mention.
     pub build_prefixes: &'a [PathBuf],
 }
@@ -104,15 +112,22 @@ pub fn lint(subject: Subject<'_>, allowances: &[Allowance]) -> Result<Vec<Findin
 pub fn lint_tree(subject: Subject<'_>, allowances: &[Allowance]) -> Result<Vec<Finding>, LintError> {
     allowances.iter().try_for_each(check_rule)?;
     let mut findings = scripts::check(subject);
+    findings.extend(exec::check(subject));
     findings.extend(modes::check(subject.tree));
     findings.extend(symlinks::check(subject.tree));
     allow(&mut findings, allowances);
     Ok(findings)
 }
 
-/// Joins what was found, in the order of the rules and then of the paths.
+/// Joins what was found, in the order of the rules and then of the paths. That a secret key is private need not be said.
 pub fn joined(mut findings: Vec<Finding>, others: Vec<Finding>) -> Vec<Finding> {
     findings.extend(others);
+    let keys: Vec<Option<EntryPath>> = findings
+        .iter()
+        .filter(|finding| finding.rule == Rule::SecretKey)
+        .map(|finding| finding.path.clone())
+        .collect();
+    findings.retain(|finding| finding.rule != Rule::PrivateFile || !keys.contains(&finding.path));
     findings.sort_by(|a, b| (a.rule, &a.path).cmp(&(b.rule, &b.path)));
     findings
 }

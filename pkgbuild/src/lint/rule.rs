@@ -21,8 +21,24 @@ pub enum Rule {
     BuildPrefix,
     /// A program or library that needs a library which is not there.
     MissingLibrary,
+    /// A program that the loader finds no library for, although the package has it.
+    UnfoundLibrary,
     /// A secret key.
     SecretKey,
+    /// Machine code in a package for every platform.
+    NativeCode,
+    /// A command line that starts a program which is not there.
+    MissingExec,
+    /// A command line that names a file which is not there.
+    MissingPath,
+    /// A file that only its owner could read where it comes from.
+    PrivateFile,
+    /// A script with an interpreter that is nowhere.
+    ScriptInterpreter,
+    /// A script whose first line ends in a carriage return.
+    ScriptLineEnds,
+    /// A pointer of Git LFS in the place of a file.
+    LfsPointer,
 }
 
 /// How bad a finding is.
@@ -47,7 +63,7 @@ impl Severity {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 16] = [
         Self::MissingStartScript,
         Self::MissingStopScript,
         Self::SpecialBits,
@@ -55,7 +71,15 @@ impl Rule {
         Self::DanglingSymlink,
         Self::BuildPrefix,
         Self::MissingLibrary,
+        Self::UnfoundLibrary,
         Self::SecretKey,
+        Self::NativeCode,
+        Self::MissingExec,
+        Self::MissingPath,
+        Self::PrivateFile,
+        Self::ScriptInterpreter,
+        Self::ScriptLineEnds,
+        Self::LfsPointer,
     ];
 
     /// Returns the name that recipes and reports use.
@@ -68,7 +92,15 @@ impl Rule {
             Self::DanglingSymlink => "dangling-symlink",
             Self::BuildPrefix => "build-prefix",
             Self::MissingLibrary => "missing-library",
+            Self::UnfoundLibrary => "unfound-library",
             Self::SecretKey => "secret-key",
+            Self::NativeCode => "native-code",
+            Self::MissingExec => "missing-exec",
+            Self::MissingPath => "missing-path",
+            Self::PrivateFile => "private-file",
+            Self::ScriptInterpreter => "script-interpreter",
+            Self::ScriptLineEnds => "script-line-ends",
+            Self::LfsPointer => "lfs-pointer",
         }
     }
 

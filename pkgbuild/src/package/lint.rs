@@ -6,11 +6,11 @@ use std::path::Path;
 use copkg_spec::archive::Contents;
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::index::Entry;
-use copkg_spec::recipe::{Allowance, Recipe};
+use copkg_spec::recipe::Recipe;
 use thiserror::Error;
 
 use super::{OpenPackage, PackageError};
-use crate::collect::{Collected, Content, Node};
+use crate::collect::{Collected, Content, Node, named_by};
 use crate::lint::{self, Finding, LintError, Subject};
 use crate::provenance::Provenance;
 
@@ -23,8 +23,18 @@ pub fn lint(path: &Path, scratch: &Path) -> Result<Vec<Finding>, PackageLintErro
     let contents = package.contents().clone();
     package.unpack(scratch)?;
     let tree = tree_of(&contents, scratch);
-    let subject = Subject { tree: &tree, kind: contents.manifest().kind(), build_prefixes: &[] };
-    Ok(lint::lint(subject, &allowances_of(&contents))?)
+    let recipe = recipe_of(&contents);
+    let named = recipe.as_ref().and_then(|recipe| recipe.service.as_ref()).and_then(named_by);
+    let manifest = contents.manifest();
+    let subject = Subject {
+        tree: &tree,
+        kind: manifest.kind(),
+        platform: manifest.platform(),
+        named: named.as_ref(),
+        build_prefixes: &[],
+    };
+    let allowances = recipe.map(|recipe| recipe.allowances).unwrap_or_default();
+    Ok(lint::lint(subject, &allowances)?)
 }
 
 fn tree_of(contents: &Contents, root: &Path) -> Collected {
@@ -43,11 +53,10 @@ fn tree_of(contents: &Contents, root: &Path) -> Collected {
     Collected::of(nodes)
 }
 
-/// Returns what the package's own recipe allows; nothing for a package of another builder.
-fn allowances_of(contents: &Contents) -> Vec<Allowance> {
-    let recipe = contents.provenance().and_then(|bytes| Provenance::parse(bytes).ok());
-    let recipe = recipe.and_then(|provenance| Recipe::parse(&provenance.recipe).ok());
-    recipe.map(|recipe| recipe.allowances).unwrap_or_default()
+/// Returns the package's own recipe; none for a package of another builder.
+fn recipe_of(contents: &Contents) -> Option<Recipe> {
+    let provenance = contents.provenance().and_then(|bytes| Provenance::parse(bytes).ok())?;
+    Recipe::parse(&provenance.recipe).ok()
 }
 
 /// Says why a package cannot be looked over.

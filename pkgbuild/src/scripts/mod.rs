@@ -5,6 +5,7 @@
 
 mod error;
 mod exec;
+mod named;
 mod quote;
 mod render;
 mod variable;
@@ -14,6 +15,7 @@ mod words;
 mod tests;
 
 pub use error::ScriptError;
+pub use named::{NamedFiles, named_files};
 
 use exec::Exec;
 use variable::Variables;

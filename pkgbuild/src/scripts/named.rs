@@ -1,4 +1,4 @@
-//! The files of the package that a command line names: its program, and what comes in its arguments and variables.
+//! The files of the package that a command line names: its program, and what comes in its arguments.
 
 use super::exec::Exec;
 use super::variable::Variables;
@@ -9,7 +9,7 @@ use super::{ScriptError, ServiceCommand};
 pub struct NamedFiles {
     /// The program, where it is one of the package.
     pub program: Option<String>,
-    /// What else is named by its whole path.
+    /// What its arguments name by the whole path.
     pub others: Vec<String>,
     /// The directories in which it has the loader look for libraries.
     pub library_path: Vec<String>,
@@ -24,10 +24,9 @@ pub fn named_files(command: &ServiceCommand) -> Result<NamedFiles, ScriptError> 
     let Exec { environment, words } = Exec::parse(&command.exec, &variables)?;
     let program = words.first().map(|word| word.paths_below("SOFTWARE_DIR")).unwrap_or_default();
     let mut named = NamedFiles { program: program.into_iter().next(), ..NamedFiles::default() };
-    for (name, value) in &environment {
-        let paths = value.paths_below("SOFTWARE_DIR");
-        let list = if name == "LD_LIBRARY_PATH" { &mut named.library_path } else { &mut named.others };
-        list.extend(paths);
+    // A list of directories in a variable may name some that are not there.
+    for (_, value) in environment.iter().filter(|(name, _)| name == "LD_LIBRARY_PATH") {
+        named.library_path.extend(value.paths_below("SOFTWARE_DIR"));
     }
     named.others.extend(words.iter().skip(1).flat_map(|word| word.paths_below("SOFTWARE_DIR")));
     Ok(named)

@@ -57,6 +57,32 @@ impl Word {
         self.0.iter().any(|piece| matches!(piece, Piece::Literal(text) if text.contains('/')))
     }
 
+    /// Returns the whole paths below the directory that a variable holds, without that directory; a list has them with `:`
+    /// between. A path that another variable is a part of is not known.
+    pub(super) fn paths_below(&self, variable: &str) -> Vec<String> {
+        let mut paths = Vec::new();
+        for (at, piece) in self.0.iter().enumerate() {
+            if !matches!(piece, Piece::Variable(name) if name == variable) {
+                continue;
+            }
+            let literals = self.0[at + 1..].iter().map_while(|piece| match piece {
+                Piece::Literal(text) => Some(text.as_str()),
+                Piece::Variable(_) => None,
+            });
+            let literals: Vec<&str> = literals.collect();
+            let text = literals.concat();
+            let Some(below) = text.strip_prefix('/') else { continue };
+            let (path, ends) = match below.split_once([':', ',', ';']) {
+                Some((path, _)) => (path, true),
+                None => (below, self.0.len() == at + 1 + literals.len()),
+            };
+            if ends && !path.is_empty() {
+                paths.push(path.trim_end_matches('/').to_owned());
+            }
+        }
+        paths
+    }
+
     /// Writes the word for a shell.
     pub(super) fn to_shell(&self) -> String {
         let shown = |piece: &Piece| match piece {

@@ -14,20 +14,24 @@ use super::listing::{Found, FoundKind};
 
 /// Copies what was `found` below `from` to `to`, and returns the digest of the tree.
 ///
-/// Modes do not depend on the umask under which the source was made; set-uid bits and the like stay for the lint to find.
+/// Modes do not depend on the umask under which the source was made; set-uid bits, and files that only their owner may read
+/// among others, stay for the lint to find.
 ///
 /// # Errors
 /// When something cannot be read or written.
 pub fn copy_tree(from: &Path, found: &[Found], to: &Path) -> Result<Digest, CopyError> {
     let mut digest = TreeDigest::default();
+    let opened = if is_closed_by_umask(found) { 0o044 } else { 0 };
     for Found { path, kind } in found {
         let target = to.join(path);
         let write = |source| CopyError::Write { path: target.clone(), source };
         match kind {
             FoundKind::Directory { .. } => make_directory(&target).map_err(write)?,
+            // Whoever lists a tree refuses these before it is copied.
+            FoundKind::Special { .. } => continue,
             FoundKind::Symlink { target: leads_to } => make_symlink(leads_to, &target).map_err(write)?,
             FoundKind::File { mode, .. } => {
-                let content = copy_file(&from.join(path), &target, *mode)?;
+                let content = copy_file(&from.join(path), &target, *mode | opened)?;
                 digest.file(path, *mode, content);
                 continue;
             }
@@ -67,7 +71,9 @@ impl TreeDigest {
     fn other(&mut self, path: &Path, kind: &FoundKind) {
         match kind {
             FoundKind::Symlink { target } => self.line("l", target.as_os_str().as_bytes(), path),
-            FoundKind::Directory { .. } | FoundKind::File { .. } => self.line("d", b"", path),
+            FoundKind::Directory { .. } | FoundKind::File { .. } | FoundKind::Special { .. } => {
+                self.line("d", b"", path);
+            }
         }
     }
 
@@ -87,6 +93,21 @@ impl TreeDigest {
 /// Tells whether the owner may execute a file of this mode.
 pub(crate) fn is_executable(mode: u32) -> bool {
     mode & 0o100 != 0
+}
+
+/// Tells whether not everybody may read a file of this mode.
+pub(crate) fn is_private(mode: u32) -> bool {
+    mode & 0o004 == 0
+}
+
+/// Tells whether none of several files may be read by everybody: then it was made under such a umask, and says nothing of one file.
+fn is_closed_by_umask(found: &[Found]) -> bool {
+    let modes = found.iter().filter_map(|found| match found.kind {
+        FoundKind::File { mode, .. } => Some(mode),
+        _ => None,
+    });
+    let modes: Vec<u32> = modes.collect();
+    modes.len() > 1 && modes.into_iter().all(is_private)
 }
 
 /// Computes the digest of one file.
@@ -121,6 +142,7 @@ pub(super) fn copy_file(from: &Path, to: &Path, mode: u32) -> Result<Digest, Cop
     }
     let (file, _, digest) = output.finish();
     let plain = if is_executable(mode) { 0o755 } else { 0o644 };
+    let plain = if is_private(mode) { plain & (0o700 | (mode & 0o040)) } else { plain };
     file.set_permissions(Permissions::from_mode(plain | (mode & 0o6002))).map_err(write)?;
     // Build tools compare dates.
     file.set_modified(modified).map_err(write)?;

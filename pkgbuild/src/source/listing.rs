@@ -16,6 +16,8 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::refusals::{RefusalList, Refusals};
+
 /// One thing in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -46,6 +48,11 @@ pub enum FoundKind {
     Symlink {
         /// Where it leads.
         target: PathBuf,
+    },
+    /// What no package may hold: a device, a pipe, a socket.
+    Special {
+        /// The rule that it breaks.
+        rule: Rule,
     },
 }
 
@@ -96,7 +103,7 @@ impl Stamp {
 /// A directory that holds nothing else is left out with it; one that is empty is not. Directories are read side by side.
 ///
 /// # Errors
-/// When a directory cannot be read, or holds what no package may: a device, a pipe, a socket.
+/// When a directory cannot be read, or is too deep.
 pub fn list(root: &Path, is_left_out: impl Fn(&Path) -> bool + Sync) -> Result<Vec<Found>, ListError> {
     let listing = Listing { root, is_left_out: &is_left_out };
     let handle = rustix::fs::open(root, DIRECTORY | OFlags::DIRECTORY, Mode::empty());
@@ -105,6 +112,20 @@ pub fn list(root: &Path, is_left_out: impl Fn(&Path) -> bool + Sync) -> Result<V
     // It is kept until the end of the build, and has room for twice as much.
     found.shrink_to_fit();
     Ok(found)
+}
+
+/// Checks that there is no device, pipe or socket in what was found.
+///
+/// # Errors
+/// With all of them, when there is one.
+pub(super) fn refuse_special(found: &[Found]) -> Result<(), ListError> {
+    let mut list = RefusalList::default();
+    for Found { path, kind } in found {
+        if let FoundKind::Special { rule } = kind {
+            list.add(Refused::new(path.as_os_str().as_bytes(), rule.clone()));
+        }
+    }
+    Refusals::of(list).map_or(Ok(()), |refusals| Err(refusals.into()))
 }
 
 /// A tree that was listed. What is in it is known by its number from here on: a number is less than a path.
@@ -278,9 +299,9 @@ impl Listing<'_> {
                 let target = rustix::fs::readlinkat(parent, name, Vec::new()).map_err(read)?;
                 Ok(FoundKind::Symlink { target: OsString::from_vec(target.into_bytes()).into() })
             }
-            FileType::Fifo => Err(Refused::new(path.as_os_str().as_bytes(), Rule::Fifo).into()),
-            FileType::Socket => Err(Refused::new(path.as_os_str().as_bytes(), Rule::Socket).into()),
-            _ => Err(Refused::new(path.as_os_str().as_bytes(), Rule::Device).into()),
+            FileType::Fifo => Ok(FoundKind::Special { rule: Rule::Fifo }),
+            FileType::Socket => Ok(FoundKind::Special { rule: Rule::Socket }),
+            _ => Ok(FoundKind::Special { rule: Rule::Device }),
         }
     }
 
@@ -303,9 +324,12 @@ pub enum ListError {
         #[source]
         source: io::Error,
     },
-    /// It holds what no package may hold.
+    /// It is too deep.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// It holds what no package may hold.
+    #[error(transparent)]
+    Special(#[from] Refusals),
 }
 
 impl Explain for ListError {
@@ -313,6 +337,7 @@ impl Explain for ListError {
         match self {
             Self::Read { .. } => Exit::Failure,
             Self::Refused(error) => error.exit(),
+            Self::Special(error) => error.exit(),
         }
     }
 
@@ -320,6 +345,7 @@ impl Explain for ListError {
         match self {
             Self::Read { .. } => "source_unreadable",
             Self::Refused(error) => error.code(),
+            Self::Special(error) => error.code(),
         }
     }
 
@@ -330,6 +356,7 @@ impl Explain for ListError {
                     .into(),
             ),
             Self::Read { .. } => None,
+            Self::Special(error) => error.hint(),
             Self::Refused(_) => Some("leave it out with `excludes` in the recipe".into()),
         }
     }

@@ -15,10 +15,11 @@ mod origin;
 
 pub use auth::AuthError;
 pub use copy::{CopyError, copy_tree};
-pub(crate) use copy::{is_executable, open};
+pub(crate) use copy::{is_executable, is_private, open};
 pub use date::{SourceDate, date_of_commit};
 pub use error::GatherError;
 pub use fetch::FetchError;
+pub(crate) use git_tree::LFS_POINTER;
 pub use git_tree::{IncompleteTree, Submodule};
 pub use in_place::{Digests, InPlace};
 pub use listing::{Found, FoundKind, ListError, Listed, Stamp, list};

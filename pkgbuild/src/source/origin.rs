@@ -14,7 +14,7 @@ use super::error::GatherError;
 use super::fetch;
 use super::git;
 use super::git_tree;
-use super::listing::list;
+use super::listing::{list, refuse_special};
 use super::{Gathered, Workplace, excludes_of, list_source};
 use crate::recipe_file::RecipeFile;
 use crate::run::Tools;
@@ -124,6 +124,7 @@ fn from_path(
     })?;
     if metadata.is_dir() {
         let found = list_source(path, &excludes_of(source)?, place)?;
+        refuse_special(&found)?;
         return Ok(Material::path(source, copy_tree(path, &found, dst)?));
     }
     let name = path.file_name().ok_or_else(|| GatherError::Missing { path: path.to_owned() })?;
@@ -164,6 +165,7 @@ fn from_url(
 fn move_in(fresh: &Path, excludes: &Patterns, dst: &Path) -> Result<(), GatherError> {
     git_tree::check_filled(fresh, excludes)?;
     let found = list(fresh, |below| excludes.matches(&below.to_string_lossy()))?;
+    refuse_special(&found)?;
     copy_tree(fresh, &found, dst)?;
     fs::remove_dir_all(fresh).map_err(|source| GatherError::MakeDirectory { path: fresh.to_owned(), source })
 }

@@ -29,6 +29,11 @@ impl Refused {
         Self { entry: Shown(entry.as_ref().escape_ascii().to_string()), rule }
     }
 
+    /// Returns the entry as it is shown, in quotes.
+    pub fn entry(&self) -> String {
+        self.entry.to_string()
+    }
+
     /// Returns the rule that was broken.
     pub fn rule(&self) -> &Rule {
         &self.rule

@@ -74,10 +74,15 @@ impl Workshop {
             // The recipe takes a tree below itself; a bind mount would do as well, a copy costs seconds once.
             copy_tree(&corpus.tree, &link)?;
         }
+        let rules =
+            ["missing-library", "unfound-library", "native-code", "script-interpreter", "private-file"];
+        let allowances = rules
+            .map(|rule| format!("{{ rule = \"{rule}\", reason = \"nothing of it is run\" }}"))
+            .join(", ");
         let recipe = format!(
             "[package]\ngroup = \"{GROUP}\"\nid = \"{id}\"\nversion = \"{version}\"\nkind = \"content\"\n\n\
              [[contents]]\nsrc = \"files\"\ndst = \".\"\ntype = \"tree\"\n\n\
-             [lint]\nallow = [{{ rule = \"missing-library\", path = \"**\", reason = \"nothing of it is run\" }}]\n"
+             [lint]\nallow = [{allowances}]\n"
         );
         fs::write(directory.join("package.toml"), recipe)?;
         Ok(directory)
