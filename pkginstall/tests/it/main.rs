@@ -32,8 +32,6 @@ mod server;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]
-mod stuck;
-#[cfg(test)]
 mod upgrade;
 #[cfg(test)]
 mod wire;

@@ -4,14 +4,12 @@
 mod by_hand;
 mod concurrent;
 mod configured;
-mod damaged;
 mod described;
 mod forgotten;
 mod identity;
 mod interrupted;
 mod logs;
 mod misbehaving;
-mod mounts;
 mod ordinary;
 mod recovered;
 mod running;
