@@ -95,7 +95,7 @@ impl From<Interrupted> for io::Error {
 impl Interrupted {
     /// Tells whether a signal is what made an operation fail.
     pub fn is_inside(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 }
 

@@ -43,6 +43,14 @@ pub enum InstallError {
         /// What does not belong to it, below its install path.
         paths: Vec<String>,
     },
+    /// Its place cannot be reached by a rename.
+    #[error("{package} cannot be installed: {path} is on another file system than the rest of the software")]
+    Elsewhere {
+        /// The package.
+        package: PackageCoordinate,
+        /// Where it would be, or the directory above that.
+        path: Utf8PathBuf,
+    },
     /// It does not fit.
     #[error("{package} needs about {needed} bytes, {path} has {free} left")]
     NoSpace {
@@ -72,9 +80,11 @@ pub enum InstallError {
 impl Explain for InstallError {
     fn exit(&self) -> Exit {
         match self {
-            Self::OtherDigest { .. } | Self::Nesting(_) | Self::Occupied { .. } | Self::Foreign { .. } => {
-                Exit::Conflict
-            }
+            Self::OtherDigest { .. }
+            | Self::Nesting(_)
+            | Self::Occupied { .. }
+            | Self::Foreign { .. }
+            | Self::Elsewhere { .. } => Exit::Conflict,
             Self::NoSpace { .. } => Exit::Failure,
             Self::Host(error) => error.exit(),
             Self::Stage(error) => error.exit(),
@@ -89,6 +99,7 @@ impl Explain for InstallError {
             Self::Nesting(_) => "nesting",
             Self::Occupied { .. } => "occupied",
             Self::Foreign { .. } => "foreign_files",
+            Self::Elsewhere { .. } => "place_elsewhere",
             Self::NoSpace { .. } => "disk_full",
             Self::Host(error) => error.code(),
             Self::Stage(error) => error.code(),
@@ -106,6 +117,10 @@ impl Explain for InstallError {
             Self::Occupied { path, .. } => Some(format!("move {path} away; it is never overwritten")),
             Self::Foreign { .. } => Some(
                 "move it out of the package, which is read-only software: a service writes to its data"
+                    .into(),
+            ),
+            Self::Elsewhere { .. } => Some(
+                "a package is put into its place by one rename: mount the file system as `software`, or as the whole prefix"
                     .into(),
             ),
             Self::NoSpace { .. } => Some("make room, for example with `pkginstall remove`".into()),
@@ -136,6 +151,17 @@ pub enum RemoveError {
         /// By what.
         reasons: Vec<String>,
     },
+    /// It is not installed any more, and some of its files cannot be deleted.
+    #[error("{package} is not installed any more, but files of it are left in {path}")]
+    FilesLeft {
+        /// The package.
+        package: PackageCoordinate,
+        /// Where they are.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: HostError,
+    },
     /// It is not known which services run.
     #[error("cannot find out which services run: {}", .0.message)]
     Services(Failure),
@@ -151,6 +177,7 @@ impl Explain for RemoveError {
     fn exit(&self) -> Exit {
         match self {
             Self::InUse { .. } | Self::Needed { .. } => Exit::Conflict,
+            Self::FilesLeft { .. } => Exit::Failure,
             Self::Services(failure) => failure.exit,
             Self::Host(error) => error.exit(),
             Self::Receipt(error) => error.exit(),
@@ -161,6 +188,7 @@ impl Explain for RemoveError {
         match self {
             Self::InUse { .. } => "in_use",
             Self::Needed { .. } => "needed",
+            Self::FilesLeft { .. } => "files_left",
             Self::Services(_) => "services_unknown",
             Self::Host(error) => error.code(),
             Self::Receipt(error) => error.code(),
@@ -175,6 +203,10 @@ impl Explain for RemoveError {
             )),
             Self::Needed { .. } => Some(
                 "`pkginstall gc` removes it when nothing needs it any more; `--force` removes it now".into(),
+            ),
+            Self::FilesLeft { .. } => Some(
+                "nothing needs them; when they can be deleted, `pkginstall recover` or the next command does it"
+                    .into(),
             ),
             Self::Services(failure) => failure.hint.clone(),
             Self::Host(error) => error.hint(),

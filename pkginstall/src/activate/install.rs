@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use camino::Utf8Path;
 use copkg_spec::archive::VerifiedIndex;
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::digest::Digest;
+use rustix::io::Errno;
 
 use super::{Change, InstallError};
 use crate::host::{self, Catalogue, HostError, Notice, OpenIntent, Prefix, Wait};
@@ -150,10 +152,20 @@ fn check_place(catalogue: &Catalogue<'_>, coordinate: &PackageCoordinate) -> Res
         coordinate.check_beside(other)?;
     }
     let path = prefix.install_dir(coordinate);
-    match path.symlink_metadata() {
-        Ok(_) => Err(InstallError::Occupied { package: coordinate.clone(), path }),
-        Err(_) => Ok(()),
+    if path.symlink_metadata().is_ok() {
+        return Err(InstallError::Occupied { package: coordinate.clone(), path });
     }
+    check_mount(prefix, coordinate, &path)
+}
+
+/// Checks that the place of the package can be reached from staging by a rename.
+fn check_mount(prefix: &Prefix, package: &PackageCoordinate, place: &Utf8Path) -> Result<(), InstallError> {
+    let staging = Directory::open(&prefix.staging())?;
+    let Some(above) = place.ancestors().find(|path| path.is_dir()) else { return Ok(()) };
+    if Directory::open(above)?.shares_mount_with(&staging)? {
+        return Ok(());
+    }
+    Err(InstallError::Elsewhere { package: package.clone(), path: above.to_owned() })
 }
 
 /// Refuses before anything is fetched what cannot fit. The disk has the last word all the same.
@@ -198,10 +210,14 @@ fn commit(
 ) -> Result<(), InstallError> {
     let _locked = Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell)?;
     let moved = host::put_in_place(change.prefix, intent.id(), package).map_err(|error| {
-        if !host::is_occupied(&error) {
-            return error.into();
+        let (package, path) = (package.clone(), change.prefix.install_dir(package));
+        if host::is_occupied(&error) {
+            InstallError::Occupied { package, path }
+        } else if error.is(Errno::XDEV) {
+            InstallError::Elsewhere { package, path }
+        } else {
+            error.into()
         }
-        InstallError::Occupied { package: package.clone(), path: change.prefix.install_dir(package) }
     })?;
     prepared.place()?;
     // Nearly always the receipt has taken the other names with it to the disk.

@@ -5,7 +5,7 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::{Change, RemoveError};
 use crate::host::{self, Catalogue};
-use crate::receipts::{self, Receipt};
+use crate::receipts::{self, ReceiptError};
 
 /// Whether a package is removed while services run from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum InUse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removal {
     /// It was removed now.
-    Now(Box<Receipt>),
+    Now,
     /// Another command removed it meanwhile.
     Before,
 }
@@ -45,10 +45,12 @@ pub fn remove(
             waited = true;
             continue;
         }
-        let receipt = match receipts::require(change.prefix, coordinate) {
-            Err(_) if waited => return Ok(Removal::Before),
-            receipt => receipt?,
-        };
+        match receipts::require(change.prefix, coordinate) {
+            Err(ReceiptError::NotInstalled { .. }) if waited => return Ok(Removal::Before),
+            Err(error @ ReceiptError::NotInstalled { .. }) => return Err(error.into()),
+            // A damaged receipt is no reason to keep the package.
+            Ok(_) | Err(_) => {}
+        }
         let services = running(coordinate).map_err(RemoveError::Services)?;
         if !services.is_empty() && in_use == InUse::Refuse {
             return Err(RemoveError::InUse { package: coordinate.clone(), services });
@@ -57,8 +59,14 @@ pub fn remove(
         host::take_away(change.prefix, intent.id(), coordinate)?;
         // It is gone for everybody now; deleting the files may take a while and hinders nobody.
         drop(catalogue);
-        host::delete_staged(change.prefix, intent.id())?;
-        intent.close()?;
-        return Ok(Removal::Now(Box::new(receipt)));
+        let Err(source) = host::delete_staged(change.prefix, intent.id()) else {
+            intent.close()?;
+            return Ok(Removal::Now);
+        };
+        let path = change.prefix.staging().join(intent.id().as_str());
+        // Whoever recovers it now sets the files aside and writes down that they are stuck.
+        drop(intent);
+        Catalogue::lock(change.prefix, change.wait, &mut |_| {})?;
+        return Err(RemoveError::FilesLeft { package: coordinate.clone(), path, source });
     }
 }

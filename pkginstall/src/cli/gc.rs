@@ -56,13 +56,13 @@ pub(super) fn run(args: &Gc, context: &mut Context<'_>) -> Result<Exit, Failure>
     let sweep = Sweep { retain: args.keep, packages };
     let effect = Effect::of_dry_run(args.dry_run);
     let swept = at_site(context, |site| gc::sweep(site, sweep, effect))?;
-    let changed = effect == Effect::Real && swept != Swept::default();
+    let changed = effect == Effect::Real && !swept.is_nothing();
     let document = json!({ "changed": changed, "dry_run": args.dry_run, "removed": swept });
     context.report.data(&document, || describe(&swept));
-    if swept == Swept::default() {
+    if swept.is_nothing() {
         context.report.note("nothing to remove");
     }
-    Ok(Exit::Ok)
+    Ok(if swept.failed.is_empty() { Exit::Ok } else { Exit::Failure })
 }
 
 fn explain(context: &mut Context<'_>, package: &PackageCoordinate, keep: usize) -> Result<Exit, Failure> {

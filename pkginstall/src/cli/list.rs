@@ -11,9 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Context;
-use super::table::table;
-use crate::host::Prefix;
-use crate::receipts::{self, Receipt};
+use crate::host::{Prefix, Stuck, stuck};
+use crate::receipts::{self, Installed, Receipt};
 
 /// The arguments of `list`.
 #[derive(Debug, Args)]
@@ -22,6 +21,8 @@ pub(super) struct List {}
 #[derive(Serialize)]
 struct Document<'r> {
     packages: Vec<Row<'r>>,
+    stuck: Vec<Stuck>,
+    unreadable: Vec<Failure>,
 }
 
 #[derive(Serialize)]
@@ -51,11 +52,23 @@ impl<'r> Row<'r> {
 
 pub(super) fn run(_args: &List, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let receipts = receipts::read_all(&prefix)?;
+    let Installed { receipts, unreadable } = receipts::read_all(&prefix)?;
     let packages = receipts.iter().map(|receipt| Row::of(receipt, &prefix)).collect();
-    let cells = |receipt: &Receipt| vec![receipt.package.to_string(), receipt.platform.to_string()];
-    let rows: Vec<Vec<String>> = receipts.iter().map(cells).collect();
-    let lines = table(context.report, &["PACKAGE", "PLATFORM"], &rows);
-    context.report.data(&Document { packages }, || lines.join("\n"));
+    let unreadable: Vec<Failure> = unreadable.into_iter().map(Failure::from).collect();
+    let document = Document { packages, stuck: stuck(&prefix), unreadable };
+    context.report.data(&document, || table(&receipts));
+    for stuck in &document.stuck {
+        context.report.warn(stuck.to_string());
+    }
+    for failure in &document.unreadable {
+        context.report.warn(failure.to_string());
+    }
     Ok(Exit::Ok)
+}
+
+fn table(receipts: &[Receipt]) -> String {
+    let names: Vec<String> = receipts.iter().map(|receipt| receipt.package.to_string()).collect();
+    let width = names.iter().map(String::len).max().unwrap_or(0);
+    let rows = names.iter().zip(receipts);
+    rows.map(|(name, receipt)| format!("{name:<width$}  {}", receipt.platform)).collect::<Vec<_>>().join("\n")
 }

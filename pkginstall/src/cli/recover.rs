@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Context;
 use super::start::at_site;
-use crate::host::{Catalogue, Intent, Notice, Operation};
+use crate::host::{Catalogue, Intent, Notice, Operation, stuck};
 use crate::unit::Boot;
 use crate::upgrade;
 
@@ -39,8 +39,13 @@ fn look(context: &mut Context) -> Result<Exit, Failure> {
     let left = Catalogue::left_behind(&prefix, wait, &mut |notice| report.note(notice.to_string()))?;
     let services = upgrade::left_behind(&prefix)?;
     let rehearsals = upgrade::left_rehearsals(&prefix)?;
-    let document =
-        json!({ "changed": false, "left_behind": left, "services": services, "rehearsals": rehearsals });
+    let document = json!({
+        "changed": false,
+        "left_behind": left,
+        "services": services,
+        "rehearsals": rehearsals,
+        "stuck": stuck(&prefix),
+    });
     context.report.data(&document, || {
         let services = services.iter().map(ToString::to_string);
         let rehearsals = rehearsals.iter().map(|service| format!("{service}: a rehearsal was cut short"));
@@ -57,6 +62,7 @@ fn line(intent: &Intent) -> String {
         Operation::Install => "an installation",
         Operation::Remove => "a removal",
         Operation::Repair => "a repair",
+        Operation::Discard => "the deletion of its files",
     };
     format!("{}: {what} was cut short, begun {}", intent.package, intent.started)
 }
@@ -65,21 +71,29 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let mut recovered = Vec::new();
     let (report, wait) = (&mut *context.report, context.settings.wait());
-    Catalogue::lock(&prefix, wait, &mut |notice| match notice {
+    let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| match notice {
         Notice::Recovered(what) => recovered.push(what),
-        other => report.note(other.to_string()),
+        Notice::Stuck(_) => {}
+        other @ (Notice::Waiting { .. } | Notice::PatchFailed { .. }) => report.note(other.to_string()),
     })?;
-    let services = at_site(context, upgrade::recover_all)?;
-    let rehearsals = upgrade::left_rehearsals(&prefix)?;
-    for service in &rehearsals {
-        at_site(context, |site| upgrade::clear_left_rehearsal(site, service))?;
-    }
+    let stuck = catalogue.stuck().to_vec();
+    drop(catalogue);
+    let (services, mut failures) = at_site(context, |site| Ok::<_, Failure>(upgrade::recover_all(site)?))?;
+    let mut rehearsals = upgrade::left_rehearsals(&prefix)?;
+    rehearsals.retain(|service| {
+        let cleared = at_site(context, |site| upgrade::clear_left_rehearsal(site, service));
+        let failed = cleared.err().map(|failure| failures.push((service.clone(), failure)));
+        failed.is_none()
+    });
     let nothing = recovered.is_empty() && services.is_empty() && rehearsals.is_empty();
+    let failed: Vec<&Failure> = failures.iter().map(|(_, failure)| failure).collect();
     let document = json!({
         "changed": !nothing,
         "recovered": recovered,
         "services": services,
         "rehearsals": rehearsals,
+        "stuck": stuck,
+        "failed": failed,
     });
     context.report.data(&document, || {
         let services = services.iter().map(ToString::to_string);
@@ -94,6 +108,15 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
             .collect::<Vec<_>>()
             .join("\n")
     });
+    for stuck in &stuck {
+        context.report.warn(stuck.to_string());
+    }
+    for (service, failure) in &failures {
+        context.report.warn(format!("{service}: {failure}"));
+    }
+    if !stuck.is_empty() || !failures.is_empty() {
+        return Ok(Exit::Failure);
+    }
     if nothing {
         context.report.note("nothing to recover");
     }

@@ -10,7 +10,7 @@ use crate::activate::{Change, InUse, Removal, RemoveError, remove};
 use crate::gc::{Reason, Survey};
 use crate::host::{Catalogue, Notice};
 use crate::interrupt;
-use crate::receipts;
+use crate::receipts::{self, ReceiptError};
 use crate::service;
 
 /// The arguments of `remove`.
@@ -37,17 +37,35 @@ pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure>
     }
     // A coordinate that is not installed is found before anything is removed.
     for package in &args.packages {
-        receipts::require(&prefix, package)?;
+        match receipts::require(&prefix, package) {
+            Err(error @ ReceiptError::NotInstalled { .. }) => return Err(error.into()),
+            Err(error) => context.report.warn(Failure::of(&error).to_string()),
+            Ok(_) => {}
+        }
     }
     if !args.force {
         let survey = Survey::of(&prefix, 0)?;
         args.packages.iter().try_for_each(|package| refuse_needed(&survey, package))?;
     }
+    let mut failures = Vec::new();
     for package in &args.packages {
         interrupt::check()?;
-        let outcome = if args.dry_run { "would_remove" } else { remove_one(args, context, package)? };
-        context.report.note(format!("{package}: {}", outcome.replace('_', " ")));
-        rows.push(json!({ "package": package, "outcome": outcome, "path": prefix.install_dir(package) }));
+        let removed = if args.dry_run { Ok("would_remove") } else { remove_one(args, context, package) };
+        match removed {
+            Ok(outcome) => {
+                context.report.note(format!("{package}: {}", outcome.replace('_', " ")));
+                let path = prefix.install_dir(package);
+                rows.push(json!({ "package": package, "outcome": outcome, "path": path }));
+            }
+            // One that cannot be removed keeps none of the others from it.
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if let Some(last) = failures.pop() {
+        for failure in failures {
+            context.report.warn(failure.to_string());
+        }
+        return Err(last);
     }
     let changed = rows.iter().any(|row| row["outcome"] == "removed");
     context.report.data(&json!({ "changed": changed, "packages": rows }), String::new);
@@ -75,7 +93,7 @@ fn remove_one(
     let mut change = Change { prefix: &prefix, wait, now, tell: &mut tell };
     let running = |package: &PackageCoordinate| service::running_from(&prefix, package);
     match remove(&mut change, package, in_use, running)? {
-        Removal::Now(_) => Ok("removed"),
+        Removal::Now => Ok("removed"),
         Removal::Before => Ok("already_removed"),
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn select(
         }
     }
     let selected = if selectors.is_empty() { known } else { selected };
-    Ok(service::in_order(&prefix, selected)?)
+    Ok(service::in_order(&prefix, selected))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::select::{Selector, select};
-use super::table::table;
+use crate::host::{Stuck, stuck};
 use crate::service::{self, State, View};
 use crate::upgrade::PendingChange;
 
@@ -25,6 +25,9 @@ pub(super) struct Status {
 #[derive(Serialize)]
 struct Document {
     services: Vec<View>,
+    /// What recovery could not put right, of packages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stuck: Vec<Stuck>,
 }
 
 pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -35,9 +38,11 @@ pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Fail
         context.report.note(format!("no service was ever started below {}", prefix.root()));
     }
     let exit = exit(&views);
-    let document = Document { services: views };
-    let text = lines(context, &document.services);
-    context.report.data(&document, || text);
+    let document = Document { services: views, stuck: stuck(&prefix) };
+    context.report.data(&document, || table(&document.services));
+    for stuck in &document.stuck {
+        context.report.warn(stuck.to_string());
+    }
     Ok(exit)
 }
 
@@ -54,37 +59,25 @@ fn exit(views: &[View]) -> Exit {
     }
 }
 
-const HEADERS: [&str; 6] = ["SERVICE", "STATE", "PACKAGE", "GENERATION", "PROCESSES", "SINCE"];
-
-fn lines(context: &mut Context<'_>, views: &[View]) -> String {
-    let rows: Vec<Vec<String>> = views.iter().map(cells).collect();
-    let lines = table(context.report, &HEADERS, &rows).into_iter().zip(views);
-    lines.map(|(line, view)| line + &remarks(view)).collect::<Vec<_>>().join("\n")
+fn table(views: &[View]) -> String {
+    let width = views.iter().map(|view| view.service.to_string().len()).max().unwrap_or(0);
+    views.iter().map(|view| line(view, width)).collect::<Vec<_>>().join("\n")
 }
 
-fn cells(view: &View) -> Vec<String> {
+fn line(view: &View, width: usize) -> String {
     let state = match view.state {
         State::Running => "running",
         State::Stopped => "stopped",
         State::Failed => "failed",
         State::Unknown => "unknown",
     };
+    let package = view.package.as_ref().map(|package| format!("  {package}")).unwrap_or_default();
     let generation = match (view.generation, view.outcome) {
-        (Some(number), Some(outcome)) => format!("generation {number} ({})", outcome.word()),
+        (Some(number), Some(outcome)) => format!("  generation {number} ({})", outcome.word()),
         _ => String::new(),
     };
-    vec![
-        view.service.to_string(),
-        state.to_owned(),
-        view.package.as_ref().map(ToString::to_string).unwrap_or_default(),
-        generation,
-        if view.pids.is_empty() { String::new() } else { pids(view) },
-        view.since.map(|since| format!("since {since:.0}")).unwrap_or_default(),
-    ]
-}
-
-/// What else is worth saying of a service, each on a line of its own.
-fn remarks(view: &View) -> String {
+    let pids = if view.pids.is_empty() { String::new() } else { format!("  {}", pids(view)) };
+    let since = view.since.map(|since| format!("  since {since:.0}")).unwrap_or_default();
     let why = view.why.as_ref().map(|why| format!("\n  {why}")).unwrap_or_default();
     let change = view.change.as_ref().map(|change| format!("\n  {change}")).unwrap_or_default();
     let rehearsal = if view.left_rehearsal {
@@ -92,7 +85,7 @@ fn remarks(view: &View) -> String {
     } else {
         ""
     };
-    format!("{why}{change}{rehearsal}")
+    format!("{:width$}  {state}{package}{generation}{pids}{since}{why}{change}{rehearsal}", view.service)
 }
 
 /// Names the processes of a service for a line.

@@ -10,6 +10,7 @@ use copkg_spec::platform::Platform;
 use thiserror::Error;
 
 use crate::repository::Wanted;
+use crate::tree::names_in;
 
 /// One argument of `install`, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,13 +136,12 @@ fn expand_path(path: Utf8PathBuf, host: &Platform) -> Result<Vec<Item>, WantedEr
         return Ok(vec![Item::File(path)]);
     }
     let mut files = Vec::new();
-    for entry in path.read_dir_utf8().map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if entry.path().extension() == Some("copkg") {
-            files.push(entry.path().to_owned());
+    for name in names_in(&path).map_err(failed)? {
+        let file = path.join(name);
+        if file.extension() == Some("copkg") {
+            files.push(file);
         }
     }
-    files.sort();
     if files.is_empty() {
         return Err(WantedError::Empty { path });
     }

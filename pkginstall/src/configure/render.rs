@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8Path;
@@ -14,6 +13,7 @@ use copkg_spec::index::EntryPath;
 use super::{ConfigureError, Values};
 use crate::host::Prefix;
 use crate::service::{InstalledService, ServiceError, Site};
+use crate::tree::names_in;
 
 /// The mode of a file that may hold a secret.
 const SECRET: u32 = 0o600;
@@ -57,12 +57,8 @@ impl Rendered {
         let mut rendered = Self::default();
         let mut open = vec![directory.to_owned()];
         while let Some(here) = open.pop() {
-            let entries = match here.read_dir_utf8() {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                entries => entries.map_err(ConfigureError::file("read", &here))?,
-            };
-            for entry in entries {
-                let path = entry.map_err(ConfigureError::file("read", &here))?.into_path();
+            for name in names_in(&here).map_err(ConfigureError::file("read", &here))? {
+                let path = here.join(name);
                 let metadata = path.symlink_metadata().map_err(ConfigureError::file("read", &path))?;
                 if metadata.is_dir() {
                     open.push(path);

@@ -43,6 +43,11 @@ pub enum Reason {
     },
     /// Somebody pinned it.
     Pinned,
+    /// A service may need it: what it is cannot be read.
+    Unreadable {
+        /// The service.
+        service: ServiceCoordinate,
+    },
 }
 
 impl std::fmt::Display for Reason {
@@ -57,6 +62,9 @@ impl std::fmt::Display for Reason {
             }
             Self::Running { service } => write!(f, "{service} has it on record"),
             Self::Pinned => f.write_str("it is pinned"),
+            Self::Unreadable { service } => {
+                write!(f, "{service} may need it: what is on record of that cannot be read")
+            }
         }
     }
 }
@@ -75,22 +83,34 @@ pub struct Kept {
 pub struct Survey {
     services: BTreeMap<ServiceCoordinate, Kept>,
     packages: BTreeMap<PackageCoordinate, BTreeSet<Reason>>,
+    unreadable: BTreeMap<ServiceCoordinate, Failure>,
 }
 
 impl Survey {
     /// Looks at all services and pins; `retain` generations of each service are kept beside the needed ones.
     ///
+    /// Of a service of which something cannot be read nothing may go, and no package that it may need.
+    ///
     /// # Errors
-    /// When something cannot be read: then nothing may go.
+    /// When services or pins cannot be listed: then nothing may go.
     pub fn of(prefix: &Prefix, retain: usize) -> Result<Self, Failure> {
         let mut survey = Self::default();
         for package in pins::list(prefix)? {
             survey.keep(package, Reason::Pinned);
         }
         for service in service::known(prefix)? {
-            survey.look_at(prefix, &service, retain)?;
+            let mut kept = Kept::default();
+            match survey.look_at(prefix, &service, retain, &mut kept) {
+                Ok(()) => _ = survey.services.insert(service, kept),
+                Err(failure) => _ = survey.unreadable.insert(service, failure),
+            }
         }
         Ok(survey)
+    }
+
+    /// Returns the services of which something cannot be read, and why.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&ServiceCoordinate, &Failure)> {
+        self.unreadable.iter()
     }
 
     /// Returns the services.
@@ -110,7 +130,9 @@ impl Survey {
 
     /// Says why a package is kept; nothing when nothing needs it.
     pub fn reasons(&self, package: &PackageCoordinate) -> Vec<Reason> {
-        self.packages.get(package).into_iter().flatten().cloned().collect()
+        let unreadable =
+            self.unreadable.keys().map(|service| Reason::Unreadable { service: service.clone() });
+        self.packages.get(package).into_iter().flatten().cloned().chain(unreadable).collect()
     }
 
     fn look_at(
@@ -118,13 +140,13 @@ impl Survey {
         prefix: &Prefix,
         service: &ServiceCoordinate,
         retain: usize,
+        kept: &mut Kept,
     ) -> Result<(), Failure> {
         if let Some(record) = ServiceRecord::read(prefix, service)? {
             self.keep(record.package, Reason::Running { service: service.clone() });
         }
         let generations = Generations::of(prefix, service);
         let all = generations.list()?;
-        let mut kept = Kept::default();
         if let Some(current) = generations.current()? {
             let number = current.number;
             kept.generations.insert(number);
@@ -145,7 +167,6 @@ impl Survey {
             let package = generations.read(number)?.package;
             self.keep(package, Reason::Recent { service: service.clone(), number });
         }
-        self.services.insert(service.clone(), kept);
         Ok(())
     }
 

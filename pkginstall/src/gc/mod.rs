@@ -54,6 +54,16 @@ pub struct Swept {
     pub packages: Vec<PackageCoordinate>,
     /// Bytes of the files of these packages.
     pub package_bytes: u64,
+    /// What could not be looked at or removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failure>,
+}
+
+impl Swept {
+    /// Tells whether nothing went.
+    pub fn is_nothing(&self) -> bool {
+        self.generations.is_empty() && self.data.is_empty() && self.packages.is_empty()
+    }
 }
 
 /// A generation that went.
@@ -67,29 +77,47 @@ pub struct Gone {
 
 /// Removes what is not needed of all services. Works on a full disk.
 ///
+/// What cannot be looked at or removed keeps nothing else from it, and is said and returned.
+///
 /// # Errors
-/// When something cannot be read or removed; what went is gone, and the rest can go with the next call.
+/// When it is not known what is needed; then nothing went.
 pub fn sweep(site: &mut Site<'_>, sweep: Sweep, effect: Effect) -> Result<Swept, Failure> {
     if effect == Effect::Real {
         // Removing writes intents: on a full disk there must be some blocks for them.
         reserve::spend(site.prefix);
+        // A record that can be repaired is, so that it is known what is needed. What cannot be is said below.
+        upgrade::recover_all(site)?;
     }
     let survey = Survey::of(site.prefix, sweep.retain)?;
     let mut swept = Swept::default();
+    for (service, failure) in survey.unreadable() {
+        site.warn(format!("nothing of {service} is removed, and no package: {failure}"));
+        swept.failed.push(failure.clone());
+    }
     for service in survey.services() {
         interrupt::check()?;
-        sweep_service(site, &survey, service, effect, &mut swept)?;
+        let one = sweep_service(site, &survey, service, effect, &mut swept);
+        note_failure(site, &mut swept, one);
     }
     if sweep.packages == Packages::Unused {
         for package in receipts::list(site.prefix)? {
             interrupt::check()?;
-            remove_package(site, &survey, &package, effect, &mut swept)?;
+            let one = remove_package(site, &survey, &package, effect, &mut swept);
+            note_failure(site, &mut swept, one);
         }
     }
     if effect == Effect::Real && reserve::take(site.prefix).is_err() {
         site.warn("the disk is still too full for the reserve that a change takes");
     }
     Ok(swept)
+}
+
+/// Says what could not be removed, which keeps nothing else from it.
+fn note_failure(site: &mut Site<'_>, swept: &mut Swept, one: Result<(), Failure>) {
+    if let Err(failure) = one {
+        site.warn(failure.to_string());
+        swept.failed.push(failure);
+    }
 }
 
 /// Removes what is not needed of one service, after a change of it went well.
@@ -144,10 +172,10 @@ fn remove_package(
     effect: Effect,
     swept: &mut Swept,
 ) -> Result<(), Failure> {
-    let Some(receipt) = receipts::read(site.prefix, package)? else { return Ok(()) };
     if !survey.reasons(package).is_empty() || swept.packages.contains(package) {
         return Ok(());
     }
+    let Some(receipt) = receipts::read(site.prefix, package)? else { return Ok(()) };
     if effect == Effect::Real && !take_away(site, package)? {
         return Ok(());
     }
@@ -166,6 +194,10 @@ fn take_away(site: &mut Site<'_>, package: &PackageCoordinate) -> Result<bool, F
     match remove(&mut change, package, InUse::Refuse, running) {
         Ok(_) => Ok(true),
         Err(RemoveError::InUse { .. }) => Ok(false),
+        Err(error @ RemoveError::FilesLeft { .. }) => {
+            site.warn(Failure::of(&error).to_string());
+            Ok(true)
+        }
         Err(error) => Err(error.into()),
     }
 }

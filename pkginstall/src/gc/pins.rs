@@ -8,6 +8,7 @@ use copkg_spec::durable::{self, Existing};
 
 use crate::generation::GenerationError;
 use crate::host::Prefix;
+use crate::tree::names_in;
 
 /// Whether a pin was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +52,8 @@ pub fn unpin(prefix: &Prefix, package: &PackageCoordinate) -> Result<Pinned, Gen
 /// When they cannot be read.
 pub fn list(prefix: &Prefix) -> Result<Vec<PackageCoordinate>, GenerationError> {
     let directory = directory(prefix);
-    let entries = match directory.read_dir_utf8() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(GenerationError::file("read", &directory))?,
-    };
-    let mut pins = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(GenerationError::file("read", &directory))?;
-        pins.extend(entry.file_name().parse::<PackageCoordinate>().ok());
-    }
+    let names = names_in(&directory).map_err(GenerationError::file("read", &directory))?;
+    let mut pins: Vec<PackageCoordinate> = names.iter().filter_map(|name| name.parse().ok()).collect();
     pins.sort();
     Ok(pins)
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{DRAFT, write_json};
 use super::{Actor, GenerationError, Generations, Number, Outcome, Trial};
-use crate::tree::Directory;
+use crate::tree::{Directory, names_in};
 
 /// The version of the form of a generation.
 const SCHEMA_VERSION: u32 = 1;
@@ -124,8 +124,8 @@ fn digests(directory: &Utf8Path) -> Result<BTreeMap<EntryPath, Digest>, Generati
     let mut found = BTreeMap::new();
     let mut open = vec![directory.to_owned()];
     while let Some(here) = open.pop() {
-        for entry in here.read_dir_utf8().map_err(GenerationError::file("read", &here))? {
-            let path = entry.map_err(GenerationError::file("read", &here))?.into_path();
+        for name in names_in(&here).map_err(GenerationError::file("read", &here))? {
+            let path = here.join(name);
             if path.is_dir() {
                 open.push(path);
                 continue;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, GenerationError, Number};
 use crate::host::{OperationId, Prefix};
+use crate::tree::names_in;
 
 /// What a change was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,19 +173,14 @@ fn file_name(sequence: u32) -> String {
     format!("{sequence:08}.json")
 }
 
-/// Lists the entries, without what a write that was cut short left.
+/// Lists the entries, without what a write that was cut short or a stranger left.
 fn names(directory: &camino::Utf8Path) -> Result<Vec<String>, GenerationError> {
-    let entries = match directory.read_dir_utf8() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(GenerationError::file("read", directory))?,
+    let names = names_in(directory).map_err(GenerationError::file("read", directory))?;
+    let is_entry = |name: &String| {
+        let number = name.strip_suffix(".json");
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(GenerationError::file("read", directory))?;
-        names.extend(Some(entry.file_name().to_owned()).filter(|name| !name.starts_with('.')));
-    }
-    names.sort();
-    Ok(names)
+    Ok(names.into_iter().filter(is_entry).collect())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Draft, Generation, GenerationError, Number, Outcome, Trial};
 use crate::host::Prefix;
-use crate::tree::Directory;
+use crate::tree::{Directory, names_in};
 
 /// Where the next generation is put together. Without a number it means nothing.
 pub(super) const DRAFT: &str = ".draft";
@@ -116,15 +116,8 @@ impl Generations {
     /// When the directory cannot be read.
     pub fn list(&self) -> Result<Vec<Number>, GenerationError> {
         let all = self.all();
-        let entries = match all.read_dir_utf8() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(GenerationError::file("read", &all))?,
-        };
-        let mut numbers = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(GenerationError::file("read", &all))?;
-            numbers.extend(entry.file_name().parse::<Number>().ok());
-        }
+        let names = names_in(&all).map_err(GenerationError::file("read", &all))?;
+        let mut numbers: Vec<Number> = names.iter().filter_map(|name| name.parse().ok()).collect();
         numbers.sort();
         Ok(numbers)
     }

@@ -3,6 +3,7 @@
 //! Comes after the prefix is known and before every change. The lock is held only while an intent is opened and while
 //! it is committed; the long work in between is protected by the intent, so unrelated work runs in parallel.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 use super::journal::{self, Entry, OpenIntent, Owner};
 use super::recover::{self, Recovered};
+use super::stuck::{self, Stuck};
 use super::{HostError, Intent, Lock, LockError, Operation, OperationId, Prefix, Wait, ground};
 use crate::interrupt;
 use crate::tree::Directory;
@@ -25,6 +27,8 @@ pub enum Notice {
     },
     /// What an earlier command left was put right.
     Recovered(Recovered),
+    /// What an earlier command left cannot be put right, which was not known before.
+    Stuck(Stuck),
     /// A patch could not be used as a whole, and parts were fetched in its place.
     PatchFailed {
         /// The package that it makes.
@@ -39,6 +43,7 @@ impl fmt::Display for Notice {
         match self {
             Self::Waiting { holder } => write!(f, "waiting for {holder} …"),
             Self::Recovered(recovered) => write!(f, "recovered: {recovered}"),
+            Self::Stuck(stuck) => write!(f, "warning: {stuck}"),
             Self::PatchFailed { package, why } => {
                 write!(
                     f,
@@ -70,11 +75,13 @@ impl Effect {
 pub struct Catalogue<'p> {
     prefix: &'p Prefix,
     alive: Vec<Entry>,
+    stuck: Vec<Stuck>,
     _lock: Lock,
 }
 
 impl<'p> Catalogue<'p> {
-    /// Checks the ground, takes the lock, and recovers what dead commands left.
+    /// Checks the ground, takes the lock, and recovers what dead commands left, one after the other: what cannot be recovered
+    /// stays as it is, is named in [`Self::stuck`], and hinders nothing else.
     ///
     /// # Errors
     /// When the prefix is not safe, the lock is held for longer than `wait`, or the file system refuses.
@@ -83,15 +90,18 @@ impl<'p> Catalogue<'p> {
         let lock = Lock::take(&prefix.catalogue_lock(), wait, |holder| {
             tell(Notice::Waiting { holder: holder.to_owned() });
         })?;
-        let (alive, dead): (Vec<_>, Vec<_>) =
-            journal::read(prefix)?.into_iter().partition(|entry| entry.owner == Owner::Alive);
-        for entry in dead {
-            if let Some(recovered) = recover::recover(prefix, &entry)? {
-                tell(Notice::Recovered(recovered));
-            }
+        let (alive, stuck) = recover_all(prefix, tell)?;
+        let known = stuck::stuck(prefix);
+        for new in stuck.iter().filter(|stuck| !known.contains(stuck)) {
+            tell(Notice::Stuck(new.clone()));
         }
-        recover::sweep_staging(prefix, &alive)?;
-        Ok(Self { prefix, alive, _lock: lock })
+        stuck::write(prefix, &stuck, &known);
+        Ok(Self { prefix, alive, stuck, _lock: lock })
+    }
+
+    /// Returns what could not be recovered.
+    pub fn stuck(&self) -> &[Stuck] {
+        &self.stuck
     }
 
     /// Waits until nobody is changing `package`, and recovers what dead commands left, so that its receipt can be believed.
@@ -131,7 +141,7 @@ impl<'p> Catalogue<'p> {
         let _lock = Lock::take(&prefix.catalogue_lock(), wait, |holder| {
             tell(Notice::Waiting { holder: holder.to_owned() });
         })?;
-        let dead = journal::read(prefix)?.into_iter().filter(|entry| entry.owner == Owner::Dead);
+        let dead = journal::read(prefix)?.entries.into_iter().filter(|entry| entry.owner == Owner::Dead);
         Ok(dead.filter_map(|entry| entry.intent).collect())
     }
 
@@ -144,6 +154,14 @@ impl<'p> Catalogue<'p> {
     pub fn pending(&mut self, package: &PackageCoordinate) -> Option<Pending> {
         let at = self.alive.iter().position(|entry| entry.is_about(package))?;
         Some(Pending(self.alive.swap_remove(at)))
+    }
+
+    /// Refuses to begin anything with a package of which an earlier operation is neither finished nor undone.
+    fn refuse_stuck(&self, package: &PackageCoordinate) -> Result<(), HostError> {
+        match self.stuck.iter().find(|stuck| stuck.holds(package)) {
+            Some(stuck) => Err(HostError::Stuck(stuck.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Returns the packages that other processes are installing.
@@ -183,6 +201,7 @@ impl<'p> Catalogue<'p> {
         package: &PackageCoordinate,
         now: Timestamp,
     ) -> Result<(OpenIntent, Directory), HostError> {
+        self.refuse_stuck(package)?;
         let id = OperationId::random()?;
         let staging = Directory::open(&self.prefix.staging())?;
         let directory = staging.make(id.as_str(), 0o755)?;
@@ -201,6 +220,7 @@ impl<'p> Catalogue<'p> {
     /// # Errors
     /// When the file system refuses.
     pub fn open_removal(&self, package: &PackageCoordinate, now: Timestamp) -> Result<OpenIntent, HostError> {
+        self.refuse_stuck(package)?;
         let intent = intent(Operation::Remove, package, now);
         let open = OpenIntent::open(self.prefix, OperationId::random()?, &intent)?;
         match open.sync() {
@@ -212,6 +232,43 @@ impl<'p> Catalogue<'p> {
             }
         }
     }
+}
+
+/// Recovers one entry of the journal after the other. Returns those that others work on, and what is stuck.
+fn recover_all(prefix: &Prefix, tell: &mut dyn FnMut(Notice)) -> Result<(Vec<Entry>, Vec<Stuck>), HostError> {
+    let journal = journal::read(prefix)?;
+    let (mut stuck, mut owned) = (Vec::new(), BTreeSet::new());
+    for (id, error) in journal.unreadable {
+        stuck.push(Stuck::new(None, stuck::What::Journal, &error));
+        owned.insert(id);
+    }
+    let (alive, dead): (Vec<_>, Vec<_>) =
+        journal.entries.into_iter().partition(|entry| entry.owner == Owner::Alive);
+    for mut entry in dead {
+        match recover::recover(prefix, &mut entry) {
+            Ok(Some(recovered)) => tell(Notice::Recovered(recovered)),
+            Ok(None) => {}
+            Err(error) => {
+                stuck.push(stuck_entry(&entry, &error));
+                owned.insert(entry.id);
+            }
+        }
+    }
+    owned.extend(alive.iter().map(|entry| entry.id.clone()));
+    let is_owned = |name: &[u8]| owned.iter().any(|id| id.as_str().as_bytes() == name);
+    let left = recover::sweep_staging(prefix, is_owned)?;
+    stuck.extend(left.iter().map(|error| Stuck::new(None, stuck::What::Discard, error)));
+    Ok((alive, stuck))
+}
+
+fn stuck_entry(entry: &Entry, error: &HostError) -> Stuck {
+    let what = match entry.intent.as_ref().map(|intent| intent.operation) {
+        Some(Operation::Install) => stuck::What::Install,
+        Some(Operation::Remove) => stuck::What::Remove,
+        Some(Operation::Discard | Operation::Repair) => stuck::What::Discard,
+        None => stuck::What::Journal,
+    };
+    Stuck::new(entry.intent.as_ref().map(|intent| intent.package.clone()), what, error)
 }
 
 /// An operation that another process is doing.

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
 use thiserror::Error;
 
-use super::LockError;
+use super::{LockError, Stuck};
 use crate::receipts::ReceiptError;
 use crate::tree::TreeError;
 
@@ -48,6 +48,9 @@ pub enum HostError {
         #[source]
         source: io::Error,
     },
+    /// An earlier operation on the package is neither finished nor undone.
+    #[error("{0}")]
+    Stuck(Stuck),
     /// The system has no random numbers.
     #[error("the system has no random numbers")]
     Random,
@@ -62,7 +65,11 @@ impl HostError {
 impl Explain for HostError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Unsafe { .. } | Self::Journal { .. } | Self::Reserve { .. } | Self::Random => Exit::Failure,
+            Self::Unsafe { .. }
+            | Self::Journal { .. }
+            | Self::Reserve { .. }
+            | Self::Stuck(_)
+            | Self::Random => Exit::Failure,
             Self::Lock(error) => error.exit(),
             Self::Tree(error) => error.exit(),
             Self::Receipt(error) => error.exit(),
@@ -74,6 +81,7 @@ impl Explain for HostError {
             Self::Unsafe { .. } => "unsafe_prefix",
             Self::Journal { .. } => "journal_failed",
             Self::Reserve { .. } => "no_reserve",
+            Self::Stuck(_) => "stuck",
             Self::Random => "no_random_numbers",
             Self::Lock(error) => error.code(),
             Self::Tree(error) => error.code(),
@@ -87,6 +95,7 @@ impl Explain for HostError {
                 Some("choose another prefix, or take the write permission of others away".into())
             }
             Self::Reserve { .. } => Some("make room there, for example with `pkginstall gc`".into()),
+            Self::Stuck(_) => Some("put that right, then run `pkginstall recover`".into()),
             Self::Journal { .. } | Self::Random => None,
             Self::Lock(error) => error.hint(),
             Self::Tree(error) => error.hint(),

@@ -4,7 +4,7 @@
 //! whoever can lock a journal file knows that its owner is dead, and may finish or undo what it began.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lock::try_exclusive;
 use super::{HostError, Prefix};
-use crate::tree::Identity;
+use crate::tree::{Identity, names_in};
 
 /// Names one operation: 32 random hexadecimal digits. Its journal file and its staging directory carry this name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub enum Operation {
     Remove,
     /// Its tree is being replaced by a whole one.
     Repair,
+    /// It is gone, and its files in staging are being deleted. Another package of this name may be there meanwhile.
+    Discard,
 }
 
 /// What an operation means to do.
@@ -150,20 +152,39 @@ pub(super) enum Owner {
 
 /// Tells whether there is no intent, without any lock.
 pub(super) fn is_empty(prefix: &Prefix) -> bool {
-    prefix.journal().read_dir_utf8().map_or(true, |mut entries| entries.next().is_none())
+    names_in(&prefix.journal()).map_or(true, |names| names.is_empty())
+}
+
+/// The journal as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    pub(super) entries: Vec<Entry>,
+    /// Those that cannot be opened or understood, and why.
+    pub(super) unreadable: Vec<(OperationId, HostError)>,
 }
 
 /// Reads the journal. Only under the catalogue lock. Afterwards this process owns the intents whose owners are dead.
-pub(super) fn read(prefix: &Prefix) -> Result<Vec<Entry>, HostError> {
+pub(super) fn read(prefix: &Prefix) -> Result<Journal, HostError> {
     let directory = prefix.journal();
-    let failed = |source| HostError::journal(&directory, source);
-    let mut names = Vec::new();
-    for entry in directory.read_dir_utf8().map_err(failed)? {
-        names.push(entry.map_err(failed)?.file_name().to_owned());
+    let names = names_in(&directory).map_err(|source| HostError::journal(&directory, source))?;
+    let mut journal = Journal::default();
+    for (name, id) in names.iter().filter_map(|name| Some((name, OperationId::of_file(name)?))) {
+        match read_entry(directory.join(name), id.clone()) {
+            Ok(entry) => journal.entries.extend(entry),
+            Err(error) => journal.unreadable.push((id, error)),
+        }
     }
-    names.sort();
-    let files = names.iter().filter_map(|name| Some((directory.join(name), OperationId::of_file(name)?)));
-    files.filter_map(|(path, id)| read_entry(path, id).transpose()).collect()
+    Ok(journal)
+}
+
+/// Makes a journal entry that is owned say that only files in staging are left. Should a crash leave it empty, recovery takes it for one whose owner did
+/// nothing yet, and clears staging all the same.
+pub(super) fn discard(file: &mut File, intent: &Intent) -> io::Result<()> {
+    let text = serde_json::to_vec(&Intent { operation: Operation::Discard, staged: None, ..intent.clone() })?;
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&text)?;
+    file.sync_all()
 }
 
 /// Removes an intent's file, durably.
@@ -188,7 +209,12 @@ fn read_entry(path: Utf8PathBuf, id: OperationId) -> Result<Option<Entry>, HostE
     }
     let mut text = Vec::new();
     file.read_to_end(&mut text).map_err(failed)?;
-    Ok(Some(Entry { id, path, intent: serde_json::from_slice(&text).ok(), owner, file }))
+    let intent = match serde_json::from_slice(&text) {
+        Ok(intent) => Some(intent),
+        Err(error) if error.is_eof() => None,
+        Err(error) => return Err(failed(error.into())),
+    };
+    Ok(Some(Entry { id, path, intent, owner, file }))
 }
 
 fn write_locked(path: &Utf8Path, intent: &Intent) -> io::Result<File> {

@@ -11,6 +11,7 @@ mod lock;
 mod prefix;
 mod recover;
 pub mod reserve;
+mod stuck;
 
 pub use catalogue::{Catalogue, Effect, Notice, Pending};
 pub use error::HostError;
@@ -21,3 +22,4 @@ pub use prefix::{Prefix, PrefixError};
 pub use recover::{
     Moved, Recovered, delete_staged, is_occupied, make_parents, put_in_place, take_away, undo_install,
 };
+pub use stuck::{Stuck, stuck};

@@ -206,6 +206,11 @@ impl Prefix {
         self.owner().state.join("journal")
     }
 
+    /// Returns the list of what recovery could not put right.
+    pub fn stuck(&self) -> Utf8PathBuf {
+        self.owner().state.join("stuck.json")
+    }
+
     /// Returns the lock of the catalogue: held while an intent is opened and while it is committed.
     pub fn catalogue_lock(&self) -> Utf8PathBuf {
         self.owner().state.join("lock")

@@ -48,39 +48,55 @@ impl std::fmt::Display for Recovered {
 }
 
 /// Recovers one intent whose owner is dead, and closes it.
-pub(super) fn recover(prefix: &Prefix, entry: &Entry) -> Result<Option<Recovered>, HostError> {
-    let recovered = match &entry.intent {
+///
+/// # Errors
+/// When it cannot be recovered; it stays in the journal, and the next command tries again.
+pub(super) fn recover(prefix: &Prefix, entry: &mut Entry) -> Result<Option<Recovered>, HostError> {
+    let recovered = match entry.intent.clone() {
         // Its owner died before it had written it down, and so before it did anything.
         None => None,
         Some(intent) => {
-            let outcome = match intent.operation {
-                Operation::Install => finish_or_undo_install(prefix, &entry.id, intent)?,
-                Operation::Remove => {
-                    take_away(prefix, &entry.id, &intent.package)?;
-                    delete_staged(prefix, &entry.id)?;
-                    Outcome::Removed
-                }
-                Operation::Repair => {
-                    delete_staged(prefix, &entry.id)?;
-                    Outcome::RepairEnded
-                }
-            };
-            Some(Recovered { package: intent.package.clone(), outcome })
+            let outcome = recover_intent(prefix, entry, &intent)?;
+            Some(Recovered { package: intent.package, outcome })
         }
     };
     journal::remove(&entry.path)?;
     Ok(recovered)
 }
 
-/// Removes what lies in staging without an intent: a command died between making it and writing the intent down.
-pub(super) fn sweep_staging(prefix: &Prefix, alive: &[Entry]) -> Result<(), HostError> {
-    let staging = Directory::open(&prefix.staging())?;
-    for name in staging.names()? {
-        if !alive.iter().any(|entry| entry.id.as_str() == name) {
-            staging.remove_tree(&name)?;
+fn recover_intent(prefix: &Prefix, entry: &mut Entry, intent: &Intent) -> Result<Outcome, HostError> {
+    let outcome = match intent.operation {
+        Operation::Install if is_finished(prefix, &entry.id, intent)? => return Ok(Outcome::Installed),
+        Operation::Install => {
+            undo_place(prefix, &entry.id, &intent.package, intent.staged)?;
+            Outcome::Undone
         }
+        Operation::Remove => {
+            take_away(prefix, &entry.id, &intent.package)?;
+            Outcome::Removed
+        }
+        Operation::Discard => Outcome::Removed,
+        Operation::Repair => Outcome::RepairEnded,
+    };
+    let Err(error) = delete_staged(prefix, &entry.id) else { return Ok(outcome) };
+    // The package is gone. What cannot be deleted must not keep it from being installed again.
+    if intent.operation != Operation::Discard {
+        let written = journal::discard(&mut entry.file, intent);
+        written.map_err(|source| HostError::journal(&entry.path, source))?;
+        entry.intent = Some(Intent { operation: Operation::Discard, ..intent.clone() });
     }
-    Ok(())
+    Err(error)
+}
+
+/// Removes what lies in staging without an entry of the journal: a command died between making it and writing the intent down.
+/// Returns what cannot be removed.
+pub(super) fn sweep_staging(
+    prefix: &Prefix,
+    is_owned: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<TreeError>, HostError> {
+    let staging = Directory::open(&prefix.staging())?;
+    let left = staging.entries()?.into_iter().filter(|(name, _)| !is_owned(name.to_bytes()));
+    Ok(left.filter_map(|(name, _)| staging.remove_tree(&*name).err()).collect())
 }
 
 /// Undoes an installation that has no receipt. Whatever lies at the install path and is not ours stays.
@@ -93,6 +109,17 @@ pub fn undo_install(
     package: &PackageCoordinate,
     staged: Option<Identity>,
 ) -> Result<(), HostError> {
+    undo_place(prefix, id, package, staged)?;
+    delete_staged(prefix, id)
+}
+
+/// Takes an installation that has no receipt out of its place, back to staging.
+fn undo_place(
+    prefix: &Prefix,
+    id: &OperationId,
+    package: &PackageCoordinate,
+    staged: Option<Identity>,
+) -> Result<(), HostError> {
     let staging = Directory::open(&prefix.staging())?;
     if let (None, Some(staged)) = (staging.look(id.as_str())?, staged)
         && identity_at(prefix, package)?.is_some_and(|found| found.matches(&staged))
@@ -100,8 +127,7 @@ pub fn undo_install(
         unplace(prefix, id, package)?;
     }
     receipts::forget(prefix, package)?;
-    remove_empty_parents(prefix, package)?;
-    delete_staged(prefix, id)
+    remove_empty_parents(prefix, package)
 }
 
 /// Takes a package away: first the receipt, then the tree, which is moved to staging. It is then not installed any more.
@@ -122,13 +148,10 @@ pub fn delete_staged(prefix: &Prefix, id: &OperationId) -> Result<(), HostError>
     Ok(Directory::open(&prefix.staging())?.remove_tree(id.as_str())?)
 }
 
-fn finish_or_undo_install(prefix: &Prefix, id: &OperationId, intent: &Intent) -> Result<Outcome, HostError> {
+/// Tells whether an installation has its receipt, and finishes it then.
+fn is_finished(prefix: &Prefix, id: &OperationId, intent: &Intent) -> Result<bool, HostError> {
     let receipt = receipts::read(prefix, &intent.package)?;
-    if receipt.is_some_and(|receipt| receipt.operation == *id) && finish_install(prefix, id, intent)? {
-        return Ok(Outcome::Installed);
-    }
-    undo_install(prefix, id, &intent.package, intent.staged)?;
-    Ok(Outcome::Undone)
+    Ok(receipt.is_some_and(|receipt| receipt.operation == *id) && finish_install(prefix, id, intent)?)
 }
 
 /// Sees to it that the tree of a package that has its receipt is in its place. A power cut may have kept the one and not the other:
@@ -206,7 +229,11 @@ fn unplace(prefix: &Prefix, id: &OperationId, package: &PackageCoordinate) -> Re
     let staging = Directory::open(&prefix.staging())?;
     // A removal that was cut short may have left a part of the tree under this name already.
     staging.remove_tree(id.as_str())?;
-    parent.rename(version, &staging, id.as_str())?;
+    match parent.rename(version, &staging, id.as_str()) {
+        // It came with a lower layer of an overlay, say. Without a receipt it is not installed, so it can go where it lies.
+        Err(error) if error.is(Errno::XDEV) => parent.remove_tree(version)?,
+        moved => moved?,
+    }
     parent.sync()?;
     Ok(staging.sync()?)
 }

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 use super::error::{CacheError, MetadataError};
 use crate::host::{self, Lock, Prefix, Wait};
+use crate::tree::names_in;
 
 /// Where the metadata of roles lies.
 const METADATA: &str = "metadata";
@@ -169,15 +170,10 @@ impl Cache {
     pub(super) fn roles(&self) -> Result<BTreeSet<String>> {
         let path = self.directory.join(METADATA);
         let failed = |source| CacheError { path: path.clone(), source };
-        let entries = match path.read_dir_utf8() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            entries => Some(entries.map_err(failed)?),
-        };
-        let kept = entries.into_iter().flatten();
-        let kept = kept.map(|entry| Ok(entry.map_err(failed)?.file_name().to_owned()));
+        let kept = names_in(&path).map_err(failed)?.into_iter();
         let learnt = self.learnt.iter().filter(|(_, bytes)| bytes.is_some());
         let learnt = learnt.filter_map(|(name, _)| name.strip_prefix(METADATA)?.strip_prefix('/'));
-        kept.chain(learnt.map(|name| Ok(name.to_owned()))).collect()
+        Ok(kept.chain(learnt.map(ToOwned::to_owned)).collect())
     }
 
     /// Notes when the metadata was found to be the newest. Only for people: failing is no error.
@@ -264,11 +260,8 @@ pub fn remove_cache(
 fn sweep(directory: &Utf8Path) -> Result<()> {
     for directory in [directory.to_owned(), directory.join(METADATA)] {
         let failed = |source| CacheError { path: directory.clone(), source };
-        for entry in directory.read_dir_utf8().map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if entry.file_name().starts_with(UNFINISHED) {
-                fs::remove_file(entry.path()).map_err(failed)?;
-            }
+        for name in names_in(&directory).map_err(failed)?.iter().filter(|name| name.starts_with(UNFINISHED)) {
+            fs::remove_file(directory.join(name)).map_err(failed)?;
         }
     }
     Ok(())

@@ -54,6 +54,12 @@ impl StartId {
         String::from_utf8(value.to_vec()).ok().map(Self)
     }
 
+    /// Reads an id; `None` where it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then(|| Self(text.to_owned()))
+    }
+
     /// Returns the digits.
     pub fn as_str(&self) -> &str {
         &self.0

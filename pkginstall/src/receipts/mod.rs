@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::{OperationId, Prefix};
 use crate::repository::VouchedBy;
+use crate::tree::names_in;
 
 /// The version of the receipt's form.
 const SCHEMA_VERSION: u32 = 1;
@@ -139,35 +140,51 @@ fn list_of(
     Ok(packages)
 }
 
-/// Reads the receipts of everything that is installed, in the order of the coordinates. Side by side: each is a file of its own.
+/// What is installed.
+#[derive(Debug, Default)]
+pub struct Installed {
+    /// The receipts, in the order of the coordinates.
+    pub receipts: Vec<Receipt>,
+    /// What is wrong with those that cannot be read: their packages are installed all the same.
+    pub unreadable: Vec<ReceiptError>,
+}
+
+/// Reads the receipts of everything that is installed. Side by side: each is a file of its own.
 ///
 /// # Errors
-/// When one cannot be read.
-pub fn read_all(prefix: &Prefix) -> Result<Vec<Receipt>, ReceiptError> {
+/// When the directories of receipts cannot be read.
+pub fn read_all(prefix: &Prefix) -> Result<Installed, ReceiptError> {
     let ids = ids(prefix, |_| true)?;
     let processors = thread::available_parallelism().map_or(1, |count| count.get().min(MOST_READERS));
     let threads = ids.len().div_ceil(LEAST_READ).min(processors);
     let next = AtomicUsize::new(0);
-    let read_ids = || -> Result<Vec<Receipt>, ReceiptError> {
-        let mut found = Vec::new();
+    let read_ids = || -> Result<Installed, ReceiptError> {
+        let mut found = Installed::default();
         while let Some((group, id)) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
             for package in versions_of(prefix, group, id)? {
-                // One that is removed meanwhile is not installed any more.
-                found.extend(read(prefix, &package)?);
+                match read(prefix, &package) {
+                    // One that is removed meanwhile is not installed any more.
+                    Ok(receipt) => found.receipts.extend(receipt),
+                    Err(error) => found.unreadable.push(error),
+                }
             }
         }
         Ok(found)
     };
-    let mut receipts = thread::scope(|scope| {
+    let found = thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(read_ids)).collect();
         let read = handles
             .into_iter()
             .map(|handle| handle.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)));
         read.collect::<Result<Vec<_>, _>>()
-    })?
-    .concat();
-    receipts.sort_by(|a, b| a.package.cmp(&b.package));
-    Ok(receipts)
+    })?;
+    let mut all = Installed::default();
+    for Installed { receipts, unreadable } in found {
+        all.receipts.extend(receipts);
+        all.unreadable.extend(unreadable);
+    }
+    all.receipts.sort_by(|a, b| a.package.cmp(&b.package));
+    Ok(all)
 }
 
 fn ids(prefix: &Prefix, is_wanted: impl Fn(&Group) -> bool) -> Result<Vec<(Group, Label)>, ReceiptError> {
@@ -324,12 +341,5 @@ fn sync(directory: &Utf8Path) -> Result<(), ReceiptError> {
 
 /// Lists the names in a directory; none where there is no directory.
 fn names(directory: &Utf8Path) -> Result<Vec<String>, ReceiptError> {
-    let failed = |source| ReceiptError::read(directory, source);
-    let entries = match directory.read_dir_utf8() {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        entries => entries.map_err(failed)?,
-    };
-    entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_owned())).collect()
+    names_in(directory).map_err(|source| ReceiptError::read(directory, source))
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::ServiceError;
 use crate::host::Prefix;
+use crate::tree::names_in;
 
 /// How much is read at a time.
 const BLOCK: usize = 64 << 10;
@@ -46,16 +47,12 @@ pub fn find_logs(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Vec<Log
 
 fn newest(directory: &Utf8Path) -> Result<Option<Utf8PathBuf>, ServiceError> {
     let failed = |source| ServiceError::Log { path: directory.to_owned(), source };
-    let entries = match directory.read_dir_utf8() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        entries => entries.map_err(failed)?,
-    };
     let mut newest: Option<(SystemTime, Utf8PathBuf)> = None;
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        let Ok(metadata) = entry.metadata() else { continue };
+    for name in names_in(directory).map_err(failed)? {
+        let path = directory.join(name);
+        let Ok(metadata) = path.symlink_metadata() else { continue };
         let Ok(modified) = metadata.modified() else { continue };
-        let candidate = (modified, entry.into_path());
+        let candidate = (modified, path);
         if metadata.is_file() && newest.as_ref().is_none_or(|newest| candidate > *newest) {
             newest = Some(candidate);
         }

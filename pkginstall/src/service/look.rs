@@ -97,7 +97,16 @@ pub fn known(prefix: &Prefix) -> Result<Vec<ServiceCoordinate>, ServiceError> {
 pub fn running_from(prefix: &Prefix, package: &PackageCoordinate) -> Result<Vec<ServiceCoordinate>, Failure> {
     let mut running = Vec::new();
     for service in ServiceRecord::list(prefix)? {
-        let Some(record) = ServiceRecord::read(prefix, &service)? else { continue };
+        let record = match ServiceRecord::read(prefix, &service) {
+            Ok(Some(record)) => record,
+            Ok(None) => continue,
+            Err(_) => {
+                if may_be(prefix, &service, package) {
+                    running.push(service);
+                }
+                continue;
+            }
+        };
         if record.package != *package {
             continue;
         }
@@ -109,6 +118,14 @@ pub fn running_from(prefix: &Prefix, package: &PackageCoordinate) -> Result<Vec<
         }
     }
     Ok(running)
+}
+
+/// Tells whether a service whose record cannot be read may run from `package`: unless its generations, all of them, say otherwise.
+fn may_be(prefix: &Prefix, service: &ServiceCoordinate, package: &PackageCoordinate) -> bool {
+    let generations = Generations::of(prefix, service);
+    let Ok(numbers) = generations.list() else { return true };
+    let is_other = |number: &Number| generations.read(*number).is_ok_and(|other| other.package != *package);
+    numbers.is_empty() || !numbers.iter().all(is_other)
 }
 
 /// Shows one service, and what is pending of it.

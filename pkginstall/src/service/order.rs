@@ -4,31 +4,26 @@ use std::collections::{BTreeMap, VecDeque};
 
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate, ServiceLabel};
 
-use super::{ServiceError, ServiceRecord};
+use super::ServiceRecord;
 use crate::host::Prefix;
 use crate::receipts;
 
 /// Sorts `services` so that each comes behind those that it is declared to come after; otherwise they stay as they were.
 /// Where declarations go in a circle, the circle stays as it was, too.
-///
-/// # Errors
-/// When the record of a service cannot be read. One whose package is gone has no say.
-pub fn in_order(
-    prefix: &Prefix,
-    services: Vec<ServiceCoordinate>,
-) -> Result<Vec<ServiceCoordinate>, ServiceError> {
+/// One whose package is gone, or whose record cannot be read, has no say.
+pub fn in_order(prefix: &Prefix, services: Vec<ServiceCoordinate>) -> Vec<ServiceCoordinate> {
     // Many services run from few packages.
     let mut declared: BTreeMap<PackageCoordinate, Vec<ServiceLabel>> = BTreeMap::new();
     let mut after = BTreeMap::new();
     for service in &services {
-        let Some(record) = ServiceRecord::read(prefix, service)? else { continue };
+        let Ok(Some(record)) = ServiceRecord::read(prefix, service) else { continue };
         let labels =
             declared.entry(record.package).or_insert_with_key(|package| declared_by(prefix, package));
         if !labels.is_empty() {
             after.insert(service.clone(), labels.clone());
         }
     }
-    Ok(sorted(services, &after))
+    sorted(services, &after)
 }
 
 /// Reads what the services of `package` come after; nothing where the package is gone.

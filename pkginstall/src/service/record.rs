@@ -14,8 +14,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ServiceError;
+use crate::generation::Generations;
 use crate::host::Prefix;
-use crate::process::{Family, Orphans, ProcessIdentity, StartId};
+use crate::process::{Family, FoundStart, Orphans, ProcessIdentity, StartId, find_start};
+use crate::runtime::RuntimeDirectory;
+use crate::tree::names_in;
 
 /// The version of the record's form.
 const SCHEMA_VERSION: u32 = 1;
@@ -129,22 +132,46 @@ impl ServiceRecord {
         }
     }
 
+    /// Makes the record anew that is empty or no record any more, from the generation that the service is and the processes that
+    /// live; the damaged one is kept beside it. Tells whether it did.
+    ///
+    /// # Errors
+    /// When the file system refuses, or no generation says what the service is.
+    pub(crate) fn repair(
+        prefix: &Prefix,
+        service: &ServiceCoordinate,
+        now: Timestamp,
+    ) -> Result<bool, ServiceError> {
+        match Self::read(prefix, service) {
+            Err(ServiceError::Record { source, .. }) if is_damage(&source) => {}
+            read => return read.map(|_| false),
+        }
+        let path = prefix.service_record(service);
+        let failed = |source| ServiceError::Record { action: "repair", path: path.clone(), source };
+        let Some(current) = Generations::of(prefix, service).current()? else {
+            return Err(failed(io::Error::other("no generation says what the service is")));
+        };
+        let mut record = Self::new(service.clone(), current.package, current.digest, current.parameters);
+        if let Some(FoundStart { start_id, processes }) = living(prefix, service)? {
+            record.desired = Desired::Running;
+            let (phase, sessions) = (Phase::Started, BTreeSet::new());
+            record.run = Some(Run { start_id, phase, since: now, processes, sessions });
+        }
+        std::fs::rename(&path, format!("{path}.damaged")).map_err(failed)?;
+        record.write(prefix)?;
+        Ok(true)
+    }
+
     /// Lists the services that have a record, in the order of their coordinates.
     ///
     /// # Errors
     /// When the directory of records cannot be read.
     pub fn list(prefix: &Prefix) -> Result<Vec<ServiceCoordinate>, ServiceError> {
         let path = prefix.services();
-        let failed = |source| ServiceError::Record { action: "read", path: path.clone(), source };
-        let entries = match path.read_dir_utf8() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(failed)?,
-        };
-        let mut services = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            services.extend(entry.file_name().strip_suffix(".json").and_then(|name| name.parse().ok()));
-        }
+        let names =
+            names_in(&path).map_err(|source| ServiceError::Record { action: "read", path, source })?;
+        let names = names.iter().filter_map(|name| name.strip_suffix(".json"));
+        let mut services: Vec<ServiceCoordinate> = names.filter_map(|name| name.parse().ok()).collect();
         services.sort();
         Ok(services)
     }
@@ -159,4 +186,14 @@ impl ServiceRecord {
         let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
         durable::write(path.as_std_path(), 0o644, Existing::Replace, &text).map_err(failed)
     }
+}
+
+fn living(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Option<FoundStart>, ServiceError> {
+    let Some(runtime) = RuntimeDirectory::open(prefix, service)? else { return Ok(None) };
+    Ok(find_start(prefix.root().as_str(), &service.to_string(), runtime.owner()?)?)
+}
+
+/// Tells whether a record is there and is none: what a power cut or a failing disk leaves.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use copkg_spec::command::Failure;
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::manifest::{Service, Signal as StopSignal};
 use rustix::process::Signal;
@@ -33,13 +34,18 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When it cannot be said whether it runs, or processes survive being killed.
 pub fn stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
-    let is_known = ServiceRecord::read(site.prefix, service)?.is_some()
+    // A record that is damaged is a record.
+    let is_known = !matches!(ServiceRecord::read(site.prefix, service), Ok(None))
         || RuntimeDirectory::open(site.prefix, service)?.is_some();
     if !is_known {
         return Err(ServiceError::NeverStarted { service: service.clone() });
     }
     let _lock = site.lock(service)?;
-    upgrade::recover(site, service)?;
+    // What cannot be recovered can be stopped all the same: nothing is put back or started then.
+    if let Err(error) = upgrade::recover(site, service) {
+        interrupt::check()?;
+        site.warn(Failure::of(&error).to_string());
+    }
     interrupt::check()?;
     stop_locked(site, service)
 }

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
+use copkg_spec::command::Failure;
 use copkg_spec::coordinate::ServiceCoordinate;
 use rustix::process::{Pid, WaitOptions, wait};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -47,6 +48,8 @@ struct Charge {
     restart_due: bool,
     /// What goes on for it.
     busy: Option<(Act, u32)>,
+    /// Why it cannot be looked after, as it was last said.
+    trouble: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +81,11 @@ pub fn supervise(
         collect(site, &mut charges);
         let services = known(site.prefix)?.into_iter().filter(|service| selected(service)).collect();
         let rotate = rotated.elapsed() >= ROTATE;
-        for service in in_order(site.prefix, services)? {
+        for service in in_order(site.prefix, services) {
             let charge = charges.entry(service.clone()).or_default();
             if charge.busy.is_none() {
-                look_after(site, how, &service, charge)?;
+                let looked = look_after(site, how, &service, charge);
+                say_trouble(site, &service, charge, looked.err());
             }
             if rotate && charge.busy.is_none() {
                 begin(site, how, &service, charge, Act::Rotate);
@@ -94,6 +98,20 @@ pub fn supervise(
     }
     site.note("ending; the services run on");
     Ok(())
+}
+
+/// Says once why a service cannot be looked after. The others are.
+fn say_trouble(
+    site: &mut Site<'_>,
+    service: &ServiceCoordinate,
+    charge: &mut Charge,
+    error: Option<ServiceError>,
+) {
+    let trouble = error.map(|error| Failure::of(&error).to_string());
+    if let Some(text) = trouble.as_ref().filter(|_| trouble != charge.trouble) {
+        site.warn(format!("{service} cannot be looked after: {text}"));
+    }
+    charge.trouble = trouble;
 }
 
 fn look_after(

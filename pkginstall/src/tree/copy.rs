@@ -49,7 +49,7 @@ impl Directory {
         let mut sum = 0;
         for (name, stat) in self.entries()? {
             match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => sum += self.child_named(&name)?.bytes_below()?,
+                FileType::Directory => sum += self.child(&*name)?.bytes_below()?,
                 // What is allocated: a file with holes is copied with its holes.
                 FileType::RegularFile => sum += u64::try_from(stat.st_blocks).unwrap_or_default() * 512,
                 _ => {}
@@ -64,12 +64,12 @@ impl Directory {
     /// When the trial files cannot be made.
     pub fn shares_blocks(&self) -> Result<bool, TreeError> {
         let names = [".share.from", ".share.to"];
-        names.iter().try_for_each(|name| self.remove_tree(name))?;
+        names.iter().try_for_each(|name| self.remove_tree(*name))?;
         let mut from = self.create_file(names[0], 0o600)?;
         let wrote = from.write_all(&[1; 4096]).map_err(|source| TreeError::make(&self.path, source));
         let to = self.create_file(names[1], 0o600);
         let shared = wrote.and(to).map(|to| rustix::fs::ioctl_ficlone(&to, &from).is_ok());
-        names.iter().try_for_each(|name| self.remove_tree(name))?;
+        names.iter().try_for_each(|name| self.remove_tree(*name))?;
         shared
     }
 
@@ -81,7 +81,7 @@ impl Directory {
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => {
                     rustix::fs::mkdirat(target, &*name, Mode::RWXU).map_err(wrote)?;
-                    self.child_named(&name)?.copy_entries(&target.child_named(&name)?, copied)?;
+                    self.child(&*name)?.copy_entries(&target.child(&*name)?, copied)?;
                 }
                 FileType::RegularFile => {
                     self.copy_file(&name, target, &stat, copied)?;
@@ -134,7 +134,7 @@ impl Directory {
     }
 
     /// Lists what lies in this directory, whatever its name is made of.
-    fn entries(&self) -> Result<Vec<(Box<CStr>, Stat)>, TreeError> {
+    pub(crate) fn entries(&self) -> Result<Vec<(Box<CStr>, Stat)>, TreeError> {
         let failed = |source| TreeError::open(&self.path, source);
         let mut entries = Vec::new();
         for entry in Dir::read_from(&self.handle).map_err(failed)? {
@@ -147,14 +147,6 @@ impl Directory {
             entries.push((name.into(), stat));
         }
         Ok(entries)
-    }
-
-    fn child_named(&self, name: &CStr) -> Result<Self, TreeError> {
-        let path = self.path.join(name.to_string_lossy().as_ref());
-        match rustix::fs::openat(&self.handle, name, super::DIRECTORY_FLAGS, Mode::empty()) {
-            Ok(handle) => Ok(Self { handle, path }),
-            Err(source) => Err(TreeError::open(&path, source)),
-        }
     }
 }
 

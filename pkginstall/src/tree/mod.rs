@@ -7,11 +7,15 @@
 mod copy;
 mod error;
 mod identity;
+mod list;
+mod mounts;
 mod remove;
 
 pub use copy::Copied;
 pub use error::TreeError;
 pub use identity::Identity;
+pub use list::names_in;
+pub use mounts::mounts_in;
 pub use remove::Removed;
 
 use std::fs::File;
@@ -20,6 +24,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 const DIRECTORY_FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -58,12 +63,17 @@ impl Directory {
     ///
     /// # Errors
     /// When it is not there, or is a link or no directory.
-    pub fn child(&self, name: &str) -> Result<Self, TreeError> {
-        let path = self.path.join(name);
+    pub fn child(&self, name: impl Arg + Copy) -> Result<Self, TreeError> {
+        let path = self.shown(&name);
         match rustix::fs::openat(&self.handle, name, DIRECTORY_FLAGS, Mode::empty()) {
             Ok(handle) => Ok(Self { handle, path }),
             Err(source) => Err(TreeError::open(&path, source)),
         }
+    }
+
+    /// Returns the path of `name` in this directory, for messages.
+    fn shown(&self, name: &impl Arg) -> Utf8PathBuf {
+        self.path.join(name.to_string_lossy().as_ref())
     }
 
     /// Opens the directory that `path` leads to from here, name by name.
@@ -231,10 +241,10 @@ impl Directory {
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// Lists the names in this directory, sorted.
+    /// Lists the names in this directory, sorted, for messages: what is not UTF-8 is replaced.
     ///
     /// # Errors
-    /// When it cannot be read, or a name is not UTF-8.
+    /// When it cannot be read.
     pub fn names(&self) -> Result<Vec<String>, TreeError> {
         let failed = |source| TreeError::open(&self.path, source);
         let mut names = Vec::new();

@@ -3,8 +3,9 @@
 use std::ffi::CStr;
 
 use rayon::prelude::*;
-use rustix::fs::{AtFlags, Dir, FileType, Mode};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, ResolveFlags};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::{Directory, TreeError};
 
@@ -15,15 +16,19 @@ impl Directory {
     ///
     /// # Errors
     /// When the file system refuses.
-    pub fn remove_tree(&self, name: &str) -> Result<(), TreeError> {
+    pub fn remove_tree(&self, name: impl Arg + Copy) -> Result<(), TreeError> {
         match rustix::fs::unlinkat(self, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
-            // Linux says EISDIR for a directory, POSIX says EPERM.
-            Err(Errno::ISDIR | Errno::PERM) => {}
-            Err(source) => return Err(TreeError::remove(&self.path().join(name), source)),
+            Err(Errno::ISDIR) => {}
+            // POSIX says EPERM for a directory; of a file it means that nobody may remove it.
+            Err(Errno::PERM) if self.is_directory(name) => {}
+            Err(source) => return Err(self.not_removed(name, source)),
         }
         self.open_for_removal(name)?.clear()?;
-        self.remove_empty(name).map(|_| ())
+        match rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(source) => Err(self.not_removed(name, source)),
+        }
     }
 
     /// Removes the directory `name` if it is empty; tells whether it is gone.
@@ -33,25 +38,55 @@ impl Directory {
     pub fn remove_empty(&self, name: &str) -> Result<Removed, TreeError> {
         match rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(Removed::Yes),
-            Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(Removed::NotEmpty),
-            Err(source) => Err(TreeError::remove(&self.path().join(name), source)),
+            // A mount point stays, too, whatever is in it.
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::BUSY) => Ok(Removed::NotEmpty),
+            Err(source) => Err(self.not_removed(name, source)),
         }
     }
 
-    fn open_for_removal(&self, name: &str) -> Result<Self, TreeError> {
-        match self.child(name) {
+    fn is_directory(&self, name: impl Arg) -> bool {
+        let found = rustix::fs::statat(self, name, AtFlags::SYMLINK_NOFOLLOW);
+        found.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    }
+
+    /// Opens a directory whose content is to be removed, and never one that something is mounted on: that belongs to somebody else.
+    fn open_for_removal(&self, name: impl Arg + Copy) -> Result<Self, TreeError> {
+        match self.child_of_mount(name) {
+            Err(error) if error.is(Errno::XDEV) => Err(self.not_removed(name, Errno::BUSY)),
             Err(error) if error.is(Errno::ACCESS) => {
                 // Not through a link: what has this name is a directory of ours, in a directory that only we write to.
                 let changed = rustix::fs::chmodat(self, name, Mode::RWXU, AtFlags::empty());
-                changed.map_err(|source| TreeError::remove(&self.path().join(name), source))?;
-                self.child(name)
+                changed.map_err(|source| self.not_removed(name, source))?;
+                self.child_of_mount(name)
             }
             opened => opened,
         }
     }
 
+    fn child_of_mount(&self, name: impl Arg + Copy) -> Result<Self, TreeError> {
+        let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+        let path = self.shown(&name);
+        match rustix::fs::openat2(self, name, super::DIRECTORY_FLAGS, Mode::empty(), resolve) {
+            Ok(handle) => Ok(Self { handle, path }),
+            // Some sandboxes know no such call.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                let child = self.child(name)?;
+                let is_ours = child.shares_mount_with(self)?;
+                if is_ours { Ok(child) } else { Err(TreeError::open(&path, Errno::XDEV)) }
+            }
+            Err(source) => Err(TreeError::open(&path, source)),
+        }
+    }
+
+    fn not_removed(&self, name: impl Arg + Copy, source: Errno) -> TreeError {
+        TreeError::remove(&self.shown(&name), source)
+    }
+
     /// Removes everything in this directory.
-    fn clear(&self) -> Result<(), TreeError> {
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn clear(&self) -> Result<(), TreeError> {
         let failed = |source| TreeError::remove(self.path(), source);
         rustix::fs::fchmod(self, Mode::RWXU).map_err(failed)?;
         // Names are collected first: removing while reading may skip some.
@@ -75,12 +110,12 @@ impl Directory {
     }
 
     fn remove_entry(&self, name: &CStr, kind: FileType) -> Result<(), TreeError> {
-        if let (Ok(text), FileType::Directory | FileType::Unknown) = (name.to_str(), kind) {
-            return self.remove_tree(text);
+        if matches!(kind, FileType::Directory | FileType::Unknown) {
+            return self.remove_tree(name);
         }
         match rustix::fs::unlinkat(self, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(source) => Err(TreeError::remove(&self.path().join(name.to_string_lossy().as_ref()), source)),
+            Err(source) => Err(self.not_removed(name, source)),
         }
     }
 }
@@ -90,7 +125,7 @@ impl Directory {
 pub enum Removed {
     /// It is gone.
     Yes,
-    /// It is not empty, so it stays.
+    /// It is not empty, or a mount point, so it stays.
     NotEmpty,
 }
 

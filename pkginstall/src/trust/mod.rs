@@ -9,14 +9,13 @@ mod root;
 pub use error::TrustStoreError;
 pub use root::{GivenRoot, RootError, RootPin, read_root};
 
-use std::io;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::durable::{self, Existing};
 use copkg_spec::keys::{KeyId, PublicKey};
 use copkg_spec::trust::{GroupPattern, Keyring, Pin};
 
 use crate::host::{Catalogue, Effect, Prefix};
+use crate::tree::names_in;
 
 /// Reads every pin of the prefix.
 ///
@@ -26,14 +25,10 @@ pub fn read(prefix: &Prefix) -> Result<Keyring, TrustStoreError> {
     let directory = prefix.trust();
     let failed = |source| TrustStoreError::Read { path: directory.clone(), source };
     let mut keyring = Keyring::new();
-    let entries = match directory.read_dir_utf8() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(keyring),
-        entries => entries.map_err(failed)?,
-    };
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        if entry.path().extension() == Some("json") {
-            keyring.pin(read_pin(entry.path())?);
+    for name in names_in(&directory).map_err(failed)? {
+        let path = directory.join(name);
+        if path.extension() == Some("json") {
+            keyring.pin(read_pin(&path)?);
         }
     }
     Ok(keyring)

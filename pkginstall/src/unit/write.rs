@@ -167,7 +167,8 @@ pub(crate) fn refresh_target_of(site: &Site<'_>, service: &ServiceCoordinate) ->
 fn wanted(prefix: &Prefix) -> Result<Vec<ServiceCoordinate>, ServiceError> {
     let mut wanted = Vec::new();
     for service in known(prefix)? {
-        let record = ServiceRecord::read(prefix, &service)?;
+        // One that cannot be read keeps none of the others from the target.
+        let record = ServiceRecord::read(prefix, &service).ok().flatten();
         let should_run = |record: &ServiceRecord| record.desired == Desired::Running || record.run.is_some();
         let has_unit = prefix.units().join(unit_name(prefix, &service)).exists();
         wanted.extend(record.filter(should_run).filter(|_| has_unit).map(|_| service));

@@ -23,6 +23,7 @@ mod rehearse;
 mod reloaded;
 mod revert;
 mod saved;
+mod swap;
 mod together;
 
 pub use error::{Now, Reverted, Step, UpgradeError};
@@ -30,7 +31,7 @@ pub use pending::{PendingChange, has_left_rehearsal};
 pub use perform::{Done, Reload, Request, Target, check, upgrade};
 pub use plan::{Keep, Restore};
 pub use reconfigure::{Reconfiguration, Reconfigured, Way, reconfigure};
-pub use recover::{Left, left_behind, left_rehearsals, recover_all};
+pub use recover::{Left, NotRecovered, left_behind, left_rehearsals, recover_all};
 pub use rehearse::{Rehearsed, check_rehearsed, clear_left_rehearsal, rehearse};
 
 pub(crate) use perform::start_as;

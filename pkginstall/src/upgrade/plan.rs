@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Manner, Was};
 use super::perform::{Reload, Request, Target};
+use super::saved::DataPlan;
 use super::{UpgradeError, saved};
 use crate::configure::Accept;
-use crate::generation::{Actor, Cause, Generation, Generations, Number, Proposal, Trial};
+use crate::generation::{Actor, Cause, Generation, Generations, History, Number, Proposal, Trial};
 use crate::host::Prefix;
 use crate::service::{self, InstalledService, ServiceError, Site, Start, StartRequest, State};
 use crate::unit;
@@ -152,6 +153,8 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
         reason: request.reason.clone(),
     };
     plan.check_data(site.prefix)?;
+    // The change is appended to it at the end.
+    History::read(site.prefix, service)?;
     Ok(Some(plan))
 }
 
@@ -162,8 +165,15 @@ impl Plan {
         {
             return Err(UpgradeError::NoKeptData { service: self.service.clone(), number: to.number });
         }
-        let copies = self.contract.snapshot && self.from.is_some() && self.restore == Restore::Nothing;
-        if copies { saved::check_copy(prefix, &self.service) } else { Ok(()) }
+        if self.from.is_none() {
+            return Ok(());
+        }
+        let plan = match self.restore {
+            Restore::Data => DataPlan::Replaced,
+            Restore::Nothing if self.contract.snapshot => DataPlan::Copied,
+            Restore::Nothing => DataPlan::Left,
+        };
+        saved::check(prefix, &self.service, plan)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use copkg_spec::command::Failure;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::generation::{Cause, Generations, History, Outcome, Trial, Verdict};
 use crate::host::{LockError, Prefix, reserve};
 use crate::interrupt::{self, Undisturbed};
 use crate::service::{self, ServiceError, ServiceRecord, Site};
+use crate::tree::names_in;
 use crate::unit::Boot;
 
 /// A change that was cut short.
@@ -47,7 +49,9 @@ impl std::fmt::Display for Left {
 pub fn left_behind(prefix: &Prefix) -> Result<Vec<Left>, ServiceError> {
     let mut left = Vec::new();
     for service in services(prefix)? {
-        left.extend(Change::read(prefix, &service)?.map(|change| describe(prefix, &change, None)));
+        // One that cannot be read is named by the recovery itself.
+        let change = Change::read(prefix, &service).ok().flatten();
+        left.extend(change.map(|change| describe(prefix, &change, None)));
     }
     Ok(left)
 }
@@ -55,11 +59,11 @@ pub fn left_behind(prefix: &Prefix) -> Result<Vec<Left>, ServiceError> {
 /// Recovers every service whose change was cut short.
 ///
 /// # Errors
-/// When one could not be recovered; the others are recovered all the same.
-pub fn recover_all(site: &mut Site<'_>) -> Result<Vec<Left>, ServiceError> {
-    let (mut recovered, mut failed) = (Vec::new(), None);
+/// When the services cannot be listed. Those that cannot be recovered keep none of the others from it, and are returned.
+pub fn recover_all(site: &mut Site<'_>) -> Result<(Vec<Left>, Vec<NotRecovered>), ServiceError> {
+    let (mut recovered, mut failed) = (Vec::new(), Vec::new());
     for service in services(site.prefix)? {
-        if !change::is_there(site.prefix, &service) {
+        if !change::is_there(site.prefix, &service) && ServiceRecord::read(site.prefix, &service).is_ok() {
             continue;
         }
         interrupt::check()?;
@@ -69,11 +73,14 @@ pub fn recover_all(site: &mut Site<'_>) -> Result<Vec<Left>, ServiceError> {
             Err(ServiceError::Lock(LockError::Held { holder, .. })) if site.backends.boot == Boot::Now => {
                 site.note(format!("{service} is left to {holder}, which is at work on it"));
             }
-            Err(error) => failed = Some(error),
+            Err(error) => failed.push((service, error.into())),
         }
     }
-    failed.map_or(Ok(recovered), Err)
+    Ok((recovered, failed))
 }
+
+/// A service that could not be recovered, and why.
+pub type NotRecovered = (ServiceCoordinate, Failure);
 
 /// Names the services whose rehearsal was cut short and left its copy.
 ///
@@ -92,6 +99,9 @@ pub(crate) fn recover(site: &mut Site<'_>, service: &ServiceCoordinate) -> Resul
 }
 
 fn recover_quietly(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Option<Left>, ServiceError> {
+    if ServiceRecord::repair(site.prefix, service, (site.clock)())? {
+        site.warn(format!("the record of {service} was damaged; it was made anew from its generation"));
+    }
     let Some(change) = Change::read(site.prefix, service)? else {
         abandon(site, service)?;
         return Ok(None);
@@ -177,9 +187,8 @@ fn describe(prefix: &Prefix, change: &Change, outcome: Option<String>) -> Left {
 /// Lists the services that have a record or generations: a first start may have died before the record was written.
 fn services(prefix: &Prefix) -> Result<Vec<ServiceCoordinate>, ServiceError> {
     let mut services = ServiceRecord::list(prefix)?;
-    let directory = prefix.services();
-    let entries = directory.read_dir_utf8().into_iter().flatten().flatten();
-    services.extend(entries.filter_map(|entry| entry.file_name().parse::<ServiceCoordinate>().ok()));
+    let names = names_in(&prefix.services()).unwrap_or_default();
+    services.extend(names.iter().filter_map(|name| name.parse::<ServiceCoordinate>().ok()));
     services.sort();
     services.dedup();
     Ok(services)

@@ -19,6 +19,7 @@ use crate::generation::{Generation, Generations, History, Outcome, Trial, Verdic
 use crate::host::reserve;
 use crate::interrupt::Undisturbed;
 use crate::service::{self, Desired, ServiceError, ServiceRecord, Site};
+use crate::tree::names_in;
 
 /// How often the old one is started again before it is left stopped: after that somebody has to look.
 const ATTEMPTS: u32 = 3;
@@ -182,20 +183,8 @@ fn keep_logs(site: &Site<'_>, generations: &Generations, change: &Change) -> io:
 }
 
 fn files_in(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
-    let entries = match directory.read_dir_utf8() {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        entries => entries?,
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            files.push(entry.into_path());
-        }
-    }
-    Ok(files)
+    let paths = names_in(directory)?.into_iter().map(|name| directory.join(name));
+    Ok(paths.filter(|path| path.symlink_metadata().is_ok_and(|found| found.is_file())).collect())
 }
 
 /// Reads the end of a file that the service's account could have put a link in the place of.

@@ -4,14 +4,16 @@
 //! the file system of the runtime directory, so putting it back is two renames and needs no space, and out of reach of
 //! the service's account. What was in place is kept as `data.replaced` then: the names tell how far a way back came.
 
+use camino::Utf8Path;
 use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::UpgradeError;
 use super::change::{Change, Mark, Saved};
+use super::swap::{Names, copy_as, free, put_into_place};
 use crate::generation::Number;
 use crate::host::Prefix;
 use crate::service::ServiceError;
-use crate::tree::{Directory, Identity, TreeError, if_there};
+use crate::tree::{Directory, Identity, TreeError, if_there, mounts_in};
 
 /// What the service stores.
 pub(super) const DATA: &str = "data";
@@ -19,18 +21,56 @@ pub(super) const DATA: &str = "data";
 /// Its configuration.
 pub(super) const ETC: &str = "etc";
 
-/// Checks, before anything is stopped, that a copy of the data will fit and can be put back.
-pub(super) fn check_copy(prefix: &Prefix, service: &ServiceCoordinate) -> Result<(), UpgradeError> {
+/// What a change will do to the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DataPlan {
+    /// Nothing that has to be taken back.
+    Left,
+    /// It is copied.
+    Copied,
+    /// Other data takes its place.
+    Replaced,
+}
+
+/// Checks, before anything is stopped, that what a change saves can be saved, and put back.
+pub(super) fn check(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    plan: DataPlan,
+) -> Result<(), UpgradeError> {
     let Some(runtime) = runtime(prefix, service)? else { return Ok(()) };
-    let Some(data) = if_there(runtime.child(DATA))? else { return Ok(()) };
-    if !data.shares_file_system_with(&runtime)? {
-        return Err(UpgradeError::DataElsewhere { path: data.path().to_owned() });
+    let etc = runtime.path().join(ETC);
+    refuse_mounts(&etc, Some(&etc))?;
+    if plan == DataPlan::Left {
+        return Ok(());
     }
-    let (needed, free) = (data.bytes_below()?, data.free_bytes()?);
-    if needed < free || kept(prefix, service)?.shares_blocks()? {
+    refuse_mounts(&runtime.path().join(DATA), None)?;
+    let Some(data) = if_there(runtime.child(DATA))? else { return Ok(()) };
+    let kept = kept(prefix, service)?;
+    let in_one_step = runtime.shares_mount_with(&kept)?;
+    let copies = match plan {
+        DataPlan::Copied => 1,
+        DataPlan::Left | DataPlan::Replaced => 0,
+    };
+    // Where it cannot be renamed, what is replaced is copied, too.
+    let copies = if in_one_step { copies } else { copies + 1 };
+    let (needed, free) = (data.bytes_below()?.saturating_mul(copies), kept.free_bytes()?);
+    if needed < free || copies == 0 || (in_one_step && kept.shares_blocks()?) {
         return Ok(());
     }
     Err(UpgradeError::NoSpace { path: data.path().to_owned(), needed, free })
+}
+
+/// Refuses mount points at `path` and below it, which a copy cannot take the place of; one at `allowed` is filled with copies.
+fn refuse_mounts(path: &Utf8Path, allowed: Option<&Utf8Path>) -> Result<(), UpgradeError> {
+    let failed =
+        |source| ServiceError::Record { action: "look for mounts in", path: path.to_owned(), source };
+    let allowed = allowed.and_then(|path| path.canonicalize_utf8().ok());
+    let mounts = mounts_in(path).map_err(failed)?;
+    match mounts.into_iter().find(|mount| Some(mount) != allowed.as_ref()) {
+        Some(path) => Err(UpgradeError::DataElsewhere { path }),
+        None => Ok(()),
+    }
 }
 
 /// Copies a directory of the stopped service for generation `of`, durably. Returns what must be put back.
@@ -42,13 +82,7 @@ pub(super) fn copy(
 ) -> Result<Option<Saved>, ServiceError> {
     let Some(original) = part(prefix, service, name)? else { return Ok(None) };
     let place = place_of(prefix, service, of)?;
-    let unfinished = format!(".{name}.new");
-    place.remove_tree(&unfinished)?;
-    let copy = place.make(&unfinished, 0o700)?;
-    original.copy_into(&copy)?;
-    copy.sync_file_system()?;
-    place.remove_tree(name)?;
-    place.rename(&unfinished, &place, name)?;
+    copy_as(&original, &place, name)?;
     free(&place, &replaced(name))?;
     place.sync()?;
     Ok(Some(Saved { name: name.to_owned(), of, mark: Mark::KeptAs(name.to_owned()) }))
@@ -164,52 +198,6 @@ fn whereabouts(
             Ok(Whereabouts::Lost)
         }
     }
-}
-
-/// The names of two directories that take turns in a place.
-#[derive(Debug, Clone, Copy)]
-struct Names<'a> {
-    /// The name in the runtime directory.
-    shown: &'a str,
-    /// What the one that shall be in place is kept under.
-    kept: &'a str,
-    /// What the one that is in place will be kept under.
-    replaced: &'a str,
-}
-
-/// Puts a kept directory into place, and keeps what was there.
-///
-/// A crash in between leaves nothing in place and both among what is kept, where their names tell them apart. One exchange
-/// of both would leave nothing that tells whether it happened.
-fn put_into_place(runtime: &Directory, place: &Directory, names: Names<'_>) -> Result<(), TreeError> {
-    if runtime.look(names.shown)?.is_some() {
-        runtime.rename(names.shown, place, &free_name(place, names.replaced)?)?;
-        place.sync()?;
-        runtime.sync()?;
-    }
-    place.rename(names.kept, runtime, names.shown)?;
-    runtime.sync()?;
-    place.sync()
-}
-
-/// Frees a name that an earlier change left something under.
-fn free(place: &Directory, name: &str) -> Result<(), TreeError> {
-    if place.look(name)?.is_some() {
-        place.rename(name, place, &free_name(place, name)?)?;
-    }
-    Ok(())
-}
-
-/// Finds a name for what is replaced. Its own is taken where a start made an empty directory between the two renames.
-fn free_name(place: &Directory, name: &str) -> Result<String, TreeError> {
-    let mut free = name.to_owned();
-    for number in 2.. {
-        if place.look(&free)?.is_none() {
-            break;
-        }
-        free = format!("{name}-{number}");
-    }
-    Ok(free)
 }
 
 /// Returns the name under which what took turns with `name` is kept.

@@ -32,6 +32,8 @@ mod server;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]
+mod stuck;
+#[cfg(test)]
 mod upgrade;
 #[cfg(test)]
 mod wire;

@@ -4,12 +4,14 @@
 mod by_hand;
 mod concurrent;
 mod configured;
+mod damaged;
 mod described;
 mod forgotten;
 mod identity;
 mod interrupted;
 mod logs;
 mod misbehaving;
+mod mounts;
 mod ordinary;
 mod recovered;
 mod running;
