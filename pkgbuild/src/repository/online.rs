@@ -31,6 +31,9 @@ pub(super) struct Online<'r> {
 struct Session<'r> {
     remote: &'r Remote,
     known: Known,
+    /// What passed its own checks, and is kept once the last check of the whole has passed: nobody is held against a state that was
+    /// refused.
+    proposed: Vec<Kept>,
 }
 
 /// How a repository on a server is read.
@@ -51,13 +54,14 @@ impl<'r> Reading<'r> {
     /// When it cannot be reached, no root is pinned, or it breaks a rule.
     pub fn view(&self, ambient: &Ambient) -> Result<View<'r>> {
         let known = Known::open(self.remote.address(), ambient)?;
-        let mut session = Session { remote: self.remote, known };
+        let mut session = Session { remote: self.remote, known, proposed: Vec::new() };
         let (root, pinned) = session.trusted_root(self.root.as_ref())?;
         let now = match self.expired {
             Expired::Refused => ambient.now(),
             Expired::Shown => Time::EPOCH,
         };
         let trusted = session.drive(Refresh::begin(root, now, Limits::default())?)?;
+        session.accept()?;
         let (root, targets) = (trusted.root().clone(), trusted.targets().clone());
         View::new(Source::Server(Box::new(Online { session, trusted, pinned })), root, targets)
     }
@@ -71,7 +75,9 @@ impl Online<'_> {
             return Ok(None);
         }
         let step = ReadRole::begin(&mut self.trusted, delegator, name.clone());
-        match self.session.drive(step)? {
+        let read = self.session.drive(step)?;
+        self.session.accept()?;
+        match read {
             RoleIs::Read => Ok(self.trusted.role(&role).cloned()),
             RoleIs::NotDelegated => Ok(None),
         }
@@ -118,6 +124,14 @@ impl Session<'_> {
         }
     }
 
+    /// Keeps what was proposed.
+    fn accept(&mut self) -> Result<()> {
+        for kept in std::mem::take(&mut self.proposed) {
+            self.known.keep(&kept)?;
+        }
+        Ok(())
+    }
+
     fn root_of(&self, given: &RootPin) -> Result<Vec<u8>> {
         let fingerprint = match given {
             RootPin::File(path) => return RootPin::read(path),
@@ -144,8 +158,13 @@ impl Driver for Session<'_> {
         Ok(self.remote.metadata(&fetch.file, fetch.limit)?)
     }
 
+    /// A root is kept at once: the keys of the one before signed it.
     fn keep(&mut self, kept: &Kept) -> Result<()> {
-        Ok(self.known.keep(kept)?)
+        if kept.role == Role::Root {
+            return Ok(self.known.keep(kept)?);
+        }
+        self.proposed.push(kept.clone());
+        Ok(())
     }
 
     fn forget(&mut self, role: &Role) -> Result<()> {

@@ -1,9 +1,11 @@
 //! The cache: what a host keeps of a repository's metadata, below `<prefix>/.copkg/repositories/<name>/`.
 //!
-//! One command at a time uses the cache of a repository; a lock says whose turn it is. What is learnt is in memory until it is
-//! settled: then all of it is written, made durable at once, and moved to its places in the order in which it was learnt. A crash
-//! leaves each file old or new, and beside them at most some `.tmp-*`, which the next command sweeps. Whoever may not write
-//! there, or must not change anything, reads what is kept and keeps the rest in memory.
+//! One command at a time uses the cache of a repository; a lock says whose turn it is. What a copy shows is only proposed until
+//! the last check has passed: then it is accepted, or the whole of it is rejected, so that a state that was refused leaves nothing
+//! behind that the next copy would be held against. What is accepted is in memory until it is settled: then all of it is
+//! written, made durable at once, and moved to its places in the order in which it was learnt. A crash leaves each file old or
+//! new, and beside them at most some `.tmp-*`, which the next command sweeps. Whoever may not write there, or must not change
+//! anything, reads what is kept and keeps the rest in memory.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -39,11 +41,16 @@ pub enum Keeping {
 #[derive(Debug)]
 pub struct Cache {
     directory: Utf8PathBuf,
-    /// What was learnt and is not on disk yet, the latest last: the name of a file, and what is in it unless it is removed.
-    learnt: Vec<(String, Option<Vec<u8>>)>,
+    /// What was accepted and is not on disk yet, the latest last.
+    learnt: Vec<Change>,
+    /// What a copy shows whose last check has not passed yet, the latest last. It is read in place of what is accepted.
+    proposed: Vec<Change>,
     /// Nothing is written without it.
     lock: Option<Lock>,
 }
+
+/// The name of a file, and what is in it unless it is removed.
+type Change = (String, Option<Vec<u8>>);
 
 type Result<T> = std::result::Result<T, CacheError>;
 
@@ -60,16 +67,16 @@ impl Cache {
         on_wait: impl FnOnce(&str),
     ) -> std::result::Result<Self, MetadataError> {
         let directory = prefix.repository(name);
-        let in_memory = |directory| Self { directory, learnt: Vec::new(), lock: None };
+        let new = |directory, lock| Self { directory, learnt: Vec::new(), proposed: Vec::new(), lock };
         if keeping == Keeping::InMemory {
-            return Ok(in_memory(directory));
+            return Ok(new(directory, None));
         }
         match Self::lock(prefix, &directory, wait, on_wait) {
             Ok(lock) => {
                 sweep(&directory)?;
-                Ok(Self { directory, learnt: Vec::new(), lock: Some(lock) })
+                Ok(new(directory, Some(lock)))
             }
-            Err(error) if cannot_write(&error) => Ok(in_memory(directory)),
+            Err(error) if cannot_write(&error) => Ok(new(directory, None)),
             Err(error) => Err(error),
         }
     }
@@ -94,7 +101,8 @@ impl Cache {
 
     /// Reads a file of it, if it is there.
     pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        if let Some((_, kept)) = self.learnt.iter().rev().find(|(learnt, _)| learnt == name) {
+        let changes = self.proposed.iter().rev().chain(self.learnt.iter().rev());
+        if let Some((_, kept)) = changes.into_iter().find(|(changed, _)| changed == name) {
             return Ok(kept.clone());
         }
         let path = self.directory.join(name);
@@ -106,12 +114,35 @@ impl Cache {
         }
     }
 
-    /// Writes a file of it, once it is settled.
+    /// Writes a file of it, once what is proposed is accepted.
+    pub(super) fn propose(&mut self, name: &str, bytes: &[u8]) {
+        self.proposed.push((name.to_owned(), Some(bytes.to_vec())));
+    }
+
+    /// Removes a file of it, if it is there, once what is proposed is accepted.
+    pub(super) fn propose_removal(&mut self, name: &str) -> Result<()> {
+        if self.read(name)?.is_some() {
+            self.proposed.push((name.to_owned(), None));
+        }
+        Ok(())
+    }
+
+    /// Accepts what was proposed: its last check has passed.
+    pub(super) fn accept(&mut self) {
+        self.learnt.append(&mut self.proposed);
+    }
+
+    /// Forgets what was proposed: a check refused it.
+    pub(super) fn reject(&mut self) {
+        self.proposed.clear();
+    }
+
+    /// Writes a file of it that needs no further check: a root that the keys of the one before signed, or evidence.
     pub(super) fn write(&mut self, name: &str, bytes: &[u8]) {
         self.learnt.push((name.to_owned(), Some(bytes.to_vec())));
     }
 
-    /// Removes a file of it, if it is there, once it is settled.
+    /// Removes a file of it, if it is there, whatever becomes of what is proposed.
     pub(super) fn remove(&mut self, name: &str) -> Result<()> {
         if self.read(name)?.is_some() {
             self.learnt.push((name.to_owned(), None));
@@ -119,7 +150,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Makes what was learnt durable, where anything may be written.
+    /// Makes what was accepted durable, where anything may be written.
     pub(super) fn settle(&mut self) -> Result<()> {
         if self.lock.is_none() || self.learnt.is_empty() {
             return Ok(());
@@ -171,7 +202,7 @@ impl Cache {
         let path = self.directory.join(METADATA);
         let failed = |source| CacheError { path: path.clone(), source };
         let kept = names_in(&path).map_err(failed)?.into_iter();
-        let learnt = self.learnt.iter().filter(|(_, bytes)| bytes.is_some());
+        let learnt = self.learnt.iter().chain(&self.proposed).filter(|(_, bytes)| bytes.is_some());
         let learnt = learnt.filter_map(|(name, _)| name.strip_prefix(METADATA)?.strip_prefix('/'));
         Ok(kept.chain(learnt.map(ToOwned::to_owned)).collect())
     }

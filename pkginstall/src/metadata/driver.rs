@@ -8,7 +8,7 @@ use copkg_spec::tuf::{Driver, Fetch, Kept, Role, Time, TufError};
 
 use super::cache::{Cache, role_file};
 use super::clock;
-use super::error::{CacheError, MetadataError};
+use super::error::{CacheError, Instead, MetadataError, Since};
 use super::log;
 use crate::fetch::{FetchError, Newer};
 use crate::repository::{Base, Source, SourceError};
@@ -40,6 +40,8 @@ pub(super) enum Stopped {
     Slow { place: String, limit: Duration },
     /// No copy may be asked, and this file is not kept.
     Offline { file: String },
+    /// The copy answers with a page for people.
+    Page { file: String },
     /// The cache refused.
     Cache(CacheError),
 }
@@ -76,6 +78,12 @@ impl Copy<'_> {
             Stopped::Source(source) => MetadataError::Source { name, source },
             Stopped::Slow { place, limit } => MetadataError::Slow { place, limit },
             Stopped::Offline { file } => MetadataError::Offline { name, file },
+            Stopped::Page { file } => MetadataError::OtherThing {
+                place: self.place(),
+                file,
+                what: Instead::Page,
+                since: Since::Before,
+            },
             Stopped::Cache(error) => error.into(),
         }
     }
@@ -143,29 +151,42 @@ impl Driver for Copy<'_> {
     }
 
     fn fetch(&mut self, fetch: &Fetch) -> Result<Option<Vec<u8>>, Stopped> {
-        match (self.at, &fetch.role) {
+        let path = format!("metadata/{}", fetch.file);
+        let got = match (self.at, &fetch.role) {
             // Offline, what is kept is the newest that there is.
-            (None, Role::Root) => Ok(None),
+            (None, Role::Root) => return Ok(None),
             (None, Role::Timestamp) => match self.load(&Role::Timestamp)? {
-                None => Err(Stopped::Offline { file: fetch.file.clone() }),
-                kept => Ok(kept),
+                None => return Err(Stopped::Offline { file: fetch.file.clone() }),
+                kept => return Ok(kept),
             },
-            (Some(_), Role::Root) => match self.get(&format!("metadata/{}", fetch.file), fetch.limit) {
+            (Some(_), Role::Root) => match self.get(&path, fetch.limit) {
                 // Object stores say 403 where there is nothing and nobody may list. If credentials are wrong, the timestamp,
                 // which is asked for next, says so.
-                Err(Stopped::Source(SourceError::Fetch(FetchError::Unauthorized { .. }))) => Ok(None),
-                got => got,
+                Err(Stopped::Source(SourceError::Fetch(FetchError::Unauthorized { .. }))) => return Ok(None),
+                // Some web servers answer with their front page where there is nothing.
+                got => return got.map(|got| got.filter(|bytes| !Instead::is_page(bytes))),
             },
             (Some(_), Role::Timestamp) => {
                 let held = self.load(&Role::Timestamp)?;
-                self.get_unless(&format!("metadata/{}", fetch.file), fetch.limit, held)
+                self.get_unless(&path, fetch.limit, held)?
             }
-            _ => self.get(&format!("metadata/{}", fetch.file), fetch.limit),
+            _ => self.get(&path, fetch.limit)?,
+        };
+        // A page is damage to nobody, and no attack that could succeed.
+        match got {
+            Some(bytes) if Instead::is_page(&bytes) => Err(Stopped::Page { file: fetch.file.clone() }),
+            got => Ok(got),
         }
     }
 
+    /// A root is kept at once: the keys of the one before signed it, and what it retires must not be believed again (5.3.8). All
+    /// else is only proposed.
     fn keep(&mut self, kept: &Kept) -> Result<(), Stopped> {
-        self.cache.write(&role_file(&kept.role.file_name()), &kept.bytes);
+        let file = role_file(&kept.role.file_name());
+        match kept.role {
+            Role::Root => self.cache.write(&file, &kept.bytes),
+            _ => self.cache.propose(&file, &kept.bytes),
+        }
         Ok(())
     }
 

@@ -18,6 +18,11 @@ use crate::host::{HostError, LockError};
 use crate::repository::SourceError;
 use crate::trust::RootPin;
 
+/// How often a copy is looked at while too few witnesses have seen what it shows.
+const WITNESS_LOOKS: u32 = 12;
+/// How often a copy is looked at that is behind, or lacks a file that it names.
+const STALE_LOOKS: u32 = 3;
+
 /// Says why nothing can be said about what a repository has.
 #[derive(Debug, Error)]
 pub enum MetadataError {
@@ -47,6 +52,18 @@ pub enum MetadataError {
         expected: RootPin,
         /// What is there.
         found: Digest,
+    },
+    /// What answers is no repository.
+    #[error("{place} is not a copkg repository: it answers {file} with {what}")]
+    OtherThing {
+        /// The copy that was asked.
+        place: String,
+        /// The file that was asked for.
+        file: String,
+        /// What came instead.
+        what: Instead,
+        /// Whether it was one before.
+        since: Since,
     },
     /// Its log is not the one that this host has seen.
     #[error("the log of the repository {name} is refused as {place} serves it{}", kept_in(evidence.as_deref()))]
@@ -133,6 +150,44 @@ pub enum MetadataError {
     Clock(Timestamp),
 }
 
+/// What came instead of a repository's metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instead {
+    /// Nothing of that name.
+    Nothing,
+    /// A page for people.
+    Page,
+    /// Something else that is no metadata.
+    Other,
+}
+
+impl std::fmt::Display for Instead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "\"not found\"",
+            Self::Page => "an HTML page",
+            Self::Other => "something that is no metadata",
+        })
+    }
+}
+
+impl Instead {
+    /// Tells whether `bytes` are a page: what a login of a network or a web site answers to any path.
+    pub(super) fn is_page(bytes: &[u8]) -> bool {
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+        text.first() == Some(&b'<')
+    }
+}
+
+/// Whether a place was a repository before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// Not that this host knows.
+    Never,
+    /// This host has a root of it.
+    Before,
+}
+
 /// Says that what is kept of a repository cannot be read or written.
 #[derive(Debug, Error)]
 #[error("cannot keep what repositories say in {path}")]
@@ -160,12 +215,23 @@ impl MetadataError {
         self.exit() == Exit::Trust
     }
 
+    /// Tells how often a copy is looked at before it is given up. Witnesses may be on their way; behind one name there may be a second
+    /// server that has what the first one lacks.
+    pub(super) fn looks(&self) -> u32 {
+        match self {
+            Self::Unwitnessed { .. } => WITNESS_LOOKS,
+            Self::Refused { source, .. } if source.exit() == Exit::TryAgain => STALE_LOOKS,
+            _ => 1,
+        }
+    }
+
     /// Tells whether another copy of the repository could do better.
     pub(super) fn is_of_this_copy(&self) -> bool {
         matches!(
             self,
             Self::Refused { .. }
                 | Self::WrongRoot { .. }
+                | Self::OtherThing { .. }
                 | Self::Source { .. }
                 | Self::Slow { .. }
                 | Self::Log { .. }
@@ -177,9 +243,12 @@ impl MetadataError {
 impl Explain for MetadataError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Refused { .. } | Self::WrongRoot { .. } | Self::Group { .. } | Self::Unwitnessed { .. } => {
-                Exit::Trust
-            }
+            Self::WrongRoot { .. } | Self::Group { .. } | Self::Unwitnessed { .. } => Exit::Trust,
+            Self::Refused { source, .. } => source.exit(),
+            Self::OtherThing { since, .. } => match since {
+                Since::Never => Exit::NotFound,
+                Since::Before => Exit::TryAgain,
+            },
             Self::Log { source, .. } => source.exit(),
             Self::Source { source, .. } => source.exit(),
             Self::Slow { .. } | Self::Offline { .. } => Exit::TryAgain,
@@ -193,6 +262,7 @@ impl Explain for MetadataError {
         match self {
             Self::Refused { source, .. } => source.code(),
             Self::WrongRoot { .. } => "wrong_root",
+            Self::OtherThing { .. } => "not_a_repository",
             Self::Log { source, .. } => source.code(),
             Self::Unwitnessed { .. } => "too_few_witnesses",
             Self::Source { source, .. } => source.code(),
@@ -217,6 +287,14 @@ impl Explain for MetadataError {
                 "somebody serves another repository in its place, or it was made anew: ask its owner for the fingerprint, and \
                  only then run `pkginstall repo add` with it and --replace-root"
                     .into(),
+            ),
+            Self::OtherThing { since: Since::Never, .. } => Some(
+                "check the address: that of a repository is what `repo-server serve` prints, without /metadata; behind a login page, \
+                 log in first"
+                    .into(),
+            ),
+            Self::OtherThing { since: Since::Before, .. } => Some(
+                "a network with a login page answers like that: log in and try again; if it repeats, check the address".into(),
             ),
             Self::Log { source, .. } => source.hint(),
             Self::Unwitnessed { .. } => Some(

@@ -48,7 +48,7 @@ impl From<CacheError> for Unbelieved {
     }
 }
 
-/// Checks that the log goes on, and remembers its head.
+/// Checks that the log goes on, and proposes to remember its head.
 pub(super) fn check(copy: &mut Copy<'_>, trusted: &Trusted) -> Result<Log, Unbelieved> {
     let timestamp = trusted.timestamp();
     let head = Head::of_timestamp(timestamp)?;
@@ -57,7 +57,7 @@ pub(super) fn check(copy: &mut Copy<'_>, trusted: &Trusted) -> Result<Log, Unbel
         (None, _) => Ok(()),
         (Some((seen, _)), Some(head)) if *seen == head => {
             // Also when a crash came between the two below: the next fork must not pass for a new beginning.
-            copy.cache.remove(ROTATED)?;
+            copy.cache.propose_removal(ROTATED)?;
             return Ok(Log::GoesOn);
         }
         (Some((seen, _)), Some(head)) => verify(copy, seen, &head),
@@ -74,8 +74,8 @@ pub(super) fn check(copy: &mut Copy<'_>, trusted: &Trusted) -> Result<Log, Unbel
         (result, _) => result.map(|()| Log::GoesOn)?,
     };
     if head.is_some() {
-        copy.cache.write(SEEN, timestamp.bytes());
-        copy.cache.remove(ROTATED)?;
+        copy.cache.propose(SEEN, timestamp.bytes());
+        copy.cache.propose_removal(ROTATED)?;
     }
     Ok(outcome)
 }

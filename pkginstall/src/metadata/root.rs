@@ -1,12 +1,12 @@
 //! The root that a refresh begins with: the newest that is kept, else the one that is pinned.
 
 use copkg_spec::digest::Digest;
-use copkg_spec::tuf::{Limits, Role, load_root};
+use copkg_spec::tuf::{Document, Limits, Role, Root, load_root};
 
 use super::Asking;
 use super::cache::{Cache, role_file};
 use super::driver::{Copy, Stopped};
-use super::error::{CacheError, MetadataError};
+use super::error::{CacheError, Instead, MetadataError, Since};
 use super::log;
 use super::witnessed::WITNESSED;
 use crate::trust::RootPin;
@@ -46,16 +46,24 @@ pub(super) fn keep(cache: &mut Cache, bytes: &[u8]) {
 pub(super) fn fetch(copy: &mut Copy<'_>, pin: &RootPin) -> Result<Result<Vec<u8>, MetadataError>, Stopped> {
     let limit = Limits::default().root_bytes;
     let file = Role::Root.versioned_file_name(pin.version);
-    let path = format!("metadata/{file}");
-    let absent = || copkg_spec::tuf::TufError::new(&Role::Root, copkg_spec::tuf::Rule::Absent { file });
-    let bytes = copy.get(&path, limit)?.ok_or_else(absent)?;
+    let bytes = copy.get(&format!("metadata/{file}"), limit)?;
+    let place = copy.place();
+    let other =
+        |what| Ok(Err(MetadataError::OtherThing { place: place.clone(), file, what, since: Since::Never }));
+    let Some(bytes) = bytes else { return other(Instead::Nothing) };
     let found = Digest::of(&bytes);
-    if found != pin.digest {
-        let name = copy.source.repository().name.clone();
-        return Ok(Err(MetadataError::WrongRoot { name, place: copy.place(), expected: *pin, found }));
+    if found == pin.digest {
+        load_root(bytes.clone())?;
+        return Ok(Ok(bytes));
     }
-    load_root(bytes.clone())?;
-    Ok(Ok(bytes))
+    if Instead::is_page(&bytes) {
+        return other(Instead::Page);
+    }
+    if Document::<Root>::parse(bytes).is_err() {
+        return other(Instead::Other);
+    }
+    let name = copy.source.repository().name.clone();
+    Ok(Err(MetadataError::WrongRoot { name, place, expected: *pin, found }))
 }
 
 /// Keeps a root that a person gave, so that nobody has to be asked for it.

@@ -1,6 +1,7 @@
 //! A session with one repository: one refresh, and any number of searches in what it found.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use copkg_spec::coordinate::Group;
 use copkg_spec::repository::{GroupContent, Packages, group_of_role, group_role, packages_of};
@@ -18,6 +19,8 @@ use super::{Asking, Keeping, clock, root};
 use crate::repository::Source;
 use crate::trust::RootPin;
 
+/// How long to wait before the next look at a copy.
+const PAUSE: Duration = Duration::from_millis(250);
 /// How far below `targets` the role of a group is: the registrar is between them.
 const DEEPEST: usize = 2;
 /// The most bins of a group that are read to list what it has.
@@ -41,8 +44,8 @@ impl<'s> Session<'s> {
     /// where its file is at hand; `tell` is told what a person should know.
     ///
     /// # Errors
-    /// When no copy could be believed: that of the first one that was refused, else of the last one. What was kept so far is
-    /// right, and the next session begins there.
+    /// When no copy could be believed: that of the first one that was refused, else of the last one. Nothing of what was refused is
+    /// kept, but the roots on the way to it, which the keys of the roots before signed.
     pub fn open(
         asking: &Asking<'_>,
         source: &'s Source,
@@ -58,20 +61,11 @@ impl<'s> Session<'s> {
         let mut began_anew = Log::GoesOn;
         let refreshed = first_good(&copies, tell, |at| {
             let mut copy = Copy { cache: &mut cache, source, at, server_clock: None };
-            let mut looks = 0;
-            loop {
-                let trusted = refresh(&mut copy, (pin, given), now)?;
-                began_anew = check_log(&mut copy, &trusted, now)?;
-                looks += 1;
-                match check_witnesses(&mut copy, &trusted, now) {
-                    Err(MetadataError::Unwitnessed { .. }) if looks < witnessed::LOOKS => {
-                        source.pause(witnessed::PAUSE);
-                    }
-                    checked => break checked.map(|()| (at, trusted)),
-                }
-            }
+            let (trusted, log) = look(&mut copy, (pin, given), now)?;
+            began_anew = log;
+            Ok((at, trusted))
         });
-        // What was right until then stays, and what proves that something was wrong.
+        // Also where it failed: roots that are right stay, and what proves that something was wrong.
         cache.settle()?;
         let (at, trusted) = refreshed?;
         if let Log::BeganAnew { evidence } = began_anew {
@@ -131,7 +125,7 @@ impl<'s> Session<'s> {
             let found = found.and_then(|step| copy.drive(step));
             found.map_err(|stopped| copy.explain(stopped, *now))
         });
-        cache.settle()?;
+        self.settle()?;
         found
     }
 
@@ -141,7 +135,7 @@ impl<'s> Session<'s> {
     /// As [`Self::find`], and when the group's role has no list of packages that can be read.
     pub fn packages(&mut self, group: &Group, tell: &mut dyn FnMut(String)) -> Result<Option<Packages>> {
         let read = self.read_group(group, tell);
-        self.cache.settle()?;
+        self.settle()?;
         let Some(role) = read? else { return Ok(None) };
         let packages = self.trusted.role(&role).map(|targets| packages_of(targets));
         packages.transpose().map_err(|error| self.refuse(&role, MalformedError::Shape(error)))
@@ -170,7 +164,7 @@ impl<'s> Session<'s> {
             let bin = self.trusted.role(&Role::Delegated(name.clone()));
             bins.extend(bin.map(|bin| (name, Targets::clone(bin))));
         }
-        self.cache.settle()?;
+        self.settle()?;
         let content = GroupContent::read(group.clone(), own, bins);
         let failed = |source| {
             let name = self.source.repository().name.clone();
@@ -192,6 +186,12 @@ impl<'s> Session<'s> {
                 tell(error.in_one_line());
             }
         }
+        self.settle()
+    }
+
+    /// Keeps the roles that were read: each passed all of its checks, by a snapshot that did.
+    fn settle(&mut self) -> Result<()> {
+        self.cache.accept();
         Ok(self.cache.settle()?)
     }
 
@@ -272,6 +272,36 @@ fn first_good<T>(
         (Err(error), Some(refusal)) if error.is_of_this_copy() => Err(refusal),
         (result, _) => result,
     }
+}
+
+/// Looks at a copy until it is believed, as often as that may help. What a look has proposed to keep is accepted when its last check
+/// has passed, and forgotten otherwise, so that no later look is held against it.
+fn look(copy: &mut Copy<'_>, root: (&RootPin, Option<&[u8]>), now: Time) -> Result<(Trusted, Log)> {
+    let mut looks = 1;
+    loop {
+        match believe(copy, root, now) {
+            Ok(believed) => {
+                copy.cache.accept();
+                return Ok(believed);
+            }
+            Err(error) => {
+                copy.cache.reject();
+                if looks >= error.looks() {
+                    return Err(error);
+                }
+            }
+        }
+        looks += 1;
+        copy.source.pause(PAUSE);
+    }
+}
+
+/// Refreshes from a copy, and makes every check there is before any of it is kept.
+fn believe(copy: &mut Copy<'_>, root: (&RootPin, Option<&[u8]>), now: Time) -> Result<(Trusted, Log)> {
+    let trusted = refresh(copy, root, now)?;
+    let log = check_log(copy, &trusted, now)?;
+    check_witnesses(copy, &trusted, now)?;
+    Ok((trusted, log))
 }
 
 fn check_log(copy: &mut Copy<'_>, trusted: &Trusted, now: Time) -> Result<Log> {

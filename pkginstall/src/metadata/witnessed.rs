@@ -5,8 +5,6 @@
 //! there may be too few; then the whole refresh is done again. The cosigned checkpoint is kept, so that nothing is asked
 //! while nothing changes, and what is shown offline was witnessed too.
 
-use std::time::Duration;
-
 use copkg_spec::tlog::{Head, Resource, SignedCheckpoint, TlogError};
 use copkg_spec::tuf::Trusted;
 
@@ -18,10 +16,6 @@ use crate::repository::Witnesses;
 pub(super) const WITNESSED: &str = "log.checkpoint";
 /// The longest checkpoint that is read, in bytes.
 const CHECKPOINT_BYTES: u64 = 64 << 10;
-/// How long to wait before the next look.
-pub(super) const PAUSE: Duration = Duration::from_millis(250);
-/// How often to look.
-pub(super) const LOOKS: u32 = 12;
 
 /// Why what a repository shows is not believed yet.
 #[derive(Debug)]
@@ -65,6 +59,6 @@ pub(super) fn check(
     if have < witnesses.needed() {
         return Err(Unwitnessed::TooFew { have });
     }
-    copy.cache.write(WITNESSED, &bytes);
+    copy.cache.propose(WITNESSED, &bytes);
     Ok(())
 }

@@ -34,6 +34,8 @@ mod signed;
 #[cfg(test)]
 mod stuck;
 #[cfg(test)]
+mod unkept;
+#[cfg(test)]
 mod upgrade;
 #[cfg(test)]
 mod wire;

@@ -34,9 +34,12 @@ fn attacked_when_new(change: impl FnOnce(&mut Signed)) -> String {
 fn every_refusal_names_the_rule_and_the_role() {
     let mut said = Vec::new();
     let mut attack = |name: &str, text: String| said.push(format!("--- {name}\n{text}"));
-    attack("an older state of the repository", {
+    attack("an older state of the repository, which has ended", {
         let (host, mut repository) = scene();
+        repository.lifetime = -60;
+        repository.commit();
         repository.copy(&host.path("old"));
+        repository.lifetime = 60;
         repository.publish(&[&package("com.example:web:3")]);
         host.ok(&["resolve", "com.example:web"]);
         fs::copy(host.path("old/metadata/timestamp.json"), repository.metadata("timestamp.json")).unwrap();
@@ -92,14 +95,7 @@ fn every_refusal_names_the_rule_and_the_role() {
     attack(
         "something else than a repository",
         attacked(|repository| {
-            fs::write(repository.metadata("timestamp.json"), b"<!DOCTYPE html>").unwrap();
-        }),
-    );
-    attack(
-        "a file that is withheld",
-        attacked(|repository| {
-            repository.publish(&[&package("com.example:web:3")]);
-            fs::remove_file(repository.metadata("2.com.example.json")).unwrap();
+            fs::write(repository.metadata("timestamp.json"), b"something else").unwrap();
         }),
     );
     attack(
@@ -131,6 +127,42 @@ fn every_refusal_names_the_rule_and_the_role() {
 }
 
 #[test]
+fn what_may_be_there_soon_is_no_attack() {
+    let mut said = Vec::new();
+    let mut unlucky = |name: &str, change: &dyn Fn(&mut Signed)| {
+        let (host, mut repository) = scene();
+        host.ok(&["resolve", "com.example:web"]);
+        change(&mut repository);
+        said.push(format!("--- {name}\n{}", steady(&host.fails(8, &["resolve", "com.example:web"]))));
+    };
+    unlucky("a file that is not there yet", &|repository| {
+        repository.publish(&[&package("com.example:web:3")]);
+        fs::remove_file(repository.metadata("2.com.example.json")).unwrap();
+    });
+    unlucky("a login page", &|repository| {
+        fs::write(repository.metadata("2.root.json"), b"<html>").unwrap();
+        fs::write(repository.metadata("timestamp.json"), b"\n<!DOCTYPE html>").unwrap();
+    });
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn what_is_no_repository_is_not_added_and_is_no_attack() {
+    let host = Host::bare();
+    let (place, root) = (host.repository(), "0".repeat(64));
+    let add = ["repo", "add", "main", &place, "--root", &root];
+    let mut said = Vec::new();
+    for answer in [None, Some("<!DOCTYPE html>"), Some("{}"), Some("")] {
+        if let Some(answer) = answer {
+            crate::support::write(&host.path("repository/metadata/1.root.json"), answer.as_bytes());
+        }
+        said.push(host.fails(5, &add));
+    }
+    insta::assert_snapshot!(said.join("\n"));
+    assert!(!host.prefix(".copkg/config.toml").exists());
+}
+
+#[test]
 fn a_failure_in_json_has_the_code_of_the_rule() {
     let (host, mut repository) = scene();
     repository.lifetime = -60;
@@ -149,7 +181,7 @@ fn after_the_online_keys_were_rotated_what_a_thief_made_up_is_forgotten() {
     thief.commit();
     host.ok(&["resolve", "com.example:web"]);
     repository.commit();
-    host.fails(6, &["resolve", "com.example:web"]);
+    host.fails(8, &["resolve", "com.example:web"]);
     repository.rotate_online();
     let output = host.run(&["resolve", "com.example:web"]);
     assert!(output.status.success());
@@ -241,7 +273,7 @@ fn a_stale_copy_is_passed_over_and_a_right_one_is_never_believed_less() {
     insta::assert_snapshot!(steady(&host.text(&output.stderr)));
     assert!(host.text(&output.stdout).contains("com.example:web:3"));
     // Where only the stale one would be left, it is not even added.
-    assert!(host.fails(6, &["repo", "add", "main", "stale", "--forget", "mirrors"]).contains("rollback"));
+    assert!(host.fails(8, &["repo", "add", "main", "stale", "--forget", "mirrors"]).contains("is behind"));
 }
 
 #[test]

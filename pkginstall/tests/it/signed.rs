@@ -226,9 +226,15 @@ impl Signed {
 
     /// Signs snapshot and timestamp anew.
     pub(crate) fn commit(&mut self) {
+        self.commit_with(self.lifetime, self.lifetime);
+    }
+
+    /// The same, with a timestamp and a snapshot that are good for so many seconds.
+    pub(crate) fn commit_with(&mut self, timestamp: i64, snapshot: i64) {
         self.append();
-        let (version, ends) = (Version::new(self.commit).unwrap(), time(now() + self.lifetime));
-        let mut snapshot = Snapshot::new(version, ends);
+        let version = Version::new(self.commit).unwrap();
+        let [ends, snapshot_ends] = [timestamp, snapshot].map(|seconds| time(now() + seconds));
+        let mut snapshot = Snapshot::new(version, snapshot_ends);
         snapshot.meta = self.files.clone();
         let bytes = signed(snapshot, &[self.online]);
         write(&self.metadata(&Role::Snapshot.versioned_file_name(version)), &bytes);

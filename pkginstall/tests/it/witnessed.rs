@@ -6,7 +6,7 @@ use crate::repositories::steady;
 use crate::signed::Signed;
 use crate::support::{Host, key, package};
 
-fn witness(seed: u8) -> String {
+pub(crate) fn witness(seed: u8) -> String {
     VerifierKey::new(
         format!("witness.example/w{seed}").parse().unwrap(),
         KeyKind::Cosignature,

@@ -66,6 +66,17 @@ pub enum Rule {
         /// What came.
         found: Version,
     },
+    /// It is older than what this client has seen, and still in date: what a cache or a mirror has that is behind. It is believed
+    /// no more than any other older state.
+    #[error(
+        "it is version {found}, and version {trusted} was seen before: a cache or a mirror that is behind, if it is not held back"
+    )]
+    Behind {
+        /// What was seen.
+        trusted: Version,
+        /// What came.
+        found: Version,
+    },
     /// It is older than what this client has seen.
     #[error(
         "it is version {found}, and version {trusted} was seen before: a rollback attack, or an old copy of the repository"
@@ -128,7 +139,7 @@ impl Rule {
             Self::File(_) => ["4.3", "4.6", "5.5.2", "5.6.2"],
             Self::Threshold { .. } => ["5.3.4", "5.4.2", "5.5.3", "5.6.3"],
             Self::Version { .. } => ["5.3.5", "5.4.3", "5.5.4", "5.6.4"],
-            Self::Rollback { .. } => ["5.3.5", "5.4.3.1", "5.5.5", "5.6.4"],
+            Self::Behind { .. } | Self::Rollback { .. } => ["5.3.5", "5.4.3.1", "5.5.5", "5.6.4"],
             Self::ListedRollback { .. } | Self::Unlisted { .. } => ["5.3.5", "5.4.3.2", "5.5.5", "5.6.4"],
             Self::Expired { .. } => ["5.3.10", "5.4.4", "5.5.6", "5.6.5"],
             Self::NotInSnapshot | Self::TooManyRoles { .. } => ["5.6.7"; 4],
@@ -149,6 +160,7 @@ impl Rule {
             Self::File(_) => "metadata_mismatch",
             Self::Threshold { .. } => "metadata_too_few_signatures",
             Self::Version { .. } => "metadata_wrong_version",
+            Self::Behind { .. } => "metadata_behind",
             Self::Rollback { .. } | Self::ListedRollback { .. } | Self::Unlisted { .. } => {
                 "metadata_rollback"
             }
@@ -160,8 +172,9 @@ impl Rule {
 
     fn hint(&self) -> &'static str {
         match self {
-            Self::Absent { file } if file == "1.root.json" => {
-                "check the address: that of a repository is what `repo-server serve` prints, without /metadata"
+            Self::Behind { .. } => {
+                "try again in some minutes, or use another mirror; a cache must ask for timestamp.json every time; if the repository was \
+                 restored from a backup, its owner must rotate the timestamp and snapshot keys"
             }
             Self::Absent { .. } | Self::File(_) | Self::Version { .. } => {
                 "try again: a copy of the repository may be half way through an update; if it repeats, tell its owner"
@@ -183,8 +196,12 @@ impl Rule {
 }
 
 impl Explain for TufError {
+    /// A copy that is behind, or lacks a file that newer metadata names, may have it soon. Everything else is a matter of trust.
     fn exit(&self) -> Exit {
-        Exit::Trust
+        match self.rule {
+            Rule::Behind { .. } | Rule::Absent { .. } => Exit::TryAgain,
+            _ => Exit::Trust,
+        }
     }
 
     fn code(&self) -> &'static str {

@@ -184,7 +184,7 @@ impl Update {
         let refused = |rule| TufError { role: Role::Timestamp, rule };
         let file = Role::Timestamp.file_name();
         let bytes = received(answer, self.limits.timestamp_bytes, &file).map_err(refused)?;
-        let new = trusted::next_timestamp(&self.root, old.as_deref(), bytes).map_err(refused)?;
+        let new = trusted::next_timestamp(&self.root, old.as_deref(), bytes, self.now).map_err(refused)?;
         // 5.4.4: "The expiration timestamp in the new timestamp metadata file MUST be higher than the fixed update start time."
         // Of two that say the same, the one that is trusted already counts, and must not have expired either.
         match (new, old) {

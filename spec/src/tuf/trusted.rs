@@ -74,11 +74,13 @@ pub(super) enum NewTimestamp {
     Same,
 }
 
-/// Checks a timestamp against the one before it, if there is one. Its expiry comes after.
+/// Checks a timestamp against the one before it, if there is one. The expiry of one that counts comes after; `now` only tells what
+/// an older one is.
 pub(super) fn next_timestamp(
     root: &Root,
     trusted: Option<&Timestamp>,
     bytes: Vec<u8>,
+    now: Time,
 ) -> Result<NewTimestamp, Rule> {
     // 5.4.2: "The new timestamp metadata file MUST have been signed by a threshold of keys specified in the trusted root
     // metadata file."
@@ -88,7 +90,7 @@ pub(super) fn next_timestamp(
     // the update cycle, and report the potential rollback attack. In case they are equal, discard the new timestamp
     // metadata and abort the update cycle. This is normal and it shouldn't raise any error."
     if verified.version < trusted.version {
-        return Err(Rule::Rollback { trusted: trusted.version, found: verified.version });
+        return Err(older(trusted, &verified, now));
     }
     if verified.version == trusted.version {
         return Ok(NewTimestamp::Same);
@@ -98,6 +100,19 @@ pub(super) fn next_timestamp(
     let listed = Role::Snapshot.meta_name();
     check_listed(&listed, &trusted.meta.snapshot, &verified.meta.snapshot)?;
     Ok(NewTimestamp::Newer(verified))
+}
+
+/// Says what a timestamp is that is older than the trusted one: neither is believed. What has ended by now was kept to be shown
+/// again; what names a newer snapshot than the trusted one is not of its past.
+fn older(trusted: &Timestamp, found: &Timestamp, now: Time) -> Rule {
+    let is_of_the_past = found.meta.snapshot.version <= trusted.meta.snapshot.version;
+    let (trusted, is_in_date) = (trusted.version, check_expiry(found, now).is_ok());
+    let found = found.version;
+    if is_in_date && is_of_the_past {
+        Rule::Behind { trusted, found }
+    } else {
+        Rule::Rollback { trusted, found }
+    }
 }
 
 fn check_listed(listed: &str, trusted: &MetaFile, found: &MetaFile) -> Result<(), Rule> {

@@ -1,6 +1,7 @@
 //! The workflow of a refresh, clause by clause, when nobody is hostile.
 
 use crate::scene::*;
+use copkg_spec::command::{Exit, Explain as _};
 use copkg_spec::tuf::{Rule, Snapshot, Timestamp};
 
 #[test]
@@ -307,7 +308,31 @@ fn a_key_that_is_added_does_not_open_the_way_back() {
     repository.timestamp.version = version(1);
     repository.publish(&["root", "timestamp"]);
     let error = client.refresh(&repository).expect_err("it is refused");
-    assert!(matches!(error.rule, Rule::Rollback { .. }), "{error:?}");
+    assert!(matches!(error.rule, Rule::Behind { .. }), "{error:?}");
+}
+
+#[test]
+fn an_older_timestamp_is_behind_or_a_rollback_and_never_believed() {
+    let in_date = |repository: &mut Repository| repository.timestamp.expires = time(NOW + DAY);
+    let ended = |repository: &mut Repository| repository.timestamp.expires = time(NOW);
+    // What names a newer snapshot than a newer timestamp is not of its past.
+    let of_no_past = |repository: &mut Repository| repository.timestamp.meta.snapshot.version = version(9);
+    let older = |change: &dyn Fn(&mut Repository)| {
+        let mut repository = Repository::new();
+        repository.publish(&["timestamp", "timestamp"]);
+        let mut client = Client::of(&repository);
+        client.refresh(&repository).expect("it is accepted");
+        let kept = client.kept.clone();
+        repository.timestamp.version = version(2);
+        change(&mut repository);
+        repository.sign_timestamp();
+        let error = client.refresh(&repository).expect_err("it is refused");
+        assert_eq!(client.kept, kept);
+        (error.code(), error.exit())
+    };
+    assert_eq!(older(&in_date), ("metadata_behind", Exit::TryAgain));
+    assert_eq!(older(&ended), ("metadata_rollback", Exit::Trust));
+    assert_eq!(older(&of_no_past), ("metadata_rollback", Exit::Trust));
 }
 
 #[test]

@@ -47,6 +47,37 @@ fn a_killed_refresh_leaves_a_cache_that_the_next_command_uses() {
     println!("{points} points, killed before and after each");
 }
 
+#[test]
+fn a_killed_refusal_leaves_a_cache_that_the_honest_repository_is_accepted_by() {
+    if !faults::is_supported() {
+        return skip("exact kill points", "x86_64 only");
+    }
+    let host = Host::new();
+    let before = host.path("before");
+    copy(&host.path("prefix"), &before);
+    // New keys for root and snapshot, and a file that does not come: the last check fails.
+    host.serve(3);
+    fs::remove_file(host.path("served/metadata/3.targets.json")).expect("it is there");
+    let points = host.under_faultrun(&["list", "--log", "points"], 8);
+    assert!(points > 0, "a root that was followed is kept");
+    for at in 1..=points {
+        fs::remove_dir_all(host.path("prefix")).expect("it can be removed");
+        copy(&before, &host.path("prefix"));
+        host.serve(3);
+        fs::remove_file(host.path("served/metadata/3.targets.json")).expect("it is there");
+        host.under_faultrun(&["kill-after", "--at", &at.to_string()], 137);
+        let moment = format!("killed after point {at} of {points}");
+        let kept = host.path("prefix/.copkg/repositories/main/metadata/timestamp.json");
+        if let Ok(kept) = fs::read(kept) {
+            let old = fs::read(host.path("states/1/metadata/timestamp.json")).expect("it is there");
+            assert_eq!(kept, old, "{moment}");
+        }
+        host.serve(3);
+        let next = host.run(&RESOLVE);
+        assert!(next.status.success(), "{moment}: {}", String::from_utf8_lossy(&next.stderr));
+    }
+}
+
 impl Host {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("there is a temporary directory");
