@@ -1,14 +1,21 @@
-//! The HTTP client of sources and repositories: the host's own certificates, the proxies of the environment.
+//! The HTTP client of sources and repositories: the host's own certificates, the proxies of the environment, and the rules of
+//! [`copkg_spec::http`].
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use copkg_spec::http::{Proxies, RedirectError, check_redirect, is_unknown_host};
 use reqwest::blocking::Client;
-use reqwest::{NoProxy, Proxy};
+use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::{NoProxy, Proxy, Url};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::surroundings::Ambient;
 
+/// What the client says when a proxy answers 407 to `CONNECT`. It has no type for it that others can see.
+const PROXY_REFUSES: &str = "proxy authorization required";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A server that sends nothing for this long is given up.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -30,14 +37,44 @@ pub(crate) fn client(ambient: &Ambient) -> reqwest::Result<Client> {
         let tls = tls.with_root_certificates(roots).with_no_client_auth();
         builder = builder.tls_backend_preconfigured(tls);
     }
-    let variable = |names: &[&str]| names.iter().find_map(|name| ambient.variable(name)?.to_str());
-    let except = variable(&["no_proxy", "NO_PROXY"]).and_then(NoProxy::from_string);
-    if let Some(proxy) = variable(&["https_proxy", "HTTPS_PROXY"]) {
+    builder = builder.redirect(Policy::custom(follow)).no_proxy();
+    let proxies = proxies(ambient);
+    let except = proxies.except.as_deref().and_then(NoProxy::from_string);
+    if let Some(proxy) = &proxies.https {
         builder = builder.proxy(Proxy::https(proxy)?.no_proxy(except.clone()));
     }
-    // In upper case a server can set it through a request's header, so only lower case counts.
-    if let Some(proxy) = variable(&["http_proxy"]) {
+    if let Some(proxy) = &proxies.http {
         builder = builder.proxy(Proxy::http(proxy)?.no_proxy(except));
     }
     builder.build()
+}
+
+/// Returns the proxies that the environment names.
+pub(crate) fn proxies(ambient: &Ambient) -> Proxies {
+    Proxies::from_variables(|name| ambient.variable(name)?.to_str().map(str::to_owned))
+}
+
+fn follow(attempt: Attempt<'_>) -> Action {
+    let from = attempt.previous().last().map_or("", Url::scheme);
+    match check_redirect(from, attempt.url().scheme(), attempt.previous().len()) {
+        Ok(()) => attempt.follow(),
+        Err(error) => attempt.error(error),
+    }
+}
+
+/// Says why a request failed for good; nothing where another attempt may succeed.
+pub(crate) fn lasting(error: &reqwest::Error) -> Option<String> {
+    let mut last = None;
+    let mut next: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(cause) = next {
+        if cause.is::<RedirectError>() || cause.is::<rustls::Error>() {
+            return Some(cause.to_string());
+        }
+        last = Some(cause);
+        // An I/O error hides what it holds from `source`.
+        let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = held.map(|held| held as &(dyn Error + 'static)).or_else(|| cause.source());
+    }
+    let said = last.filter(|_| error.is_connect())?.to_string();
+    (is_unknown_host(&said) || said == PROXY_REFUSES).then_some(said)
 }

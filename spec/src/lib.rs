@@ -14,6 +14,7 @@ pub mod configuration;
 pub mod coordinate;
 pub mod digest;
 pub mod durable;
+pub mod http;
 pub mod index;
 pub mod keys;
 pub mod limits;

@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::Workplace;
 use super::auth::{AuthError, Credentials};
 use super::copy::digest_file;
-use crate::http::client;
+use crate::http::{client, lasting};
 
 const ATTEMPTS: u32 = 3;
 
@@ -187,7 +187,7 @@ impl Explain for FetchError {
         match self {
             Self::Auth(error) => error.exit(),
             // A proxy that is no address, or redirects that lead in a circle, will be the same next time.
-            Self::Http { source, .. } if source.is_builder() || source.is_redirect() => Exit::Failure,
+            Self::Http { source, .. } if source.is_builder() || lasting(source).is_some() => Exit::Failure,
             Self::Http { .. } | Self::Interrupted { .. } => Exit::TryAgain,
             Self::Status { status, .. } if *status >= 500 || *status == 429 => Exit::TryAgain,
             Self::Status { status: 404 | 410, .. } => Exit::NotFound,

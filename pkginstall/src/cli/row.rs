@@ -26,7 +26,10 @@ impl Row {
     pub(super) fn text(&self) -> String {
         let Self { package, platform, bytes, source, .. } = self;
         match self.outcome {
-            "installed" => format!("{package}: installed for {platform}, {bytes} bytes"),
+            "installed" => {
+                let note = self.fetch.as_ref().and_then(Fetch::without_ranges).unwrap_or_default();
+                format!("{package}: installed for {platform}, {bytes} bytes{note}")
+            }
             "repaired" => format!("{package}: repaired, from {source}"),
             "would_install" => {
                 let fetch = self.fetch.as_ref().map(Fetch::text).unwrap_or_default();
@@ -97,6 +100,17 @@ impl Fetch {
         }
     }
 
+    /// Says that more is fetched than is missing, where that is so.
+    fn without_ranges(&self) -> Option<String> {
+        let spares = !self.ranges && self.way == Way::Whole && self.reused_bytes > 0;
+        spares.then(|| {
+            let Self { reused_files, .. } = self;
+            format!(
+                "; its server sends no parts of files, so all of it was fetched, though another version has {reused_files} of its files"
+            )
+        })
+    }
+
     fn text(&self) -> String {
         let Self { bytes, payload_bytes, requests, reused_files, reused_bytes, .. } = self;
         let Self { cached_bytes, ranges, way, parts_bytes, .. } = self;
@@ -115,7 +129,7 @@ impl Fetch {
             parts.push(format!("the frame cache has {cached_bytes} bytes"));
         }
         if !ranges && *way != Way::Patch {
-            parts.push("the server has no ranges, so all of it or nothing".to_owned());
+            parts.push("the server sends no parts of files, so all of it or nothing".to_owned());
         }
         parts.join("; ")
     }

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use copkg_spec::digest::Digest;
+use copkg_spec::http::check_redirect;
+use reqwest::Url;
 use reqwest::blocking::{Client, RequestBuilder};
 use reqwest::redirect::{Attempt, Policy};
 use rustls::{ClientConfig, RootCertStore};
@@ -14,8 +16,6 @@ use super::pace::Arrived;
 use super::small::{Newer, Small};
 use super::stream::{FileStream, Stream};
 use super::{FetchError, Limits, Location, Proxies, Span};
-
-const MAX_REDIRECTS: usize = 10;
 
 /// What proves to a server who we are. Never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -118,7 +118,12 @@ impl Fetcher {
             .timeout(self.limits.silence_timeout)
             .redirect(Policy::custom(follow))
             .tls_backend_preconfigured(tls()?);
-        self.proxies.apply(builder).and_then(reqwest::blocking::ClientBuilder::build).map_err(failed)
+        self.proxies.apply(builder)?.build().map_err(failed)
+    }
+
+    /// Returns the proxy between this host and `url`, for messages.
+    pub(super) fn proxy_for(&self, url: &Url) -> Option<String> {
+        self.proxies.between(url)
     }
 }
 
@@ -134,13 +139,9 @@ fn tls() -> Result<ClientConfig, FetchError> {
 }
 
 fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let downgrade = attempt.previous().last().is_some_and(|url| url.scheme() == "https")
-        && attempt.url().scheme() != "https";
-    if downgrade {
-        attempt.error("the server redirects from https to an insecure URL")
-    } else if attempt.previous().len() > MAX_REDIRECTS {
-        attempt.error("the server redirects too often")
-    } else {
-        attempt.follow()
+    let from = attempt.previous().last().map_or("", Url::scheme);
+    match check_redirect(from, attempt.url().scheme(), attempt.previous().len()) {
+        Ok(()) => attempt.follow(),
+        Err(error) => attempt.error(error),
     }
 }

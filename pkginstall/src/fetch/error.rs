@@ -6,9 +6,14 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use copkg_spec::command::{Exit, Explain};
+use copkg_spec::http::{ProxyError, RedirectError, is_unknown_host};
+use reqwest::Url;
 use thiserror::Error;
 
 use super::Limits;
+
+/// What the HTTP client says when a proxy answers 407 to `CONNECT`. It has no type for it that others can see.
+const PROXY_REFUSES: &str = "proxy authorization required";
 
 /// Says why bytes could not be had.
 #[derive(Debug, Error)]
@@ -73,6 +78,34 @@ pub enum FetchError {
         #[source]
         source: rustls::Error,
     },
+    /// The server leads to where nothing is fetched from.
+    #[error("cannot fetch {place}")]
+    Redirect {
+        /// The URL.
+        place: String,
+        /// Why.
+        #[source]
+        source: RedirectError,
+    },
+    /// The name of the server leads nowhere.
+    #[error("cannot fetch {place}: there is no host {host}")]
+    UnknownHost {
+        /// The URL.
+        place: String,
+        /// The name of the server, or of the proxy.
+        host: String,
+    },
+    /// The proxy does not let us through.
+    #[error("the proxy {proxy} asks for a user and a password, or refuses those it was given, for {place}")]
+    Proxy {
+        /// The proxy, without credentials.
+        proxy: String,
+        /// The URL.
+        place: String,
+    },
+    /// The proxy is of a kind that cannot be used.
+    #[error(transparent)]
+    OtherProxy(#[from] ProxyError),
     /// The file became another one between two requests.
     #[error("{place} changed while it was fetched")]
     Changed {
@@ -126,7 +159,7 @@ pub enum Attempt {
 
 impl Attempt {
     /// Says what a failure of the client says, with its causes and without the URL, which may be secret in parts.
-    pub(super) fn network(error: &reqwest::Error) -> Self {
+    pub(super) fn network(error: &reqwest::Error, proxy: Option<&str>) -> Self {
         let mut text = if error.is_timeout() {
             "the server is silent for too long".to_owned()
         } else if error.is_connect() {
@@ -134,16 +167,37 @@ impl Attempt {
         } else {
             "the connection failed".to_owned()
         };
-        // The innermost cause is the one that says something: "Connection refused", "no such host".
-        let mut cause = error.source();
-        while let Some(inner) = cause.and_then(Error::source) {
-            cause = Some(inner);
+        if let Some(proxy) = proxy {
+            text = format!("{text} through the proxy {proxy}");
         }
-        if let Some(cause) = cause {
+        if let Some(cause) = innermost(error) {
             text = format!("{text}: {cause}");
         }
         Self::Network(text)
     }
+}
+
+/// The innermost cause is the one that says something: "Connection refused", "no such host".
+fn innermost(error: &reqwest::Error) -> Option<String> {
+    std::iter::successors(error.source(), |cause| (**cause).source()).last().map(ToString::to_string)
+}
+
+/// Tells what no retry changes from what may pass.
+pub(super) fn permanent(error: &reqwest::Error, url: &Url, proxy: Option<&str>) -> Option<FetchError> {
+    let place = url.to_string();
+    if let Some(source) = tls_error(error) {
+        return Some(FetchError::Tls { place, source });
+    }
+    let mut causes = std::iter::successors(error.source(), |cause| (**cause).source());
+    if let Some(source) = causes.find_map(|cause| cause.downcast_ref::<RedirectError>()) {
+        return Some(FetchError::Redirect { place, source: *source });
+    }
+    let said = innermost(error).filter(|_| error.is_connect())?;
+    if let Some(proxy) = proxy.filter(|_| said == PROXY_REFUSES) {
+        return Some(FetchError::Proxy { proxy: proxy.to_owned(), place });
+    }
+    let host = proxy.map_or_else(|| url.host_str().unwrap_or_default().to_owned(), str::to_owned);
+    is_unknown_host(&said).then_some(FetchError::UnknownHost { place, host })
 }
 
 /// Finds what TLS says in a failure of the client. A certificate does not get better by trying again.
@@ -194,6 +248,10 @@ impl Explain for FetchError {
             Self::Unauthorized { .. }
             | Self::Refused { .. }
             | Self::Tls { .. }
+            | Self::Redirect { .. }
+            | Self::UnknownHost { .. }
+            | Self::Proxy { .. }
+            | Self::OtherProxy(_)
             | Self::File { .. }
             | Self::Client { .. }
             | Self::Credentials { .. } => Exit::Failure,
@@ -211,6 +269,10 @@ impl Explain for FetchError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::Refused { .. } => "server_refused",
             Self::Tls { .. } => "tls",
+            Self::Redirect { .. } => "redirect_refused",
+            Self::UnknownHost { .. } => "host_unknown",
+            Self::Proxy { .. } => "proxy_unauthorized",
+            Self::OtherProxy(_) => "proxy_unsupported",
             Self::GaveUp { .. } => "network",
             Self::Later { .. } => "server_busy",
             Self::TooSlow { .. } => "too_slow",
@@ -227,6 +289,17 @@ impl Explain for FetchError {
             }
             Self::Tls { .. } => {
                 "add the certificate of its authority to those of this host, or name a file of them in SSL_CERT_FILE"
+            }
+            Self::Redirect { source: RedirectError::Downgrade { .. }, .. } => {
+                "ask the server's operator to lead to https, or name the address it leads to if you trust the network"
+            }
+            Self::Redirect { .. } => "check the address; in a network with a login page, log in first",
+            Self::UnknownHost { .. } => "check the name, and that this host can look up names",
+            Self::Proxy { .. } => {
+                "name them in http_proxy or https_proxy, as http://USER:PASSWORD@HOST:PORT, or the server in no_proxy"
+            }
+            Self::OtherProxy(_) => {
+                "name an HTTP proxy in http_proxy, https_proxy or all_proxy, or the server in no_proxy"
             }
             Self::Refused { .. } => "check the address: it may be that of something else than a repository",
             Self::Credentials { .. } => {

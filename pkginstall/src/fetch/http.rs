@@ -1,22 +1,25 @@
 //! HTTP: one file, in as many requests as it takes.
 //!
-//! After a cut the next request asks for the rest with `Range`, and with `If-Range` for the file that it began with
-//! (RFC 9110, 13.1.5). A server without ranges sends all of it again, and what is known already is skipped.
+//! After a cut the next request asks for the rest with `Range`. A server without ranges sends all of it again, and what is known
+//! already is skipped; one that refuses a range is asked in another way, by the rules of [`copkg_spec::http`]. Where the address
+//! holds the digest of the file, whatever a server's validators say is of no matter, since two servers behind one name have
+//! different ones; elsewhere `If-Range` asks for the file that the first request began with (RFC 9110, 13.1.5).
+
+mod exchange;
 
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use copkg_spec::digest::Digest;
-use reqwest::blocking::{RequestBuilder, Response};
-use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_RANGE, DATE, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER,
-};
-use reqwest::{StatusCode, Url};
+use copkg_spec::http::Manner;
+use reqwest::Url;
+use reqwest::blocking::Response;
+use reqwest::header::HeaderValue;
 
-use super::backoff::retry_after;
-use super::error::{Attempt, tls_error};
+use super::error::Attempt;
 use super::pace::{Pace, Speed};
-use super::part::{parse_content_range, validator};
 use super::small::{Coding, Newer, Small};
 use super::{Credentials, FetchError, Fetcher, Span};
 
@@ -35,8 +38,12 @@ pub struct HttpStream<'f> {
     end: Option<u64>,
     file_length: Option<u64>,
     date: Option<HeaderValue>,
-    /// What tells this version of the file from another: its `ETag`, or its date.
+    /// What tells this version of the file from another: its `ETag`, or its date. Nothing where the address does.
     validator: Option<HeaderValue>,
+    /// How its bytes are asked for now.
+    manner: Manner,
+    /// Whether the server turned out to send no parts of the file after all.
+    no_ranges: Arc<AtomicBool>,
     response: Option<Response>,
     /// Where the present answer ends.
     answered: Option<u64>,
@@ -61,6 +68,7 @@ pub struct HttpOrigin<'f> {
     file_length: Option<u64>,
     validator: Option<HeaderValue>,
     has_ranges: bool,
+    no_ranges: Arc<AtomicBool>,
 }
 
 impl<'f> HttpOrigin<'f> {
@@ -68,12 +76,13 @@ impl<'f> HttpOrigin<'f> {
         let mut stream = HttpStream::new(self.fetcher, self.url.clone(), self.credentials.clone(), span);
         stream.file_length = self.file_length;
         stream.validator.clone_from(&self.validator);
+        stream.no_ranges = Arc::clone(&self.no_ranges);
         stream.connect()?;
         Ok(stream)
     }
 
     pub(super) fn has_ranges(&self) -> bool {
-        self.has_ranges
+        self.has_ranges && !self.no_ranges.load(Ordering::Relaxed)
     }
 
     pub(super) fn file_length(&self) -> Option<u64> {
@@ -87,6 +96,8 @@ enum Failed {
     Now(Attempt, Option<Duration>),
     /// None will.
     ForGood(FetchError),
+    /// The server is asked in another way, at once.
+    OtherWay(Manner),
     /// What is held already is the newest.
     Unchanged,
 }
@@ -143,6 +154,8 @@ impl<'f> HttpStream<'f> {
             file_length: None,
             date: None,
             validator: None,
+            manner: Manner::Bounded,
+            no_ranges: Arc::default(),
             response: None,
             answered: None,
             has_ranges: false,
@@ -163,6 +176,7 @@ impl<'f> HttpStream<'f> {
             file_length: self.file_length,
             validator: self.validator.clone(),
             has_ranges: self.has_ranges,
+            no_ranges: Arc::clone(&self.no_ranges),
         }
     }
 
@@ -199,105 +213,18 @@ impl<'f> HttpStream<'f> {
                     return Ok(Connected::Bytes);
                 }
                 Err(Failed::Unchanged) => return Ok(Connected::Unchanged),
+                Err(Failed::OtherWay(manner)) => self.take_manner(manner),
                 Err(Failed::ForGood(error)) => return Err(error),
                 Err(Failed::Now(attempt, asked)) => self.back_off(attempt, asked)?,
             }
         }
     }
 
-    fn request(&mut self) -> Result<Response, Failed> {
-        let client = self.fetcher.client().map_err(Failed::ForGood)?;
-        let request = client.get(self.url.clone()).header(ACCEPT_ENCODING, self.accepted.name());
-        let request = self.conditions(request);
-        let response = request.send().map_err(|error| self.not_sent(&error))?;
-        self.date = response.headers().get(DATE).cloned();
-        match response.status() {
-            StatusCode::OK => self.begin_whole(response),
-            StatusCode::PARTIAL_CONTENT => self.begin_part(response),
-            StatusCode::NOT_MODIFIED if self.held.is_some() => Err(Failed::Unchanged),
-            status => Err(self.refused(status, &response)),
-        }
-    }
-
-    fn conditions(&self, mut request: RequestBuilder) -> RequestBuilder {
-        if let Some(credentials) = &self.credentials {
-            request = credentials.apply(request);
-        }
-        if let Some(held) = &self.held {
-            return request.header(IF_NONE_MATCH, format!("\"{held}\""));
-        }
-        if self.position == 0 && self.end.is_none() {
-            return request;
-        }
-        let last = self.end.map(|end| end.saturating_sub(1).to_string()).unwrap_or_default();
-        request = request.header(RANGE, format!("bytes={}-{last}", self.position));
-        match &self.validator {
-            Some(validator) => request.header(IF_RANGE, validator),
-            None => request,
-        }
-    }
-
-    fn begin_whole(&mut self, mut response: Response) -> Result<Response, Failed> {
-        self.check_same(&response)?;
-        self.file_length = response.content_length();
-        self.answered = None;
-        let skipped = io::copy(&mut response.by_ref().take(self.position), &mut io::sink());
-        match skipped {
-            Ok(n) if n == self.position => Ok(response),
-            Ok(got) => Err(Failed::Now(Attempt::Short { got, expected: self.position }, None)),
-            Err(error) => Err(Failed::Now(attempt_of(&error), None)),
-        }
-    }
-
-    fn begin_part(&mut self, response: Response) -> Result<Response, Failed> {
-        self.check_same(&response)?;
-        let range =
-            response.headers().get(CONTENT_RANGE).and_then(|value| parse_content_range(value.to_str().ok()?));
-        let Some((start, length)) = range.filter(|(start, _)| *start == self.position) else {
-            let status = "a part of the file that was not asked for".to_owned();
-            return Err(Failed::ForGood(FetchError::Refused { place: self.url.to_string(), status }));
-        };
-        debug_assert_eq!(start, self.position);
-        self.file_length = length.or(self.file_length);
-        self.answered = self.end;
-        self.has_ranges = true;
-        Ok(response)
-    }
-
-    /// Checks that the file is still the one that the first request began with.
-    fn check_same(&mut self, response: &Response) -> Result<(), Failed> {
-        let (found, coding) = (validator(response), Coding::of(response));
-        let changed = match (&self.validator, &found) {
-            (Some(old), Some(new)) => old != new,
-            _ => self.position > 0 && coding != self.coding,
-        };
-        self.coding = coding;
-        if changed {
-            return Err(Failed::ForGood(FetchError::Changed { place: self.url.to_string() }));
-        }
-        self.validator = self.validator.take().or(found);
-        Ok(())
-    }
-
-    fn not_sent(&self, error: &reqwest::Error) -> Failed {
-        match tls_error(error) {
-            Some(source) => Failed::ForGood(FetchError::Tls { place: self.url.to_string(), source }),
-            None => Failed::Now(Attempt::network(error), None),
-        }
-    }
-
-    fn refused(&self, status: StatusCode, response: &Response) -> Failed {
-        let (place, text) = (self.url.to_string(), status.to_string());
-        match status.as_u16() {
-            404 | 410 => Failed::ForGood(FetchError::NotFound { place }),
-            401 | 403 | 407 => Failed::ForGood(FetchError::Unauthorized { place, status: text }),
-            416 if self.position > 0 => Failed::ForGood(FetchError::Changed { place }),
-            408 | 425 | 429 | 500 | 502 | 503 | 504 => {
-                let asked =
-                    response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
-                Failed::Now(Attempt::Status(text), asked)
-            }
-            _ => Failed::ForGood(FetchError::Refused { place, status: text }),
+    fn take_manner(&mut self, manner: Manner) {
+        self.manner = manner;
+        // An end beyond that of the file is refused by some who have ranges; what is known of them is known of other parts.
+        if manner == Manner::Whole {
+            self.no_ranges.store(true, Ordering::Relaxed);
         }
     }
 
@@ -384,7 +311,7 @@ impl Read for HttpStream<'_> {
 
 fn attempt_of(error: &io::Error) -> Attempt {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
-        Some(error) => Attempt::network(error),
+        Some(error) => Attempt::network(error, None),
         None => Attempt::Network(format!("the connection failed: {error}")),
     }
 }

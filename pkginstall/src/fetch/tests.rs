@@ -1,5 +1,7 @@
 //! Fetching from a real server on a free port, one that fails in every way that a server can.
 
+mod ways;
+
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

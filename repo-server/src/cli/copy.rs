@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::task::StoreOption;
 use super::{clock, task, units};
-use crate::replica::{self, Commits, Copied, Effect, HttpSource, Job, ReplicaError, Source};
+use crate::replica::{self, Commits, Copied, Credentials, Effect, HttpSource, Job, ReplicaError, Source};
 use crate::storage::{Leftovers, Storage, StoreUrl};
 
 /// Copy a repository to files that any web server can serve
@@ -54,6 +54,15 @@ pub(super) struct Mirror {
     /// A file with a token, for a closed repository
     #[arg(long, value_name = "FILE")]
     token_file: Option<Utf8PathBuf>,
+    /// The user that a web server in front of the repository asks for
+    #[arg(long, value_name = "NAME", requires = "password_file", conflicts_with = "token_file")]
+    user: Option<String>,
+    /// A file with the password of --user
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<Utf8PathBuf>,
+    /// How often a file is tried in a row without progress
+    #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100))]
+    attempts: u32,
     /// How long to wait before looking again
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::duration)]
     interval: Duration,
@@ -74,8 +83,8 @@ pub(super) enum CopyError {
     /// The place of the copy is none.
     #[error("{text} is no place for a copy: {why}")]
     Place { text: String, why: String },
-    /// The token cannot be read.
-    #[error("cannot read the token in {path}")]
+    /// The token or the password cannot be read.
+    #[error("cannot read the token or the password in {path}")]
     Token { path: Utf8PathBuf, source: io::Error },
     /// Signals are not to be had.
     #[error("cannot wait for signals")]
@@ -104,7 +113,7 @@ impl Explain for CopyError {
         match self {
             Self::Place { .. } => Some("name a directory, or a store as file:///path or s3://bucket".into()),
             Self::Token { .. } => {
-                Some("name the file that holds what `repo-server token create` of the source printed".into())
+                Some("name the file that holds what `repo-server token create` of the source printed, or the password".into())
             }
             Self::Directory { .. } | Self::Signals(_) => None,
         }
@@ -150,8 +159,9 @@ fn bad_place(text: &str, why: &dyn std::error::Error) -> CopyError {
 
 impl Mirror {
     pub(super) fn run(&self, options: &Options, report: &mut Report) -> Result<Exit, Failure> {
-        let token = self.token_file.as_ref().map(read_token).transpose()?;
-        let source = Source::Http(HttpSource::new(replica::http_client()?, &self.upstream, token)?);
+        let client = replica::http_client()?;
+        let source = HttpSource::new(client, &self.upstream, self.credentials()?, self.attempts)?;
+        let source = Source::Http(source);
         let copy = open_copy(&self.store, self.dry_run)?;
         task::run(options, async {
             sweep(&copy, effect(self.dry_run)).await;
@@ -162,6 +172,13 @@ impl Mirror {
             }
             self.keep(&source, &copy, report).await
         })
+    }
+
+    fn credentials(&self) -> Result<Option<Credentials>, CopyError> {
+        if let (Some(user), Some(file)) = (&self.user, &self.password_file) {
+            return Ok(Some(Credentials::Basic { user: user.clone(), password: read_secret(file)? }));
+        }
+        Ok(self.token_file.as_ref().map(read_secret).transpose()?.map(Credentials::Token))
     }
 
     async fn look(&self, source: &Source, copy: &Storage) -> Result<Copied, ReplicaError> {
@@ -210,9 +227,10 @@ async fn sweep(copy: &Storage, effect: Effect) {
     }
 }
 
-fn read_token(path: &Utf8PathBuf) -> Result<String, CopyError> {
+/// Reads a secret: the first line of a file.
+fn read_secret(path: &Utf8PathBuf) -> Result<String, CopyError> {
     let read = fs::read_to_string(path).map_err(|source| CopyError::Token { path: path.clone(), source })?;
-    Ok(read.trim().to_owned())
+    Ok(read.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 fn effect(dry_run: bool) -> Effect {

@@ -10,6 +10,7 @@ use copkg_spec::tuf::{
     Timestamp, Trusted, TufError, Version,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use reqwest::StatusCode;
 
 use super::source::Place;
 use super::{Effect, Job, ReplicaError};
@@ -204,7 +205,14 @@ impl<'j> Client<'j> {
                     return Ok(Some(bytes));
                 }
                 let path = StorePath::metadata_file(&fetch.file);
-                self.job.source.small(&Place::same(path), fetch.limit).await
+                match self.job.source.small(&Place::same(path), fetch.limit).await {
+                    // Object stores say 403 where there is nothing and nobody may list. If credentials are wrong, the timestamp,
+                    // which is asked for next, says so.
+                    Err(ReplicaError::Refused { status, .. }) if is_no_next_root(&fetch.role, status) => {
+                        Ok(None)
+                    }
+                    got => got,
+                }
             }
             Ask::Keep(kept) => {
                 match kept.role {
@@ -246,6 +254,10 @@ pub(super) fn is_of_a_role(error: &ReplicaError) -> Option<&TufError> {
         ReplicaError::Rule(error) if matches!(error.role, Role::Delegated(_)) => Some(error),
         _ => None,
     }
+}
+
+fn is_no_next_root(role: &Role, status: StatusCode) -> bool {
+    *role == Role::Root && matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 async fn newest_root(copy: &Storage, first: Bytes) -> Result<Bytes, ReplicaError> {

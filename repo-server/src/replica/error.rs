@@ -110,14 +110,28 @@ pub enum ReplicaError {
 
 /// What kept us from a server, in one line.
 #[derive(Debug, Error)]
-#[error("{0}")]
-pub struct Unreached(String);
+#[error("{said}")]
+pub struct Unreached {
+    said: String,
+    /// Whether it stays so, however often it is tried.
+    is_lasting: bool,
+}
 
-#[cfg(test)]
 impl Unreached {
+    /// Takes what stays so.
+    pub(super) fn lasting(why: String) -> Self {
+        Self { said: why, is_lasting: true }
+    }
+
+    /// Says that a server ended before its file did.
+    pub(super) fn too_short() -> Self {
+        Self { said: "the connection ended before the file did".to_owned(), is_lasting: false }
+    }
+
     /// Takes what would be said.
+    #[cfg(test)]
     pub(crate) fn new(text: &str) -> Self {
-        Self(text.to_owned())
+        Self { said: text.to_owned(), is_lasting: false }
     }
 }
 
@@ -132,18 +146,22 @@ impl From<reqwest::Error> for Unreached {
         };
         // What the system says means something to people; what the client's own channels say does not.
         let causes = std::iter::successors(error.source(), |cause| (**cause).source());
-        Self(
-            causes
-                .filter(|cause| cause.is::<io::Error>())
-                .last()
-                .map_or_else(|| what.to_owned(), |cause| format!("{what}: {}", said(cause))),
-        )
+        let cause = causes.filter(|cause| cause.is::<io::Error>()).last();
+        let cause = cause.map_or_else(String::new, |cause| format!(": {}", said(cause)));
+        Self { said: format!("{what}{cause}"), is_lasting: false }
     }
+}
+
+/// Tells whether a server may say something else soon.
+fn is_for_now(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
 impl Explain for ReplicaError {
     fn exit(&self) -> Exit {
         match self {
+            Self::Fetch { source, .. } if source.is_lasting => Exit::Failure,
+            Self::Refused { status, .. } if is_for_now(*status) => Exit::TryAgain,
             Self::Read(_) | Self::Write(_) | Self::Fetch { .. } => Exit::TryAgain,
             Self::Rule(error) => error.exit(),
             Self::Log(error) => error.exit(),
@@ -185,6 +203,9 @@ impl Explain for ReplicaError {
             Self::Missing { .. } | Self::Mismatch { .. } | Self::TooLong { .. } => {
                 "run it again; if it repeats, the source is damaged: tell its owner".into()
             }
+            Self::Fetch { source, .. } if source.is_lasting => {
+                "check the address, the proxies that the environment names, and the certificates of this host".into()
+            }
             Self::Fetch { .. } => {
                 "check the address, and that the server runs; what came is kept, and the next run goes on".into()
             }
@@ -199,7 +220,8 @@ impl Explain for ReplicaError {
             }
             Self::Fingerprint { .. } => "correct the address or --root; a copy is of one repository for ever".into(),
             Self::Refused { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. } => {
-                "the repository is closed: name a file with a token for all groups with --token-file".into()
+                "the repository is closed: name a file with a token for all groups with --token-file, or --user and --password-file"
+                    .into()
             }
             Self::Copy { path, .. } => format!("remove {path} from the copy and run it again"),
             _ => return None,

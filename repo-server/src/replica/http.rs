@@ -1,36 +1,75 @@
-//! Fetching from another server.
+//! Fetching from another server, by the rules of [`copkg_spec::http`]: what breaks off is resumed, what fails is tried again, and
+//! any web server with the files of a repository will do.
 
+mod download;
+
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use copkg_spec::http::{
+    Answer, Asked, Backoff, Manner, RedirectError, Refusal, check_redirect, is_unknown_host, revalidates,
+};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_RANGE, HeaderName, RANGE, RETRY_AFTER};
+use reqwest::redirect::{self, Policy};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::ReplicaError;
+use super::{ReplicaError, Unreached};
+use download::Download;
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a server may send nothing. A large file may take its time.
 const SILENCE: Duration = Duration::from_secs(30);
+/// The pauses between attempts.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(60) };
+/// What the client says when a proxy answers 407 to `CONNECT`. It has no type for it that others can see.
+const PROXY_REFUSES: &str = "proxy authorization required";
 
 /// A repository over HTTP.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HttpSource {
     client: Client,
     base: Url,
-    token: Option<Token>,
+    credentials: Option<Credentials>,
+    /// How often a file is tried in a row without progress: at least once.
+    attempts: u32,
 }
 
 /// What is sent to a closed repository. Never shown.
-struct Token(String);
+#[derive(Clone)]
+pub enum Credentials {
+    /// A bearer token.
+    Token(String),
+    /// HTTP Basic.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: String,
+    },
+}
 
-impl std::fmt::Debug for Token {
+impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(…)")
+        f.write_str("Credentials(…)")
     }
+}
+
+/// How one request ended without bytes.
+enum Failed {
+    /// There is no such file.
+    Absent,
+    /// The server is asked in another way, at once.
+    OtherWay(Manner),
+    /// Another attempt may succeed, after the pause that the server asks for.
+    Now(ReplicaError, Option<Duration>),
+    /// None will.
+    ForGood(ReplicaError),
 }
 
 /// Makes a client with the certificates of this host. One without any can still use plain HTTP.
@@ -50,23 +89,37 @@ pub fn client() -> Result<Client, ReplicaError> {
         .user_agent(concat!("copkg-repo-server/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
         .read_timeout(SILENCE)
+        .redirect(Policy::custom(follow))
         .tls_backend_preconfigured(tls)
         .build()
         .map_err(|error| ReplicaError::Client { why: error.to_string() })
 }
 
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let from = attempt.previous().last().map_or("", Url::scheme);
+    match check_redirect(from, attempt.url().scheme(), attempt.previous().len()) {
+        Ok(()) => attempt.follow(),
+        Err(error) => attempt.error(error),
+    }
+}
+
 impl HttpSource {
-    /// Takes the URL below which the repository's `metadata/`, `targets/` and `tlog/` are.
+    /// Takes the URL below which the repository's `metadata/`, `targets/` and `tlog/` are. A file is tried `attempts` times in a row.
     ///
     /// # Errors
     /// When it is no HTTP URL.
-    pub fn new(client: Client, url: &str, token: Option<String>) -> Result<Self, ReplicaError> {
+    pub fn new(
+        client: Client,
+        url: &str,
+        credentials: Option<Credentials>,
+        attempts: u32,
+    ) -> Result<Self, ReplicaError> {
         let bad = || ReplicaError::BadUrl { url: url.to_owned() };
         let base = Url::parse(&format!("{}/", url.trim_end_matches('/'))).map_err(|_| bad())?;
         let has_more = base.query().is_some() || base.fragment().is_some();
         let names_somebody = base.password().is_some() || !base.username().is_empty();
         let fits = matches!(base.scheme(), "http" | "https") && !has_more && !names_somebody;
-        if fits { Ok(Self { client, base, token: token.map(Token) }) } else { Err(bad()) }
+        if fits { Ok(Self { client, base, credentials, attempts }) } else { Err(bad()) }
     }
 
     /// Returns where it is.
@@ -76,11 +129,9 @@ impl HttpSource {
 
     /// Reads a small file: nothing when there is none, and nothing inside when it is longer than `limit`.
     pub(super) async fn small(&self, path: &str, limit: u64) -> Result<Option<Option<Bytes>>, ReplicaError> {
-        let Some(mut answer) = self.get(path).await? else { return Ok(None) };
-        let failed =
-            |source: reqwest::Error| ReplicaError::Fetch { url: path.to_owned(), source: source.into() };
+        let Some(mut download) = self.download(path).await? else { return Ok(None) };
         let mut bytes = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(failed)? {
+        while let Some(piece) = download.next().await? {
             bytes.extend_from_slice(&piece);
             if bytes.len() as u64 > limit {
                 return Ok(Some(None));
@@ -93,35 +144,78 @@ impl HttpSource {
         &self,
         path: &str,
     ) -> Result<Option<BoxStream<'static, Result<Bytes, ReplicaError>>>, ReplicaError> {
-        let Some(answer) = self.get(path).await? else { return Ok(None) };
-        let path = path.to_owned();
-        let pieces = stream::try_unfold(answer, move |mut answer| {
-            let path = path.clone();
-            async move {
-                let piece = answer
-                    .chunk()
-                    .await
-                    .map_err(|source| ReplicaError::Fetch { url: path, source: source.into() })?;
-                Ok(piece.map(|piece| (piece, answer)))
-            }
+        let Some(download) = self.download(path).await? else { return Ok(None) };
+        let pieces = stream::try_unfold(download, |mut download| async move {
+            let piece = download.next().await?;
+            Ok(piece.map(|piece| (piece, download)))
         });
         Ok(Some(pieces.boxed()))
     }
 
-    async fn get(&self, path: &str) -> Result<Option<Response>, ReplicaError> {
+    async fn download(&self, path: &str) -> Result<Option<Download>, ReplicaError> {
         let bad = |_| ReplicaError::BadUrl { url: path.to_owned() };
         let url = self.base.join(path).map_err(bad)?;
-        let mut request = self.client.get(url.clone());
-        if let Some(Token(token)) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        let failed =
-            |source: reqwest::Error| ReplicaError::Fetch { url: url.to_string(), source: source.into() };
-        let answer = request.send().await.map_err(failed)?;
-        match answer.status() {
-            StatusCode::OK => Ok(Some(answer)),
-            StatusCode::NOT_FOUND => Ok(None),
-            status => Err(ReplicaError::Refused { url: url.to_string(), status }),
+        Download::open(self.clone(), url).await
+    }
+
+    /// Makes one request, and judges its answer: the response, how much of it to skip, and the length of the whole file.
+    async fn request(&self, url: &Url, asked: &Asked) -> Result<(Response, u64, Option<u64>), Failed> {
+        let request = self.conditions(self.client.get(url.clone()), url, asked);
+        let response = request.send().await.map_err(|error| not_sent(error, url))?;
+        let text = |name: HeaderName| response.headers().get(name)?.to_str().ok();
+        let (status, length) = (response.status(), response.content_length());
+        let refused = || ReplicaError::Refused { url: url.to_string(), status };
+        match asked.judge(status.as_u16(), text(CONTENT_RANGE), length, text(RETRY_AFTER)) {
+            Answer::Body { skip, length, .. } => Ok((response, skip, length)),
+            Answer::Again(manner) => Err(Failed::OtherWay(manner)),
+            Answer::Later(wait) => Err(Failed::Now(refused(), wait)),
+            Answer::Refused(Refusal::NotFound) => Err(Failed::Absent),
+            Answer::Refused(Refusal::Shorter) => {
+                Err(Failed::ForGood(ReplicaError::Mismatch { path: url.to_string() }))
+            }
+            Answer::Unchanged | Answer::Refused(_) => Err(Failed::ForGood(refused())),
         }
     }
+
+    fn conditions(&self, request: RequestBuilder, url: &Url, asked: &Asked) -> RequestBuilder {
+        let mut request = match &self.credentials {
+            Some(Credentials::Token(token)) => request.bearer_auth(token),
+            Some(Credentials::Basic { user, password }) => request.basic_auth(user, Some(password)),
+            None => request,
+        };
+        // Positions are of the file itself.
+        request = request.header(ACCEPT_ENCODING, "identity");
+        if revalidates(url.path()) {
+            request = request.header(CACHE_CONTROL, "no-cache");
+        }
+        match asked.range() {
+            Some(range) => request.header(RANGE, range),
+            None => request,
+        }
+    }
+}
+
+/// Tells what no retry changes from what may pass.
+fn not_sent(error: reqwest::Error, url: &Url) -> Failed {
+    let lasting = lasting(&error);
+    let is_lasting = lasting.is_some();
+    let source = lasting.map_or_else(|| error.into(), Unreached::lasting);
+    let failed = ReplicaError::Fetch { url: url.to_string(), source };
+    if is_lasting { Failed::ForGood(failed) } else { Failed::Now(failed, None) }
+}
+
+fn lasting(error: &reqwest::Error) -> Option<String> {
+    let mut last = None;
+    let mut next: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(cause) = next {
+        if cause.is::<RedirectError>() || cause.is::<rustls::Error>() {
+            return Some(cause.to_string());
+        }
+        last = Some(cause);
+        // An I/O error hides what it holds from `source`.
+        let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = held.map(|held| held as &(dyn std::error::Error + 'static)).or_else(|| cause.source());
+    }
+    let said = last.filter(|_| error.is_connect())?.to_string();
+    (is_unknown_host(&said) || said == PROXY_REFUSES).then_some(said)
 }

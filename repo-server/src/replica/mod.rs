@@ -23,7 +23,7 @@ use copkg_spec::tuf::{Time, Version};
 use serde::Serialize;
 
 pub use error::{ReplicaError, Unreached};
-pub use http::{HttpSource, client as http_client};
+pub use http::{Credentials, HttpSource, client as http_client};
 pub use source::Source;
 
 use crate::storage::Storage;

@@ -148,7 +148,7 @@ fn no_changed_byte_of_the_source_is_shown_and_no_older_state() {
     upstream.holds(&copy, std::slice::from_ref(&now), "healed");
     let old_files = WebServer::start(&older);
     let (exit, refused) = upstream.mirror(&old_files.url, &copy, &[]);
-    assert_eq!((exit, &refused["error"]["code"]), (6, &"metadata_rollback".into()), "{refused:#}");
+    assert_eq!((exit, &refused["error"]["code"]), (8, &"metadata_behind".into()), "{refused:#}");
     upstream.holds(&copy, &[now], "an older source");
 }
 

@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use copkg_spec::command::{Exit, Explain, said};
+use copkg_spec::http::ProxyError;
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::http::lasting;
 
 /// What a server says of a failure (RFC 9457).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -44,6 +47,9 @@ pub enum RemoteError {
     /// The HTTP client cannot be set up.
     #[error("cannot set up the HTTP client")]
     Client(#[source] reqwest::Error),
+    /// The proxy is of a kind that cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// It cannot be reached, or broke off.
     #[error("cannot reach {url}")]
     Network {
@@ -148,12 +154,20 @@ pub enum RemoteError {
 
 /// What kept us from a server, in one line.
 #[derive(Debug, Error)]
-#[error("{0}")]
-pub struct Unreached(String);
+#[error("{said}")]
+pub struct Unreached {
+    said: String,
+    /// Whether it stays so, however often it is tried.
+    is_lasting: bool,
+}
 
 impl Unreached {
-    /// Says what a failure of the client says: the innermost cause, without the URL.
-    pub(super) fn of(error: &reqwest::Error) -> Self {
+    /// Says what a failure of the client says: the innermost cause, without the URL, and the proxy in between.
+    pub(super) fn of(error: &reqwest::Error, proxy: Option<&str>) -> Self {
+        let through = proxy.map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"));
+        if let Some(why) = lasting(error) {
+            return Self { said: format!("cannot connect{through}: {why}"), is_lasting: true };
+        }
         let what = if error.is_timeout() {
             "it does not answer"
         } else if error.is_connect() {
@@ -163,12 +177,9 @@ impl Unreached {
         };
         // What the system says means something to people; what the client's own channels say does not.
         let causes = std::iter::successors(error.source(), |cause| (**cause).source());
-        Self(
-            causes
-                .filter(|cause| cause.is::<io::Error>())
-                .last()
-                .map_or_else(|| what.to_owned(), |cause| format!("{what}: {}", said(cause))),
-        )
+        let cause = causes.filter(|cause| cause.is::<io::Error>()).last();
+        let cause = cause.map_or_else(String::new, |cause| format!(": {}", said(cause)));
+        Self { said: format!("{what}{through}{cause}"), is_lasting: false }
     }
 }
 
@@ -202,6 +213,7 @@ impl Explain for RemoteError {
     fn exit(&self) -> Exit {
         match self {
             Self::Address { .. } => Exit::Usage,
+            Self::Network { source, .. } if source.is_lasting => Exit::Failure,
             Self::Network { .. } | Self::Interrupted { .. } | Self::Busy { .. } => Exit::TryAgain,
             Self::VersionConflict { .. } | Self::TargetChanged { .. } | Self::Nesting { .. } => {
                 Exit::Conflict
@@ -209,6 +221,7 @@ impl Explain for RemoteError {
             Self::NotTrusted { .. } => Exit::Trust,
             Self::NotFound { .. } => Exit::NotFound,
             Self::Client(_)
+            | Self::Proxy(_)
             | Self::Unauthorized { .. }
             | Self::Refused { .. }
             | Self::Answer { .. }
@@ -220,6 +233,7 @@ impl Explain for RemoteError {
         match self {
             Self::Address { .. } => "bad_repository",
             Self::Client(_) => "http_client",
+            Self::Proxy(_) => "proxy_unsupported",
             Self::Network { .. } | Self::Interrupted { .. } => "network",
             Self::Busy { .. } => "server_busy",
             Self::Unauthorized { .. } => "unauthorized",
@@ -236,6 +250,9 @@ impl Explain for RemoteError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Network { source, .. } if source.is_lasting => {
+                "check the address, the proxies that the environment names, and the certificates of this host".into()
+            }
             Self::Network { .. } => {
                 "check the address, and that the server runs; then run the same command again: it goes on where it stopped".into()
             }

@@ -17,11 +17,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use copkg_spec::digest::Digest;
-use copkg_spec::repository::{Committed, Pending, Proposal, ProposalId};
+use copkg_spec::http::{Proxies, revalidates};
+use copkg_spec::repository::{Committed, PackageTarget, Pending, Proposal, ProposalId};
 use copkg_spec::tuf::{Signature, Target};
-use reqwest::StatusCode;
 use reqwest::blocking::{Body, Client, RequestBuilder, Response};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
 use crate::surroundings::Ambient;
@@ -40,6 +41,7 @@ const TOKEN: &str = "COPKG_TOKEN";
 pub struct Remote {
     address: Address,
     client: Client,
+    proxies: Proxies,
     token: Option<String>,
     patience: Patience,
 }
@@ -63,6 +65,16 @@ pub struct Waiting {
     pub pending: Pending,
     /// What is proposed.
     pub roles: Vec<copkg_spec::repository::ProposedRole>,
+}
+
+#[derive(Deserialize)]
+struct Signers {
+    signers: Vec<Signer>,
+}
+
+#[derive(Deserialize)]
+struct Signer {
+    key: String,
 }
 
 #[derive(Deserialize)]
@@ -91,9 +103,11 @@ impl Remote {
     /// # Errors
     /// When the HTTP client cannot be set up.
     pub fn new(address: Address, patience: Patience, ambient: &Ambient) -> Result<Self, RemoteError> {
+        let proxies = crate::http::proxies(ambient);
+        proxies.check()?;
         let client = crate::http::client(ambient).map_err(RemoteError::Client)?;
         let token = ambient.variable(TOKEN).and_then(|token| token.to_str()).map(str::to_owned);
-        Ok(Self { address, client, token, patience })
+        Ok(Self { address, client, proxies, token, patience })
     }
 
     /// Returns where it is.
@@ -113,7 +127,11 @@ impl Remote {
     pub fn metadata(&self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, RemoteError> {
         let url = self.address.join(&format!("metadata/{file}"));
         self.patience.attempt(|| {
-            let response = self.send(self.client.get(&url), &url)?;
+            let mut request = self.client.get(&url);
+            if revalidates(file) {
+                request = request.header(CACHE_CONTROL, "no-cache");
+            }
+            let response = self.send(request, &url)?;
             match response.status() {
                 StatusCode::OK => read(response, limit.saturating_add(1), &url).map(Some),
                 StatusCode::NOT_FOUND | StatusCode::FORBIDDEN | StatusCode::GONE => Ok(None),
@@ -152,6 +170,18 @@ impl Remote {
     /// When there is none, or the server cannot be reached or refuses.
     pub fn proposal(&self, id: ProposalId) -> Result<Waiting, RemoteError> {
         self.get_json(&format!("api/v1/proposals/{id}"))
+    }
+
+    /// Returns the ids of the keys that signed a package, as the server says.
+    ///
+    /// # Errors
+    /// When there is no such package, or the server cannot be reached or refuses.
+    pub fn signers(&self, file: &PackageTarget) -> Result<Vec<String>, RemoteError> {
+        let PackageTarget { coordinate, platform } = file;
+        let (group, id, version) = (coordinate.group(), coordinate.id(), coordinate.version());
+        let path = format!("api/v1/packages/{group}/{id}/{version}/{platform}");
+        let found: Signers = self.get_json(&path)?;
+        Ok(found.signers.into_iter().map(|signer| signer.key).collect())
     }
 
     /// Uploads a file that a proposal names.
@@ -224,9 +254,12 @@ impl Remote {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        request
-            .send()
-            .map_err(|error| RemoteError::Network { url: url.to_owned(), source: Unreached::of(&error) })
+        request.send().map_err(|error| {
+            let proxy = Url::parse(url)
+                .ok()
+                .and_then(|url| self.proxies.between(url.scheme(), url.host_str().unwrap_or_default()));
+            RemoteError::Network { url: url.to_owned(), source: Unreached::of(&error, proxy.as_deref()) }
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use copkg_spec::command::{Exit, Explain};
+use copkg_spec::http::Backoff;
 
 use super::RemoteError;
 
@@ -57,12 +58,10 @@ impl Patience {
     /// Returns the pause after so many failures: from a half to the whole of what doubling gives, so that publishers who
     /// collided do not collide again.
     pub fn pause(&self, failures: u32) -> Duration {
-        let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-        let whole = self.first_pause.saturating_mul(factor).min(self.longest_pause);
         let mut chance = [0];
         // Without random numbers the pause is as long as it can be.
         let chance = getrandom::fill(&mut chance).map_or(u8::MAX, |()| chance[0]);
-        whole / 2 + whole.mul_f64(f64::from(chance) / 255.0) / 2
+        Backoff { first: self.first_pause, longest: self.longest_pause }.pause(failures, chance)
     }
 }
 
