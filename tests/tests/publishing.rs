@@ -308,3 +308,35 @@ fn a_proposal_that_two_must_sign_waits_for_the_second_and_is_there_after_a_crash
     let listed = send(server.address, "GET", "/api/v1/proposals", b"").unwrap().json();
     assert_eq!(listed["proposals"], serde_json::json!([]));
 }
+
+#[test]
+fn a_package_of_another_name_or_platform_than_was_signed_is_refused() {
+    let publishers = publishers(1);
+    let (_directory, place) = directory(&publishers);
+    let server = place.serve("server", None, &[]).unwrap();
+    let file = publishers[0].prepare("web", "1.0", b"web").unwrap().file;
+    for (id, version, platform) in
+        [("other", "1.0", "any"), ("web", "1.1", "any"), ("web", "1.0", "x86_64-linux")]
+    {
+        let prepared = publishers[0].prepare_as(id, version, platform, file.clone()).unwrap();
+        let answer = Publisher::send(server.address, &prepared).unwrap();
+        let said = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!((answer.status, answer.code().as_str()), (422, "blob_refused"), "{said}");
+        assert!(said.contains("another coordinate or platform"), "{said}");
+    }
+    let right = publishers[0].prepare_as("web", "1.0", "any", file).unwrap();
+    assert_eq!(Publisher::send(server.address, &right).unwrap().status, 201);
+}
+
+#[test]
+fn a_file_of_the_largest_size_is_taken_and_no_larger_one() {
+    let publishers = publishers(1);
+    let prepared = publishers[0].prepare("web", "1.0", b"web").unwrap();
+    let length = prepared.file.len();
+    for (limit, status) in [(length, 201), (length - 1, 413), (length / 2, 413)] {
+        let (_directory, place) = directory(&publishers);
+        let server = place.serve("server", None, &["--max-blob", &format!("{limit}B")]).unwrap();
+        let answer = Publisher::send(server.address, &prepared).unwrap();
+        assert_eq!(answer.status, status, "{limit} of {length}: {}", String::from_utf8_lossy(&answer.body));
+    }
+}

@@ -7,23 +7,38 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, VARY, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use copkg_spec::coordinate::Group;
 
 use super::Problem;
-use crate::tokens::{Area, Denied, TokenBook};
+use crate::tokens::{Area, Denied, Record, TokenBook};
 
 /// Lets a request pass that has a token for what it would read.
-pub(super) async fn check(State(book): State<TokenBook>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(book): State<TokenBook>, mut request: Request, next: Next) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     let area = Area::of(request.uri().path());
     let checked = book.check(token_of(request.headers()), &area).await;
     let mut response = match checked {
-        Ok(()) => next.run(request).await,
+        Ok(record) => {
+            request.extensions_mut().insert(Reader(record));
+            next.run(request).await
+        }
         Err(denied) => turn_away(&denied),
     };
     keep_private(response.headers_mut());
     response
+}
+
+/// Who reads a closed repository: what the handlers ask where a path alone does not tell what its answer is about.
+#[derive(Debug, Clone)]
+pub(super) struct Reader(Option<Record>);
+
+impl Reader {
+    /// Tells whether the reader's token opens a group.
+    pub(super) fn opens(&self, group: &Group) -> bool {
+        self.0.as_ref().is_some_and(|record| record.opens(group))
+    }
 }
 
 fn token_of(headers: &HeaderMap) -> Option<&str> {

@@ -14,8 +14,8 @@ use crate::publish::Limits;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Publishing")]
 pub(super) struct PublishOptions {
-    /// The largest proposal: the metadata files of one publish
-    #[arg(long, value_name = "SIZE", default_value = "32MiB", value_parser = units::size)]
+    /// The largest proposal: the metadata files of one publish. Reading one takes about twenty times its size in memory
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = units::size)]
     max_proposal: ByteSize,
     /// The largest package file
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = units::size)]

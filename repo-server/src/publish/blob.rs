@@ -2,10 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
-use std::time::Duration;
 
 use bytes::Bytes;
-use copkg_spec::archive::{Head, HeadError, Sink, UnpackError, VerifyError};
+use copkg_spec::archive::{ContainerError, Head, HeadError, Sink, UnpackError, VerifyError};
 use copkg_spec::coordinate::CoordinateError;
 use copkg_spec::digest::{Digest, Hashed};
 use copkg_spec::index::{EntryPath, LinkTarget, Mode};
@@ -17,15 +16,15 @@ use copkg_spec::repository::{
 use copkg_spec::tuf::Target;
 use futures_util::{Stream, StreamExt as _};
 use thiserror::Error;
-use tokio::time::timeout;
 
+use super::intake::{Lost, Place};
 use super::pending::before;
 use super::stored::{FRESH, lacking};
 use super::{PublishError, Publishing};
 use crate::layout::StorePath;
 
-/// How long a publisher waits for its turn to send a file.
-const TURN: Duration = Duration::from_secs(20);
+/// How much of a file is looked at before the rest comes: most heads are shorter.
+const BEGINNING: usize = 64 << 10;
 
 /// A file that a waiting proposal names.
 #[derive(Debug, Clone)]
@@ -125,13 +124,14 @@ impl Publishing {
             return Err(BlobError::Length { expected: size, found }.into());
         }
         // The file may come with another publisher while this one waits for its turn.
-        let turn = timeout(TURN, self.inner.uploads.acquire()).await;
-        let _uploading = turn.map_err(|_| BlobError::Busy)?;
+        let mut place = self.inner.uploads.take().await.map_err(|_| BlobError::Busy)?;
         let oldest = before((self.inner.clock)(), FRESH);
         if lacking(self.inner.repository.storage(), &expected, oldest).await?.files.is_empty() {
             return Ok(Received::Before);
         }
-        let mut file = self.spool(digest, size, body).await?;
+        let mut file = self.spool(&place, &expected, body).await?;
+        place.keep();
+        let _inspecting = self.inner.inspections.acquire().await;
         for expected in expected {
             file = checked(file, expected.clone()).await?;
             let path = StorePath::blob(&expected.blob.path, &digest);
@@ -141,26 +141,39 @@ impl Publishing {
         Ok(Received::New)
     }
 
-    /// Writes the body to a file without a name, which is gone with the process.
+    /// Writes the body to a file without a name, which is gone with the process. Its beginning is looked at as soon as it is here: who
+    /// has not the file that the proposal names does not hold a place.
     async fn spool(
         &self,
-        digest: Digest,
-        size: u64,
+        place: &Place,
+        expected: &[Expected],
         mut body: impl Stream<Item = Result<Bytes, axum::Error>> + Unpin,
     ) -> Result<File, BlobError> {
+        let Some(MissingBlob { sha256, length: size, .. }) = expected.first().map(|first| first.blob.clone())
+        else {
+            return Err(BlobError::Other("nobody expects it"));
+        };
         let file = tempfile::tempfile_in(&self.inner.limits.spool).map_err(BlobError::Spool)?;
-        let mut hashed = Hashed::new(file);
-        let mut received = 0_u64;
+        let (mut hashed, mut beginning, mut received) = (Hashed::new(file), Some(Vec::new()), 0_u64);
         loop {
-            let next = timeout(self.inner.limits.idle, body.next()).await;
-            let piece = match next {
-                Ok(Some(Ok(piece))) => piece,
-                Ok(None) => break,
-                Ok(Some(Err(_))) | Err(_) => return Err(BlobError::Broken(received)),
+            let lost =
+                |lost: Lost| if lost == Lost::Busy { BlobError::Busy } else { BlobError::Broken(received) };
+            let piece = match place.hold(self.inner.limits.idle, body.next()).await.map_err(lost)? {
+                Some(Ok(piece)) => piece,
+                None => break,
+                Some(Err(_)) => return Err(BlobError::Broken(received)),
             };
+            place.count(piece.len()).map_err(lost)?;
             received += piece.len() as u64;
             if received > size {
                 return Err(BlobError::Length { expected: size, found: received });
+            }
+            if let Some(first) = &mut beginning {
+                first.extend_from_slice(&piece[..piece.len().min(BEGINNING - first.len())]);
+                if first.len() == BEGINNING {
+                    expected.iter().try_for_each(|expected| check_beginning(first, expected))?;
+                    beginning = None;
+                }
             }
             let write = move || hashed.write_all(&piece).map(|()| hashed);
             let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
@@ -170,7 +183,28 @@ impl Publishing {
         if received != size {
             return Err(BlobError::Length { expected: size, found: received });
         }
-        if found == digest { Ok(file) } else { Err(BlobError::Digest { found }) }
+        if found == sha256 { Ok(file) } else { Err(BlobError::Digest { found }) }
+    }
+}
+
+/// Checks that a file begins as the one does that the proposal names, as far as that can be told.
+fn check_beginning(beginning: &[u8], expected: &Expected) -> Result<(), BlobError> {
+    let mut reader = beginning;
+    let checked = match TargetFile::parse(&expected.blob.path)? {
+        TargetFile::Package(package) => Head::read(&mut reader)
+            .map_err(BlobError::from)
+            .and_then(|head| check_head(&head, &package, expected)),
+        TargetFile::Patch(patch) => PatchHead::read(&mut reader)
+            .map_err(BlobError::from)
+            .and_then(|head| check_patch_head(&head, &patch, expected)),
+    };
+    match checked {
+        // A head that goes on behind is looked at in the end.
+        Err(
+            BlobError::Head(HeadError::Container(ContainerError::Truncated { .. }))
+            | BlobError::Patch(PatchError::Container(ContainerError::Truncated { .. })),
+        ) => Ok(()),
+        checked => checked,
     }
 }
 
@@ -189,10 +223,16 @@ fn check(mut file: File, expected: &Expected) -> Result<File, BlobError> {
     Ok(file)
 }
 
-/// Checks that a patch is whole and between the packages that the group says. What comes of it the host checks.
+/// Checks that a patch is whole and the one that the proposal says. What comes of it the host checks.
 fn check_patch(file: &File, patch: &PatchTarget, expected: &Expected) -> Result<(), BlobError> {
     let mut reader = BufReader::with_capacity(256 << 10, file);
     let head = PatchHead::read(&mut reader)?;
+    check_patch_head(&head, patch, expected)?;
+    Ok(head.check_whole(&mut reader)?)
+}
+
+/// Checks that a patch is between the packages that the group says.
+fn check_patch_head(head: &PatchHead, patch: &PatchTarget, expected: &Expected) -> Result<(), BlobError> {
     let said = PatchCustom::of(&expected.target).map_err(|_| BlobError::Other("custom"))?;
     let manifest = head.unverified_manifest();
     if manifest.target() != *patch {
@@ -202,12 +242,26 @@ fn check_patch(file: &File, patch: &PatchTarget, expected: &Expected) -> Result<
     if digests != (said.digest, said.from, said.to) {
         return Err(BlobError::Other("it has another digest, or is for packages with others"));
     }
-    Ok(head.check_whole(&mut reader)?)
+    Ok(())
 }
 
 fn check_package(file: &File, package: &PackageTarget, expected: &Expected) -> Result<(), BlobError> {
     let mut reader = BufReader::with_capacity(256 << 10, file);
     let head = Head::read(&mut reader)?;
+    check_head(&head, package, expected)?;
+    let contents = head.without_trust().read_contents(&mut reader)?;
+    let unpacker = contents.unpacker().map_err(BlobError::Spool)?;
+    unpacker.unpack(&mut reader, &mut Nowhere)?;
+    // The archive ends where it says.
+    let mut rest = [0];
+    match reader.read(&mut rest).map_err(BlobError::Spool)? {
+        0 => Ok(()),
+        _ => Err(BlobError::Other("something follows the end of the archive")),
+    }
+}
+
+/// Checks that a package is the one that the proposal says, and that somebody who speaks for its group signed it.
+fn check_head(head: &Head, package: &PackageTarget, expected: &Expected) -> Result<(), BlobError> {
     let said = PackageCustom::of(&expected.target).map_err(|_| BlobError::Other("custom"))?;
     let manifest = head.unverified_manifest();
     if manifest.coordinate() != package.coordinate || *manifest.platform() != package.platform {
@@ -225,15 +279,7 @@ fn check_package(file: &File, package: &PackageTarget, expected: &Expected) -> R
     if !expected.keys.iter().any(signed) {
         return Err(BlobError::Other("none of the keys that speak for its group signed it"));
     }
-    let contents = head.without_trust().read_contents(&mut reader)?;
-    let unpacker = contents.unpacker().map_err(BlobError::Spool)?;
-    unpacker.unpack(&mut reader, &mut Nowhere)?;
-    // The archive ends where it says.
-    let mut rest = [0];
-    match reader.read(&mut rest).map_err(BlobError::Spool)? {
-        0 => Ok(()),
-        _ => Err(BlobError::Other("something follows the end of the archive")),
-    }
+    Ok(())
 }
 
 /// Takes the entries of a package that is only checked.

@@ -169,7 +169,8 @@ fn ends_after<T: Content>(role: &Role, document: &Document<T>, now: Time) -> Res
     if expires > now { Ok(()) } else { Err(PublishError::Expired { role: role.to_string(), expires }) }
 }
 
-fn group_of(role: &Role) -> Option<Group> {
+/// Returns the group that a role is of, or a bin of.
+pub(super) fn group_of(role: &Role) -> Option<Group> {
     let Role::Delegated(name) = role else { return None };
     group_of_role(name).or_else(|| group_of_bin(name))
 }

@@ -5,6 +5,7 @@ use copkg_spec::tuf::{MalformedError, Rule, Time, TufError, Version};
 use thiserror::Error;
 
 use super::blob::BlobError;
+use super::intake::IntakeError;
 use crate::repository::RepositoryError;
 use crate::storage::{ReadError, WriteError};
 
@@ -112,6 +113,12 @@ pub enum PublishError {
         /// The role.
         role: String,
     },
+    /// Nobody added anything.
+    #[error("none of these signatures is one of a key that may sign")]
+    NoSignature,
+    /// A request cannot be read.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
     /// A file is not taken.
     #[error(transparent)]
     Blob(#[from] BlobError),

@@ -1,7 +1,7 @@
 //! Publishing: from a proposal over HTTP to a commit. Before it: [`crate::api`] reads the request; after it:
 //! [`crate::repository`] appends to the log.
 //!
-//! The signature is the credential. A proposal is held against what its delegators say today (`check`); while
+//! The signature is the credential. What comes in has a place and room before it is understood (`intake`). A proposal is held against what its delegators say today (`check`); while
 //! signatures or files are missing it waits (`pending`), files are taken only where a waiting proposal names them and
 //! only when they are what it says (`blob`); those that the store has already are not asked for (`stored`). Then it is
 //! committed together with others that are ready (`committer`).
@@ -11,6 +11,7 @@ mod check;
 mod committer;
 mod error;
 mod found;
+mod intake;
 mod nesting;
 mod pending;
 mod proposed;
@@ -18,18 +19,23 @@ mod rate;
 mod rules;
 mod stored;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use camino::Utf8PathBuf;
+use copkg_spec::coordinate::Group;
 use copkg_spec::digest::Digest;
 use copkg_spec::repository::{Committed, Pending, Proposal, ProposalId, ProposedRole};
-use copkg_spec::tuf::{Signature, Time};
+use copkg_spec::tuf::{KeyId, Signature, Time};
+use futures_util::Stream;
 use tokio::sync::Semaphore;
 
 pub use blob::{BlobError, Received};
 pub use error::PublishError;
 pub use found::found;
+pub use intake::{Body, IntakeError, Room};
 pub use pending::waiting_files;
 
 use crate::repository::Repository;
@@ -37,12 +43,15 @@ use crate::storage::Sharing;
 use blob::Expected;
 use check::{Checked, Wanted};
 use committer::Committer;
+use intake::{Intake, Places};
 use pending::{Waiting, before};
 use proposed::Proposed;
 use stored::{FRESH, lacking};
 
 /// How many proposals are checked at once.
 const CHECKS: usize = 8;
+/// How many whole files are checked at once.
+const INSPECTIONS: usize = 2;
 
 /// Tells the time. Only `main` has a clock.
 pub type Clock = fn() -> Time;
@@ -84,8 +93,11 @@ struct Inner {
     waiting: Waiting,
     committer: Committer,
     rates: rate::Rates,
+    intake: Intake,
     checks: Semaphore,
-    uploads: Semaphore,
+    uploads: Places,
+    /// Whole files that are checked at once: each has its index in memory.
+    inspections: Semaphore,
 }
 
 /// What became of a proposal.
@@ -126,8 +138,18 @@ impl Publishing {
         let waiting = Waiting::new(repository.storage().clone(), &limits);
         let committer = Committer::start(repository.clone(), clock);
         let rates = rate::Rates::new(limits.proposals_a_minute);
-        let (checks, uploads) = (Semaphore::new(CHECKS), Semaphore::new(limits.uploads));
-        let inner = Inner { repository, limits, clock, waiting, committer, rates, checks, uploads };
+        let inner = Inner {
+            intake: Intake::new(limits.clone()),
+            checks: Semaphore::new(CHECKS),
+            uploads: Places::new(limits.uploads),
+            inspections: Semaphore::new(INSPECTIONS),
+            repository,
+            limits,
+            clock,
+            waiting,
+            committer,
+            rates,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -136,42 +158,109 @@ impl Publishing {
         &self.inner.limits
     }
 
-    /// Takes a proposal, for the first time or again.
+    /// Takes the body of a request that is read whole: of at most `limit` bytes, which `length` says how long it is, if the client
+    /// said so.
+    ///
+    /// # Errors
+    /// When it is too long, comes too slowly, or too many come in.
+    pub async fn take_body(
+        &self,
+        length: Option<u64>,
+        limit: u64,
+        body: impl Stream<Item = std::result::Result<Bytes, axum::Error>> + Send + Unpin,
+    ) -> Result<Body> {
+        Ok(self.inner.intake.take(length, limit, body).await?)
+    }
+
+    /// Waits for room to read documents of `bytes` bytes together, and to use what was read until the room is dropped.
+    ///
+    /// # Errors
+    /// When there is none for too long.
+    pub async fn room(&self, bytes: u64) -> Result<Room> {
+        Ok(self.inner.intake.room(bytes).await?)
+    }
+
+    /// Takes a proposal, for the first time or again. The caller has room for it.
     ///
     /// # Errors
     /// When it breaks a rule, somebody else was faster, or there is no room for it.
     pub async fn propose(&self, proposal: Proposal) -> Result<Outcome> {
         let _checking = self.inner.checks.acquire().await;
-        self.go_on(Proposed::read(proposal)?).await
+        let read = tokio::task::spawn_blocking(move || Proposed::read(proposal)).await;
+        self.go_on(read.map_err(|_| PublishError::Stopping)??).await
     }
 
-    /// Adds signatures to a proposal that waits.
+    /// Adds signatures to a proposal that waits. Whoever adds none that is right learns nothing of it.
     ///
     /// # Errors
     /// As [`Self::propose`], and when no such proposal waits.
     pub async fn co_sign(&self, id: ProposalId, signatures: Vec<CoSignature>) -> Result<Outcome> {
+        let (_room, waiting) = self.read_waiting(id).await?;
+        let mut proposed = waiting.ok_or(PublishError::NotWaiting(id))?;
         let _checking = self.inner.checks.acquire().await;
-        let mut proposed = self.inner.waiting.get(id).await?.ok_or(PublishError::NotWaiting(id))?;
+        let added: Vec<_> =
+            signatures.iter().map(|one| (one.role.clone(), one.signature.keyid.clone())).collect();
         for CoSignature { role, signature } in signatures {
             proposed.add_signature(&role, signature)?;
+        }
+        if let Checked::Next(wanted) = self.check(&proposed).await? {
+            let is_right = |(role, key): &(String, KeyId)| {
+                wanted.signers.iter().any(|(signed, keys)| signed.as_str() == role && keys.contains(key))
+            };
+            if !added.iter().any(is_right) {
+                return Err(PublishError::NoSignature);
+            }
         }
         self.go_on(proposed).await
     }
 
-    /// Returns the proposals that wait.
+    /// Reads a proposal that waits, in room of its own.
+    async fn read_waiting(&self, id: ProposalId) -> Result<(Room, Option<Proposed>)> {
+        let room = self.room(self.inner.waiting.size(id).await?).await?;
+        Ok((room, self.inner.waiting.get(id).await?))
+    }
+
+    /// Returns the proposals that wait and of which `may_read` tells that their groups may be read.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn pending(&self) -> Result<Vec<ProposalId>> {
-        self.inner.waiting.ids().await
+    pub async fn pending(&self, may_read: impl Fn(&Group) -> bool) -> Result<Vec<ProposalId>> {
+        let ids = self.inner.waiting.ids().await?;
+        let mut shown = Vec::new();
+        for id in ids {
+            let groups = match self.inner.waiting.groups(id) {
+                Some(groups) => groups,
+                None => self.learn(id).await?,
+            };
+            if groups.iter().all(&may_read) {
+                shown.push(id);
+            }
+        }
+        Ok(shown)
     }
 
-    /// Returns one that waits; `None` when there is none of this name.
+    /// Reads which groups a proposal that waits is about.
+    async fn learn(&self, id: ProposalId) -> Result<BTreeSet<Group>> {
+        let (_room, waiting) = self.read_waiting(id).await?;
+        let groups = waiting.map(|proposed| groups_of(&proposed)).unwrap_or_default();
+        self.inner.waiting.remember(id, groups.clone());
+        Ok(groups)
+    }
+
+    /// Returns one that waits, with room for it while it is shown; `None` when there is none of this name, or `may_read` tells that one
+    /// of its groups may not be read.
     ///
     /// # Errors
     /// When the store fails, or it can no longer become a commit.
-    pub async fn shown(&self, id: ProposalId) -> Result<Option<Shown>> {
-        let Some(proposed) = self.inner.waiting.get(id).await? else { return Ok(None) };
+    pub async fn shown(
+        &self,
+        id: ProposalId,
+        may_read: impl Fn(&Group) -> bool,
+    ) -> Result<Option<(Shown, Room)>> {
+        let (room, waiting) = self.read_waiting(id).await?;
+        let Some(proposed) = waiting.filter(|proposed| groups_of(proposed).iter().all(may_read)) else {
+            return Ok(None);
+        };
         let wanted = match self.check(&proposed).await {
             Ok(Checked::Next(wanted)) => wanted,
             Ok(Checked::Before(_)) => return Ok(None),
@@ -183,7 +272,7 @@ impl Publishing {
             Err(error) => return Err(error),
         };
         let pending = self.missing(&proposed, &wanted).await?;
-        Ok(Some(Shown { pending, roles: proposed.to_wire().roles }))
+        Ok(Some((Shown { pending, roles: proposed.to_wire().roles }, room)))
     }
 
     /// Removes what waited too long.
@@ -212,6 +301,7 @@ impl Publishing {
         if !pending.missing_signatures.is_empty() || !pending.missing_blobs.is_empty() {
             proposed.retain(&wanted.signers)?;
             self.inner.waiting.add(&proposed).await?;
+            self.inner.waiting.remember(id, groups_of(&proposed));
             self.inner.waiting.expect(expected(&pending, &wanted));
             return Ok(Outcome::Pending(pending));
         }
@@ -257,15 +347,26 @@ impl Publishing {
         if !found.is_empty() {
             return Ok(found);
         }
-        // Another server may have taken the proposal, or this one before it was started again.
-        for id in self.inner.waiting.ids().await? {
-            let Some(proposed) = self.inner.waiting.get(id).await? else { continue };
-            // One that can no longer become a commit names nothing.
-            let Ok(Checked::Next(wanted)) = self.check(&proposed).await else { continue };
-            self.inner.waiting.expect(wanted.blobs);
+        // Another server may have taken the proposal, or this one before it was started again. Each is looked through once, so that
+        // whoever asks for what nobody expects costs little.
+        let _looking = self.inner.waiting.look().await;
+        for id in self.inner.waiting.unread().await? {
+            let (_room, waiting) = self.read_waiting(id).await?;
+            if let Some(proposed) = waiting
+                // One that can no longer become a commit names nothing.
+                && let Ok(Checked::Next(wanted)) = self.check(&proposed).await
+            {
+                self.inner.waiting.expect(wanted.blobs);
+            }
+            self.inner.waiting.mark_read(id);
         }
         Ok(self.inner.waiting.expected(&digest))
     }
+}
+
+/// Returns the groups that a proposal is about.
+fn groups_of(proposed: &Proposed) -> BTreeSet<Group> {
+    proposed.all_targets().keys().filter_map(check::group_of).collect()
 }
 
 fn expected(pending: &Pending, wanted: &Wanted) -> Vec<Expected> {

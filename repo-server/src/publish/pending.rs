@@ -4,11 +4,12 @@
 //! only added and read together, so nobody's signature is lost when two people sign at the same time on two servers.
 //! What they name is no garbage: [`waiting_files`] tells [`crate::gc`].
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use copkg_spec::coordinate::Group;
 use copkg_spec::digest::Digest;
 use copkg_spec::repository::{Proposal, ProposalId};
 use copkg_spec::tuf::{Document, Targets, Time};
@@ -34,14 +35,27 @@ pub(super) struct Waiting {
     count: usize,
     bytes: u64,
     time: Duration,
-    /// Files that they need, by digest. Only a hint: the proposals are in the store.
-    expected: Mutex<HashMap<Digest, Vec<Expected>>>,
+    /// What is known of them. Only a hint: the proposals are in the store.
+    hints: Mutex<Hints>,
+    /// One looks through the proposals at a time.
+    looking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Hints {
+    /// Files that they need, by digest.
+    expected: HashMap<Digest, Vec<Expected>>,
+    /// Those whose files are all in `expected`, if they are needed.
+    read: HashSet<ProposalId>,
+    /// The groups that each is about.
+    groups: HashMap<ProposalId, BTreeSet<Group>>,
 }
 
 impl Waiting {
     pub(super) fn new(storage: Storage, limits: &Limits) -> Self {
         let Limits { pending, pending_bytes, pending_time, .. } = *limits;
-        Self { storage, count: pending, bytes: pending_bytes, time: pending_time, expected: Mutex::default() }
+        let (hints, looking) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { storage, count: pending, bytes: pending_bytes, time: pending_time, hints, looking }
     }
 
     /// Returns the names of those that wait.
@@ -115,14 +129,19 @@ impl Waiting {
         Ok(())
     }
 
+    fn hints(&self) -> MutexGuard<'_, Hints> {
+        self.hints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Remembers which files are needed.
     pub(super) fn expect(&self, files: Vec<Expected>) {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        if expected.len() + files.len() > EXPECTED {
-            expected.clear();
+        let mut hints = self.hints();
+        if hints.expected.len() + files.len() > EXPECTED {
+            hints.expected.clear();
+            hints.read.clear();
         }
         for file in files {
-            let there = expected.entry(file.blob.sha256).or_default();
+            let there = hints.expected.entry(file.blob.sha256).or_default();
             there.retain(|other| other.blob.path != file.blob.path);
             there.push(file);
         }
@@ -130,8 +149,41 @@ impl Waiting {
 
     /// Returns what is remembered of a file.
     pub(super) fn expected(&self, digest: &Digest) -> Vec<Expected> {
-        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        expected.get(digest).cloned().unwrap_or_default()
+        self.hints().expected.get(digest).cloned().unwrap_or_default()
+    }
+
+    /// Waits until nobody else looks through the proposals.
+    pub(super) async fn look(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.looking.lock().await
+    }
+
+    /// Returns the proposals that nobody has looked through for the files that they need.
+    pub(super) async fn unread(&self) -> Result<Vec<ProposalId>> {
+        let ids = self.ids().await?;
+        let mut hints = self.hints();
+        hints.read.retain(|id| ids.binary_search(id).is_ok());
+        hints.groups.retain(|id, _| ids.binary_search(id).is_ok());
+        Ok(ids.into_iter().filter(|id| !hints.read.contains(id)).collect())
+    }
+
+    /// Remembers that the files that a proposal needs are expected.
+    pub(super) fn mark_read(&self, id: ProposalId) {
+        self.hints().read.insert(id);
+    }
+
+    /// Returns the groups that a proposal is about, where they are known.
+    pub(super) fn groups(&self, id: ProposalId) -> Option<BTreeSet<Group>> {
+        self.hints().groups.get(&id).cloned()
+    }
+
+    /// Remembers the groups that a proposal is about.
+    pub(super) fn remember(&self, id: ProposalId, groups: BTreeSet<Group>) {
+        self.hints().groups.insert(id, groups);
+    }
+
+    /// Returns how many bytes the copies of a proposal have together.
+    pub(super) async fn size(&self, id: ProposalId) -> Result<u64> {
+        Ok(self.copies_of(id).await?.iter().map(|copy| copy.size).sum())
     }
 
     /// Returns since when a proposal waits; nothing when it does not.

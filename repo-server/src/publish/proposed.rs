@@ -35,6 +35,10 @@ impl Proposed {
         }
         let (mut root, mut targets) = (None, BTreeMap::new());
         for ProposedRole { role: name, metadata } in proposal.roles {
+            if is_too_dense(&metadata) {
+                let why = "it has more values than metadata of its length".to_owned();
+                return Err(PublishError::Shape { role: name, why });
+            }
             let malformed = |source| PublishError::Malformed { role: name.clone(), source };
             let role = role_of(&name).map_err(|_| PublishError::Role { role: name.clone() })?;
             let bytes = metadata.into_bytes();
@@ -151,6 +155,25 @@ impl Proposed {
     }
 }
 
+/// Metadata has at least so many bytes for each value that it holds, but for the first ones.
+const BYTES_A_VALUE: usize = 16;
+const FREE_VALUES: usize = 4096;
+
+/// Tells whether a text holds so many values that it would take much more memory than it has bytes. Nobody has vouched for it yet.
+fn is_too_dense(text: &str) -> bool {
+    let (mut values, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b'[' | b'{' if !in_string => values += 1,
+            _ => {}
+        }
+    }
+    values > FREE_VALUES + text.len() / BYTES_A_VALUE
+}
+
 fn add_all<T: Content>(
     document: &mut Document<T>,
     signatures: &[Signature],
@@ -167,4 +190,22 @@ fn add_all<T: Content>(
 fn id_of(root: Option<&Document<Root>>, targets: &BTreeMap<Role, Document<Targets>>) -> ProposalId {
     let root = root.into_iter().map(|root| ("root", root.payload()));
     ProposalId::of(root.chain(targets.iter().map(|(role, file)| (role.as_str(), file.payload()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_nothing_but_values_is_refused_before_it_is_read() {
+        let list = |value: &str, count: usize| format!("[{}]", vec![value; count].join(","));
+        assert!(!is_too_dense(&list("0", FREE_VALUES)));
+        assert!(is_too_dense(&list("0", 2 * FREE_VALUES)));
+        assert!(is_too_dense(&list("[]", 2 * FREE_VALUES)));
+        assert!(!is_too_dense(&list(&format!("{:?}", "a, \"b\" [c] and {d}"), 100_000)));
+        let proposal = Proposal {
+            roles: vec![ProposedRole { role: "com.example".into(), metadata: list("0", 1 << 20) }],
+        };
+        assert!(matches!(Proposed::read(proposal), Err(PublishError::Shape { .. })));
+    }
 }

@@ -2,6 +2,7 @@
 //! store and the listener; after it: [`crate::api`] answers the requests.
 
 mod connection;
+mod host;
 mod paced;
 mod refuse;
 
@@ -126,7 +127,8 @@ async fn accept_all<S: Serving>(
         let stream = accept(listener).await;
         match Arc::clone(slots).try_acquire_owned() {
             Ok(slot) => {
-                let serving = connection::serve(stream, service.clone(), settings, graceful.watcher());
+                let service = host::Named(service.clone());
+                let serving = connection::serve(stream, service, settings, graceful.watcher());
                 tokio::spawn(async move {
                     serving.await;
                     drop(slot);

@@ -89,3 +89,43 @@ impl Storage {
         Ok(Some(file))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of the largest size that is kept, and how many of them fill one generation.
+    fn full() -> (HotFile, usize) {
+        let size = usize::try_from(FILE).unwrap();
+        (HotFile::new(Bytes::from(vec![0; size])), KEPT / 2 / size)
+    }
+
+    fn path(number: usize) -> StorePath {
+        StorePath::private(format_args!("hot/{number}"))
+    }
+
+    #[test]
+    fn no_more_is_kept_than_there_is_room_for_and_the_oldest_goes_first() {
+        let (hot, (file, half)) = (Hot::default(), full());
+        for number in 0..5 * half {
+            hot.keep(&path(number), &file);
+            let kept = hot.0.lock().unwrap();
+            assert!((kept.young.len() + kept.old.len()) * file.bytes.len() <= KEPT, "after {number}");
+        }
+        assert!(hot.get(&path(5 * half - 1)).is_some());
+        assert!(hot.get(&path(0)).is_none());
+    }
+
+    #[test]
+    fn a_generation_is_filled_to_the_last_byte_and_what_is_asked_for_stays() {
+        let (hot, (file, half)) = (Hot::default(), full());
+        (0..half).for_each(|number| hot.keep(&path(number), &file));
+        assert!(hot.0.lock().unwrap().old.is_empty());
+        hot.keep(&path(half), &file);
+        assert_eq!(hot.0.lock().unwrap().old.len(), half);
+        // What is asked for moves over, the rest is forgotten with its generation.
+        assert!(hot.get(&path(7)).is_some());
+        (0..half).for_each(|number| hot.keep(&path(1000 + number), &file));
+        assert!(hot.get(&path(7)).is_some() && hot.get(&path(8)).is_none());
+    }
+}

@@ -47,13 +47,14 @@ impl TokenBook {
         Self { storage, known: Arc::default(), clock }
     }
 
-    /// Checks that a request with this token may read that part.
+    /// Checks that a request with this token may read that part, and returns what is known of the token; nothing where none is asked
+    /// for.
     ///
     /// # Errors
     /// Why it may not.
-    pub async fn check(&self, token: Option<&str>, area: &Area) -> Result<(), Denied> {
+    pub async fn check(&self, token: Option<&str>, area: &Area) -> Result<Option<Record>, Denied> {
         if *area == Area::Open {
-            return Ok(());
+            return Ok(None);
         }
         let secret: Secret = token.ok_or(Denied::Missing)?.parse().map_err(|_| Denied::Invalid)?;
         let records = self.records().await.map_err(Denied::Failed)?;
@@ -65,7 +66,7 @@ impl TokenBook {
             Area::Group(group) => record.opens(group),
             Area::All => record.opens_all(),
         };
-        if opens { Ok(()) } else { Err(Denied::OutOfScope) }
+        if opens { Ok(Some(record.clone())) } else { Err(Denied::OutOfScope) }
     }
 
     async fn records(&self) -> Result<Arc<HashMap<TokenId, Record>>, TokenError> {

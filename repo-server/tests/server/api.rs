@@ -102,6 +102,21 @@ fn another_method_is_refused_and_the_possible_ones_are_named() {
 }
 
 #[test]
+fn a_request_without_a_host_or_with_two_is_refused() {
+    let store = Store::empty();
+    let server = Server::start(&store);
+    let ask = |version: &str, hosts: &str| {
+        server.raw(format!("GET /healthz HTTP/{version}\r\n{hosts}connection: close\r\n\r\n").as_bytes())
+    };
+    for hosts in ["", "host: a\r\nhost: b\r\n", "host: a\r\nHost: a\r\n", "host: a/b\r\n"] {
+        let answer = ask("1.1", hosts);
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_host"), "{hosts:?}");
+    }
+    assert_eq!(ask("1.1", "host: a\r\n").status, 200);
+    assert_eq!(ask("1.0", "").status, 200);
+}
+
+#[test]
 fn each_error_is_a_problem_document_that_says_what_is_wrong() {
     let store = Store::empty();
     let server = Server::start_with(&store, &["--max-uri", "200", "--max-body", "10"]);

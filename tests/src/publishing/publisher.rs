@@ -138,6 +138,21 @@ impl Publisher {
         self.sign(&after, file)
     }
 
+    /// Signs metadata that says that a file is the package `id`, `version` for `platform`, whatever it is.
+    ///
+    /// # Errors
+    /// When the file is no package, or the names are none.
+    pub fn prepare_as(&self, id: &str, version: &str, platform: &str, file: Vec<u8>) -> Result<Prepared> {
+        let coordinate = PackageCoordinate::new(self.group.clone(), id.parse()?, version.parse()?);
+        let platform: Platform = platform.parse()?;
+        let digest = Head::read(&mut file.as_slice())?.digest();
+        let mut after = GroupContent::new(self.group.clone(), END.parse()?);
+        let custom = PackageCustom { digest, kind: Kind::Content, platform: platform.clone(), yanked: None };
+        let target = PackageTarget { coordinate, platform };
+        after.add(&target, (file.len() as u64, Digest::of(&file)), &custom, None)?;
+        self.sign(&after, file)
+    }
+
     /// Signs the group's next metadata with a patch in it, between two packages that it published.
     ///
     /// # Errors

@@ -100,6 +100,11 @@ impl Place {
 }
 
 impl Server {
+    /// Returns the id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills the process, as a power cut would.
     ///
     /// # Errors

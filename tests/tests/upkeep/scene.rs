@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -115,7 +116,15 @@ pub(crate) fn files(directory: &Path) -> Vec<String> {
 
 /// Fetches over HTTP: status and body.
 pub(crate) fn get(server: &Repository, path: &str, token: Option<&str>) -> (u16, Vec<u8>) {
-    let mut stream = connect(server.port()).unwrap();
+    answered(connect(server.port()).unwrap(), path, token)
+}
+
+/// The same of any server.
+pub(crate) fn get_from(address: SocketAddr, path: &str, token: &str) -> (u16, Vec<u8>) {
+    answered(TcpStream::connect(address).unwrap(), path, Some(token))
+}
+
+fn answered(mut stream: TcpStream, path: &str, token: Option<&str>) -> (u16, Vec<u8>) {
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n{token}Connection: close\r\n\r\n").unwrap();
     let mut answer = Vec::new();

@@ -1,6 +1,9 @@
 //! A closed repository opens to tokens, each as far as it goes and as long as it lasts.
 
-use crate::scene::{Scene, get, until};
+use copkg_tests::publishing::send;
+
+use crate::scene::{Scene, get, get_from, until, url};
+use crate::upstream::{Upstream, run};
 
 #[test]
 fn a_closed_repository_opens_to_its_tokens_as_far_as_they_go() {
@@ -63,4 +66,38 @@ fn a_rehearsal_changes_no_token() {
     let (_, made) = scene.json(scene.store(), &["token", "create"]);
     scene.json(scene.store(), &["token", "revoke", "--dry-run", made["id"].as_str().unwrap()]);
     assert_eq!(tokens(), 1);
+}
+
+#[test]
+fn a_token_of_one_group_reads_no_proposal_of_another() {
+    let mut upstream = Upstream::new();
+    let token = |words: &[&str]| {
+        let made = run(&[&["token", "create", "--json", "--store", &url(&upstream.store())], words].concat());
+        let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+        made["token"].as_str().unwrap().to_owned()
+    };
+    let (all, own) = (token(&[]), token(&["--group", "com.example.g0"]));
+    let other = token(&["--group", "com.example.g1"]);
+    let id = upstream.propose(0, "9.9");
+    upstream.serve_again(&["--reading", "tokens"]);
+    let server = upstream.server.as_ref().unwrap();
+    let list = |token: &str| {
+        let (status, body) = get_from(server.address, "/api/v1/proposals", token);
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        (status, body["proposals"].as_array().unwrap().len())
+    };
+    let show = |token: &str| get_from(server.address, &format!("/api/v1/proposals/{id}"), token).0;
+    for token in [&all, &own] {
+        assert_eq!((list(token), show(token)), ((200, 1), 200));
+    }
+    assert_eq!((list(&other), show(&other)), ((200, 0), 404));
+    // Nor does who has no key that may sign, whatever he sends.
+    let path = format!("/api/v1/proposals/{id}/signatures");
+    let answer = send(server.address, "POST", &path, br#"{"signatures":[]}"#).unwrap();
+    assert_eq!((answer.status, answer.code()), (403, "bad_signature".to_owned()));
+    assert!(
+        !String::from_utf8_lossy(&answer.body).contains("web"),
+        "{}",
+        String::from_utf8_lossy(&answer.body)
+    );
 }

@@ -53,6 +53,15 @@ impl Upstream {
         publisher.committed(prepared);
     }
 
+    /// Proposes a version without its file, and returns the name of the proposal.
+    pub(crate) fn propose(&self, group: usize, version: &str) -> String {
+        let prepared = self.publishers[group].prepare("web", version, b"to come").unwrap();
+        let address = self.server.as_ref().unwrap().address;
+        let answer = send(address, "POST", "/api/v1/proposals", &prepared.proposal).unwrap();
+        assert_eq!(answer.status, 202, "{}", String::from_utf8_lossy(&answer.body));
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
     /// Signs root again with its key, as its next version.
     pub(crate) fn rotate_root(&mut self) {
         let key = SecretKey::from_seed(&[ROOT_SEED; 32]);

@@ -141,7 +141,7 @@ pub(super) enum Refusals {
     /// `proposal_not_found`, `blob_not_expected`
     #[response(status = 404, content_type = "application/problem+json")]
     Absent(Problem),
-    /// `blob_broken`: the file broke off
+    /// `blob_broken`, `body_broken`: it broke off, or came too slowly
     #[response(status = 408, content_type = "application/problem+json")]
     Broken(Problem),
     /// `version_conflict`: somebody was faster; `target_changed`, `nesting_conflict`

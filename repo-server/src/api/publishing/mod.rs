@@ -5,24 +5,28 @@ mod documents;
 
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream, to_bytes};
+use axum::Extension;
+use axum::body::{Body, BodyDataStream, HttpBody as _};
 use axum::extract::{Path, State as Shared};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use copkg_spec::command::said;
+use copkg_spec::coordinate::Group;
 use copkg_spec::digest::Digest;
 use copkg_spec::repository::{GroupError, ProposalId};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::document::{self, Versioned};
 use super::{Problem, State};
-use crate::publish::{BlobError, Outcome, PublishError, Publishing, Received};
+use crate::api::access::Reader;
+use crate::publish::{BlobError, IntakeError, Outcome, PublishError, Publishing, Received, Room};
 use documents::{
     CoSignaturesDocument, CommittedDocument, PendingDocument, ProposalDocument, Refusals, ShownDocument,
     StoredDocument, WaitingDocument,
@@ -34,6 +38,8 @@ const SIGNATURES_BYTES: u64 = 1 << 20;
 /// How much of a file that is refused is taken all the same, and for how long.
 const LINGER_BYTES: usize = 64 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(10);
+/// How many such bodies are taken at once.
+static LINGERING: Semaphore = Semaphore::const_new(32);
 
 /// Returns the routes that are answered at once, each with its description.
 pub(super) fn routes() -> OpenApiRouter<State> {
@@ -57,9 +63,10 @@ pub(super) fn blob_routes() -> OpenApiRouter<State> {
         Refusals
     )
 )]
-async fn propose(Shared(state): Shared<State>, body: Body) -> Result<Response, Problem> {
+async fn propose(Shared(state): Shared<State>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let publishing = publishing(&state)?;
-    let proposal: ProposalDocument = read(body, publishing.limits().proposal_bytes).await?;
+    let limit = publishing.limits().proposal_bytes;
+    let (proposal, _room) = read::<ProposalDocument>(publishing, &headers, body, limit).await?;
     Ok(outcome(publishing.propose(proposal.into()).await?))
 }
 
@@ -68,8 +75,12 @@ async fn propose(Shared(state): Shared<State>, body: Body) -> Result<Response, P
     get, path = "/api/v1/proposals", tag = "publishing",
     responses((status = 200, body = WaitingDocument), (status = "default", body = Problem, content_type = "application/problem+json"))
 )]
-async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
-    let waiting = publishing(&state)?.pending().await?;
+async fn list(
+    Shared(state): Shared<State>,
+    reader: Option<Extension<Reader>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let waiting = publishing(&state)?.pending(|group| may_read(reader.as_ref(), group)).await?;
     let proposals = waiting.iter().map(ToString::to_string).collect();
     Ok(document::answer(&headers, &WaitingDocument { proposals }))
 }
@@ -83,11 +94,29 @@ async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Respon
 async fn show(
     Shared(state): Shared<State>,
     Path(id): Path<String>,
+    reader: Option<Extension<Reader>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id: ProposalId = id.parse().map_err(|error| Problem::bad_name(&error))?;
-    let shown = publishing(&state)?.shown(id).await?.ok_or(PublishError::NotWaiting(id))?;
-    Ok(document::answer(&headers, &ShownDocument::from(shown)))
+    let shown = publishing(&state)?.shown(id, |group| may_read(reader.as_ref(), group)).await?;
+    let (shown, room) = shown.ok_or(PublishError::NotWaiting(id))?;
+    let answer = document::answer(&headers, &ShownDocument::from(shown));
+    if answer.status() != StatusCode::OK {
+        return Ok(answer);
+    }
+    let length = answer.body().size_hint().exact();
+    // The room is taken until the last byte is on its way.
+    let mut answer =
+        answer.map(|body| Body::from_stream(body.into_data_stream().inspect(move |_| room.hold())));
+    if let Some(length) = length {
+        answer.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    Ok(answer)
+}
+
+/// Tells whether a group's proposals are shown: where reading is closed, only to those whose token opens the group.
+fn may_read(reader: Option<&Extension<Reader>>, group: &Group) -> bool {
+    reader.is_none_or(|Extension(reader)| reader.opens(group))
 }
 
 /// Add signatures to a proposal
@@ -106,11 +135,15 @@ async fn show(
 async fn co_sign(
     Shared(state): Shared<State>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let id: ProposalId = id.parse().map_err(|error| Problem::bad_name(&error))?;
-    let CoSignaturesDocument { signatures } = read(body, SIGNATURES_BYTES).await?;
-    Ok(outcome(publishing(&state)?.co_sign(id, signatures).await?))
+    let publishing = publishing(&state)?;
+    let (document, room) = read::<CoSignaturesDocument>(publishing, &headers, body, SIGNATURES_BYTES).await?;
+    // What it is added to has room of its own.
+    drop(room);
+    Ok(outcome(publishing.co_sign(id, document.signatures).await?))
 }
 
 /// Bring a file that a proposal waits for
@@ -133,7 +166,7 @@ async fn put_blob(
     body: Body,
 ) -> Result<Response, Problem> {
     let digest: Digest = digest.parse().map_err(|error| Problem::bad_name(&error))?;
-    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = content_length(&headers);
     let mut body = body.into_data_stream();
     let received = publishing(&state)?.receive(digest, length, &mut body).await;
     if received.is_err() {
@@ -155,8 +188,10 @@ async fn linger(mut body: BodyDataStream) {
             }
         }
     };
-    // Who sends for longer finds out without an answer.
-    let _ = timeout(LINGER_TIME, rest).await;
+    // Who sends for longer, or comes when many are like that, finds out without an answer.
+    if let Ok(_seat) = LINGERING.try_acquire() {
+        let _ = timeout(LINGER_TIME, rest).await;
+    }
 }
 
 fn publishing(state: &State) -> Result<&Publishing, Problem> {
@@ -164,13 +199,27 @@ fn publishing(state: &State) -> Result<&Publishing, Problem> {
     state.publishing.as_ref().ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, "read_only", why))
 }
 
-async fn read<T: DeserializeOwned>(body: Body, limit: u64) -> Result<T, Problem> {
-    let too_large = |_| {
-        let detail = format!("it has more than {limit} bytes, or broke off");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-    };
-    let bytes = to_bytes(body, usize::try_from(limit).unwrap_or(usize::MAX)).await.map_err(too_large)?;
-    serde_json::from_slice(&bytes)
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+}
+
+/// Reads a body whole, with room for what it says.
+async fn read<T: DeserializeOwned + Send + 'static>(
+    publishing: &Publishing,
+    headers: &HeaderMap,
+    body: Body,
+    limit: u64,
+) -> Result<(T, Room), Problem> {
+    let mut body = body.into_data_stream();
+    let taken = publishing.take_body(content_length(headers), limit, &mut body).await;
+    if taken.is_err() {
+        linger(body).await;
+    }
+    let taken = taken?;
+    let room = publishing.room(taken.length()).await?;
+    let parsed = taken.parse().await;
+    parsed
+        .map(|parsed| (parsed, room))
         .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error.to_string()))
 }
 
@@ -194,6 +243,7 @@ impl From<PublishError> for Problem {
         }
         let (status, code) = match &error {
             PublishError::Blob(error) => class_of_blob(error),
+            PublishError::Intake(error) => class_of_intake(error),
             error => class_of(error),
         };
         Self::new(status, code, with_causes(&error))
@@ -210,7 +260,7 @@ fn class_of(error: &PublishError) -> (StatusCode, &'static str) {
             (StatusCode::CONFLICT, "nesting_conflict")
         }
         PublishError::NotDelegated { .. } => (StatusCode::FORBIDDEN, "not_delegated"),
-        PublishError::Unsigned { .. } => (StatusCode::FORBIDDEN, "bad_signature"),
+        PublishError::Unsigned { .. } | PublishError::NoSignature => (StatusCode::FORBIDDEN, "bad_signature"),
         PublishError::Orphaned { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "role_orphaned"),
         PublishError::Expired { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "expired"),
         PublishError::OnlineKeys { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "online_key_unknown"),
@@ -220,6 +270,18 @@ fn class_of(error: &PublishError) -> (StatusCode, &'static str) {
         PublishError::Store => (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
         PublishError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         _ => (StatusCode::UNPROCESSABLE_ENTITY, "malformed"),
+    }
+}
+
+fn class_of_intake(error: &IntakeError) -> (StatusCode, &'static str) {
+    match error {
+        IntakeError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+        IntakeError::Broken(_) => (StatusCode::REQUEST_TIMEOUT, "body_broken"),
+        IntakeError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        IntakeError::Spool(error) => {
+            tracing::error!(%error, "cannot spool a request");
+            (StatusCode::INTERNAL_SERVER_ERROR, "spool_failed")
+        }
     }
 }
 
