@@ -6,6 +6,7 @@
 mod exit;
 mod failure;
 mod options;
+mod plain;
 mod report;
 mod usage;
 

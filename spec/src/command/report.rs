@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::plain::{plain, plain_json};
 use super::{Color, Exit, Failure, Options, said};
 
 /// The version of the JSON documents. A field may be added without raising it; none is removed or changed.
@@ -55,21 +56,21 @@ impl Report {
     /// Says something that most users want to know. Silent with `--quiet`.
     pub fn note(&mut self, text: impl AsRef<str>) {
         if self.options.quiet == 0 {
-            self.say(text.as_ref());
+            self.say(&plain(text.as_ref()));
         }
     }
 
     /// Says something that `--verbose` asks for.
     pub fn detail(&mut self, text: impl AsRef<str>) {
         if self.options.verbose > 0 {
-            self.say(text.as_ref());
+            self.say(&plain(text.as_ref()));
         }
     }
 
     /// Warns, even with `--quiet`.
     pub fn warn(&mut self, text: impl AsRef<str>) {
         let label = self.paint("\x1b[1;33m", "warning:");
-        self.say(&format!("{label} {}", text.as_ref()));
+        self.say(&format!("{label} {}", plain(text.as_ref())));
     }
 
     /// Prints a command's data: `document` with `--json`, else the lines of `text`.
@@ -83,7 +84,7 @@ impl Report {
             let text = text();
             if !text.is_empty() {
                 let end = if text.ends_with('\n') { "" } else { "\n" };
-                self.print(&format!("{text}{end}"));
+                self.print(&format!("{}{end}", plain(&text)));
             }
         }
     }
@@ -136,7 +137,7 @@ impl Report {
         }
         let label = self.paint("\x1b[1;31m", "error:");
         let text = failure.to_string();
-        self.say(&text.replacen("error:", &label, 1));
+        self.say(&plain(&text).replacen("error:", &label, 1));
         failure.exit
     }
 
@@ -145,7 +146,7 @@ impl Report {
             members.insert("schema_version".into(), SCHEMA_VERSION.into());
         }
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-        self.print(&format!("{text}\n"));
+        self.print(&format!("{}\n", plain_json(&text)));
     }
 
     /// Prints to standard output. That it did not arrive is told at the end: what the command does, it does all the same.

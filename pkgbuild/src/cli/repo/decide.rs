@@ -20,6 +20,11 @@ pub(super) struct Decision {
 }
 
 impl Decision {
+    /// Returns where it is made.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Carries out what `decide` makes of the repository.
     pub(super) fn carry_out(
         &self,
