@@ -34,9 +34,9 @@ struct Arguments {
     /// The URL of the repository's metadata
     #[arg(long, value_name = "URL")]
     metadata_url: Option<String>,
-    /// The path of a target
+    /// The path of a target; repeat it for several
     #[arg(long, value_name = "PATH")]
-    target_name: Option<TargetPath>,
+    target_name: Vec<TargetPath>,
     /// The URL of the repository's targets
     #[arg(long, value_name = "URL")]
     target_base_url: Option<String>,
@@ -56,7 +56,7 @@ enum Command {
     },
     /// Bring the metadata up to date
     Refresh,
-    /// Bring the metadata up to date and fetch a target
+    /// Bring the metadata up to date and fetch targets
     Download,
 }
 
@@ -140,23 +140,40 @@ fn init(store: &Store, root: &Path) -> Result<()> {
     store.keep(&Kept { role: Role::Root, version: verified.version, bytes })
 }
 
+/// Fetches each target that is named, in their order, by one refresh of the metadata.
 fn download(session: &mut Session, trusted: &mut Trusted, arguments: &Arguments) -> Result<()> {
-    let path = arguments.target_name.clone().ok_or(ClientError::Missing("target-name"))?;
     let directory = arguments.target_dir.as_ref().ok_or(ClientError::Missing("target-dir"))?;
     let base = arguments.target_base_url.as_deref().ok_or(ClientError::Missing("target-base-url"))?;
+    if arguments.target_name.is_empty() {
+        return Err(ClientError::Missing("target-name"));
+    }
+    arguments.target_name.iter().try_for_each(|path| download_one(session, trusted, path, (directory, base)))
+}
+
+fn download_one(
+    session: &mut Session,
+    trusted: &mut Trusted,
+    path: &TargetPath,
+    (directory, base): (&Path, &str),
+) -> Result<()> {
     let search = Search::begin(trusted, path.clone())?;
     let found = session.drive(search)?.ok_or_else(|| ClientError::NoSuchTarget(path.clone()))?;
-    let place = directory.join(path.file_name());
+    let place = directory.join(file_name(path));
     if is_there(&found, &place) {
         return Ok(());
     }
-    let location = found.location().ok_or(ClientError::Outside(path))?;
+    let location = found.location().ok_or_else(|| ClientError::Outside(path.clone()))?;
     let url = format!("{}{location}", directory_url(base));
     let answer = session.get(&url)?;
     if !answer.status().is_success() {
         return Err(ClientError::Status { url, status: answer.status() });
     }
     store_target(&found, directory, &place, answer, url)
+}
+
+/// Returns the name that a target is kept under: two targets of one command never have the same.
+fn file_name(path: &TargetPath) -> String {
+    path.to_string().replace('%', "%25").replace('/', "%2F")
 }
 
 /// Tells whether the file was fetched before and is still what the repository says.

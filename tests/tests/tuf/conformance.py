@@ -175,8 +175,9 @@ class Client:
     def refresh(self, days=0):
         return self.run("--metadata-url", f"{self.base}/metadata/", "refresh", days=days)
 
-    def download(self, name, days=0):
-        words = ["--metadata-url", f"{self.base}/metadata/", "--target-name", name, "--target-dir", self.targets]
+    def download(self, *names, days=0):
+        words = ["--metadata-url", f"{self.base}/metadata/", "--target-dir", self.targets]
+        words += [word for name in names for word in ("--target-name", name)]
         return self.run(*words, "--target-base-url", f"{self.base}/targets/", "download", days=days)
 
     def trusted(self):
@@ -675,6 +676,18 @@ def an_artifact_is_downloaded_once(client, repo, path, consistent):
     assert client.download(path), client.said
     assert client.files() == [b"content"] and repo.fetched == [path]
     assert client.download(path) and repo.fetched == [path]
+
+
+@check()
+def several_artifacts_come_by_one_refresh(client, repo):
+    paths = ["a/file", "b/file", "file"]
+    for path in paths:
+        repo.artifact("targets", path, path.encode())
+    repo.publish_all()
+    assert client.init() and client.download(*paths), client.said
+    assert sorted(client.files()) == sorted(path.encode() for path in paths), "each has a name of its own"
+    assert repo.fetched == paths and [role for role, _ in repo.asked].count("timestamp") == 1
+    assert not client.download("a/file", "nowhere"), "one that is missing fails the whole"
 
 
 @check()
