@@ -68,7 +68,7 @@ fn status(stream: &mut TcpStream) -> u16 {
 
 /// A body that is as long as it may be and as costly to read as it can be made, and that nobody signed.
 fn costly() -> Vec<u8> {
-    let metadata = format!("{{\\\"a\\\":[{}0]}}", "\\\"aaaaaaaaaa\\\",".repeat((LARGEST - 200) / 16));
+    let metadata = format!("{{\\\"a\\\":[{}0]}}", "\\\"aaaaaaaaaaaaaa\\\",".repeat((LARGEST - 200) / 19));
     let body = format!("{{\"roles\":[{{\"role\":\"com.example.g0\",\"metadata\":\"{metadata}\"}}]}}");
     assert!(body.len() <= LARGEST && body.len() > LARGEST * 9 / 10, "{}", body.len());
     body.into_bytes()

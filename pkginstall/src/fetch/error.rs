@@ -193,7 +193,7 @@ pub(super) fn permanent(error: &reqwest::Error, url: &Url, proxy: Option<&str>) 
         return Some(FetchError::Redirect { place, source: *source });
     }
     let said = innermost(error).filter(|_| error.is_connect())?;
-    if let Some(proxy) = proxy.filter(|_| said == PROXY_REFUSES) {
+    if let Some(proxy) = proxy.filter(|_| said.ends_with(PROXY_REFUSES)) {
         return Some(FetchError::Proxy { proxy: proxy.to_owned(), place });
     }
     let host = proxy.map_or_else(|| url.host_str().unwrap_or_default().to_owned(), str::to_owned);

@@ -217,5 +217,5 @@ fn lasting(error: &reqwest::Error) -> Option<String> {
         next = held.map(|held| held as &(dyn std::error::Error + 'static)).or_else(|| cause.source());
     }
     let said = last.filter(|_| error.is_connect())?.to_string();
-    (is_unknown_host(&said) || said == PROXY_REFUSES).then_some(said)
+    (is_unknown_host(&said) || said.ends_with(PROXY_REFUSES)).then_some(said)
 }
