@@ -111,7 +111,7 @@ class Scene:
     """A repository with three versions of a package, exported to files; and the programs."""
 
     def __init__(self, programs, directory):
-        self.programs, self.directory, self.number = programs, directory, 0
+        self.programs, self.directory, self.number, self.also = programs, directory, 0, lambda: None
         self.random = random.Random(7)
         self.files = {f"data/{n}.bin": self.random.randbytes(400_000) for n in range(6)}
         self.environment = {"PATH": os.environ["PATH"], "HOME": directory, "XDG_STATE_HOME": f"{directory}/state"}
@@ -161,6 +161,7 @@ class Scene:
 
     def export(self):
         self.run("repo-server", "export", f"{self.directory}/export", "--store", f"file://{self.directory}/store")
+        self.also()
 
     def host(self, url):
         self.number += 1
@@ -383,8 +384,8 @@ def setups(servers, scene, only):
     def pair():
         # The same files with other dates, so that every validator differs.
         other = f"{scene.directory}/other"
-        shutil.rmtree(other, ignore_errors=True)
-        shutil.copytree(export, other, copy_function=shutil.copy)
+        scene.also = lambda: shutil.copytree(export, other, copy_function=shutil.copy, dirs_exist_ok=True)
+        scene.also()
         return [(servers.nginx(one), one), (servers.apache2(two, root=other), two)], [one, two]
 
     yield "two behind one name", ["nginx", "apache2"], pair

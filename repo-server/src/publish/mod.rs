@@ -172,6 +172,17 @@ impl Publishing {
         Ok(self.inner.intake.take(length, limit, body).await?)
     }
 
+    /// Reads a body as JSON. The caller has room for it.
+    ///
+    /// # Errors
+    /// When the server is about to stop; inside, when it is none of this kind.
+    pub async fn parse<T>(&self, body: Body) -> Result<std::result::Result<T, serde_json::Error>>
+    where
+        T: serde::de::DeserializeOwned + Send + 'static,
+    {
+        Ok(self.inner.intake.parse(body).await?)
+    }
+
     /// Waits for room to read documents of `bytes` bytes together, and to use what was read until the room is dropped.
     ///
     /// # Errors
@@ -186,8 +197,9 @@ impl Publishing {
     /// When it breaks a rule, somebody else was faster, or there is no room for it.
     pub async fn propose(&self, proposal: Proposal) -> Result<Outcome> {
         let _checking = self.inner.checks.acquire().await;
-        let read = tokio::task::spawn_blocking(move || Proposed::read(proposal)).await;
-        self.go_on(read.map_err(|_| PublishError::Stopping)??).await
+        let bytes = proposal.roles.iter().map(|role| role.metadata.len() as u64).sum();
+        let read = self.inner.intake.read(bytes, move || Proposed::read(proposal)).await?;
+        self.go_on(read?).await
     }
 
     /// Adds signatures to a proposal that waits. Whoever adds none that is right learns nothing of it.

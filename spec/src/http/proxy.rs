@@ -1,6 +1,6 @@
 //! Proxies, as the environment names them; handed in, so that nothing here looks at the environment.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use thiserror::Error;
 

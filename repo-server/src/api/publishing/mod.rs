@@ -217,7 +217,7 @@ async fn read<T: DeserializeOwned + Send + 'static>(
     }
     let taken = taken?;
     let room = publishing.room(taken.length()).await?;
-    let parsed = taken.parse().await;
+    let parsed = publishing.parse(taken).await?;
     parsed
         .map(|parsed| (parsed, room))
         .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error.to_string()))

@@ -6,6 +6,7 @@
 //! their own, so that a publisher of a package does not wait behind those who send much.
 
 mod places;
+mod reader;
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek as _, Write as _};
@@ -19,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Limits;
 pub(super) use places::{Lost, Place, Places};
+use reader::ReadingThread;
 
 /// The longest body that is kept in memory, in bytes.
 const SMALL: u64 = 256 << 10;
@@ -40,6 +42,7 @@ pub(super) struct Intake {
     large_room: Arc<Semaphore>,
     /// How many bytes the room for large documents is for.
     most: u32,
+    reader: ReadingThread,
     limits: Limits,
 }
 
@@ -92,6 +95,7 @@ impl Intake {
             small_room: Arc::new(Semaphore::new(SMALL_ROOM)),
             large_room: Arc::new(Semaphore::new(most as usize)),
             most,
+            reader: ReadingThread::start(),
             limits,
         }
     }
@@ -148,6 +152,34 @@ impl Intake {
         }
     }
 
+    /// Does `read`, which reads documents of so many bytes, where that may take its time.
+    ///
+    /// # Errors
+    /// When the server is about to stop.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        bytes: u64,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, IntakeError> {
+        let done = if bytes <= SMALL {
+            tokio::task::spawn_blocking(read).await.ok()
+        } else {
+            self.reader.run(read).await
+        };
+        done.ok_or(IntakeError::Busy)
+    }
+
+    /// Reads a body as JSON.
+    ///
+    /// # Errors
+    /// When the server is about to stop; inside, when it is none of this kind.
+    pub(super) async fn parse<T>(&self, body: Body) -> Result<Result<T, serde_json::Error>, IntakeError>
+    where
+        T: serde::de::DeserializeOwned + Send + 'static,
+    {
+        self.read(body.length, || body.parse()).await
+    }
+
     /// Waits until there is room for documents of `bytes` bytes together.
     ///
     /// # Errors
@@ -190,22 +222,14 @@ impl Body {
         }
     }
 
-    /// Reads it as JSON, on a thread that may wait.
-    ///
-    /// # Errors
-    /// When it is none of this kind.
-    pub async fn parse<T>(self) -> Result<T, serde_json::Error>
-    where
-        T: serde::de::DeserializeOwned + Send + 'static,
-    {
-        let parse = move || match self.content {
+    /// Reads it as JSON.
+    fn parse<T: serde::de::DeserializeOwned>(self) -> Result<T, serde_json::Error> {
+        match self.content {
             Content::Memory(bytes) => serde_json::from_slice(&bytes),
             Content::Disk(mut file) => {
                 file.rewind().map_err(serde_json::Error::io)?;
                 serde_json::from_reader(BufReader::with_capacity(256 << 10, file))
             }
-        };
-        let parsed = tokio::task::spawn_blocking(parse).await;
-        parsed.map_err(|error| serde_json::Error::io(io::Error::other(error)))?
+        }
     }
 }
