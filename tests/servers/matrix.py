@@ -405,7 +405,7 @@ def main():
             rows, skipped = table(scene, only)
         finally:
             scene.end()
-    for line in [*rows, *(f"skipped: {name}" for name in skipped)]:
+    for line in [*rows, *(f"left out: {name}" for name in skipped)]:
         print(line)
     if arguments.docs:
         write(arguments.docs, rows)
