@@ -324,6 +324,9 @@ fn a_package_of_another_name_or_platform_than_was_signed_is_refused() {
         assert_eq!((answer.status, answer.code().as_str()), (422, "blob_refused"), "{said}");
         assert!(said.contains("another coordinate or platform"), "{said}");
     }
+    // Those that wait stand in nobody's way.
+    let right = publishers[0].prepare_as("web", "1.0", "any", file).unwrap();
+    assert_eq!(Publisher::send(server.address, &right).unwrap().status, 201);
 }
 
 #[test]

@@ -129,16 +129,26 @@ impl Publishing {
         if lacking(self.inner.repository.storage(), &expected, oldest).await?.files.is_empty() {
             return Ok(Received::Before);
         }
-        let mut file = self.spool(&place, &expected, body).await?;
+        let file = self.spool(&place, &expected, body).await?;
         place.keep();
         let _inspecting = self.inner.inspections.acquire().await;
+        let (mut stored, mut refused) = (Received::Before, None);
         for expected in expected {
-            file = checked(file, expected.clone()).await?;
-            let path = StorePath::blob(&expected.blob.path, &digest);
             let copy = file.try_clone().map_err(BlobError::Spool)?;
-            self.inner.repository.storage().upload(&path, copy).await?;
+            let path = StorePath::blob(&expected.blob.path, &digest);
+            // What is wrong for one proposal may be right for another, which nobody else's may stand in the way of.
+            match checked(copy, expected).await {
+                Ok(copy) => {
+                    self.inner.repository.storage().upload(&path, copy).await?;
+                    stored = Received::New;
+                }
+                Err(error) => refused = Some(error),
+            }
         }
-        Ok(Received::New)
+        match refused {
+            Some(error) if stored == Received::Before => Err(error.into()),
+            _ => Ok(stored),
+        }
     }
 
     /// Writes the body to a file without a name, which is gone with the process. Its beginning is looked at as soon as it is here: who
@@ -171,7 +181,7 @@ impl Publishing {
             if let Some(first) = &mut beginning {
                 first.extend_from_slice(&piece[..piece.len().min(BEGINNING - first.len())]);
                 if first.len() == BEGINNING {
-                    expected.iter().try_for_each(|expected| check_beginning(first, expected))?;
+                    check_beginnings(first, expected)?;
                     beginning = None;
                 }
             }
@@ -185,6 +195,18 @@ impl Publishing {
         }
         if found == sha256 { Ok(file) } else { Err(BlobError::Digest { found }) }
     }
+}
+
+/// Checks that a file begins as one of those does that proposals name.
+fn check_beginnings(beginning: &[u8], expected: &[Expected]) -> Result<(), BlobError> {
+    let mut refused = Ok(());
+    for expected in expected {
+        refused = check_beginning(beginning, expected);
+        if refused.is_ok() {
+            break;
+        }
+    }
+    refused
 }
 
 /// Checks that a file begins as the one does that the proposal names, as far as that can be told.
