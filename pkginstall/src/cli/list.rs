@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Context;
+use super::table::table;
 use crate::host::{Prefix, Stuck, stuck};
 use crate::receipts::{self, Installed, Receipt};
 
@@ -56,7 +57,10 @@ pub(super) fn run(_args: &List, context: &mut Context) -> Result<Exit, Failure> 
     let packages = receipts.iter().map(|receipt| Row::of(receipt, &prefix)).collect();
     let unreadable: Vec<Failure> = unreadable.into_iter().map(Failure::from).collect();
     let document = Document { packages, stuck: stuck(&prefix), unreadable };
-    context.report.data(&document, || table(&receipts));
+    let cells = |receipt: &Receipt| vec![receipt.package.to_string(), receipt.platform.to_string()];
+    let rows: Vec<Vec<String>> = receipts.iter().map(cells).collect();
+    let lines = table(context.report, &["PACKAGE", "PLATFORM"], &rows);
+    context.report.data(&document, || lines.join("\n"));
     for stuck in &document.stuck {
         context.report.warn(stuck.to_string());
     }
@@ -64,11 +68,4 @@ pub(super) fn run(_args: &List, context: &mut Context) -> Result<Exit, Failure> 
         context.report.warn(failure.to_string());
     }
     Ok(Exit::Ok)
-}
-
-fn table(receipts: &[Receipt]) -> String {
-    let names: Vec<String> = receipts.iter().map(|receipt| receipt.package.to_string()).collect();
-    let width = names.iter().map(String::len).max().unwrap_or(0);
-    let rows = names.iter().zip(receipts);
-    rows.map(|(name, receipt)| format!("{name:<width$}  {}", receipt.platform)).collect::<Vec<_>>().join("\n")
 }

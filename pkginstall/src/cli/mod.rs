@@ -37,6 +37,7 @@ mod start;
 mod status;
 mod stop;
 mod supervise;
+mod table;
 mod trust;
 mod unit;
 mod upgrade;
@@ -147,7 +148,7 @@ pub fn run(surroundings: Surroundings) -> Exit {
     let mut report = Report::new(cli.options.clone(), streams);
     // These two must work whatever the configuration says.
     let result = match &cli.command {
-        Command::Completions(args) => Ok(completions::run(args, &mut report)),
+        Command::Completions(args) if args.list.is_none() => Ok(completions::run(args, &mut report)),
         Command::Version(args) => Ok(version::run(args, &mut report)),
         command => Context::new(&mut report, &cli.place, command.repository(), ambient)
             .and_then(|mut context| in_order(command, &mut context)),
@@ -240,7 +241,10 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Recover(args) => recover::run(args, context),
         Command::Config(args) => config::run(args, context),
         Command::Dirs(args) => dirs::run(args, context),
-        Command::Completions(args) => Ok(completions::run(args, context.report)),
+        Command::Completions(args) => match args.list {
+            Some(what) => completions::list(what, context),
+            None => Ok(completions::run(args, context.report)),
+        },
         Command::Version(args) => Ok(version::run(args, context.report)),
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::select::{Selector, select};
+use super::table::table;
 use crate::host::{Stuck, stuck};
 use crate::service::{self, State, View};
 use crate::upgrade::PendingChange;
@@ -39,7 +40,8 @@ pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Fail
     }
     let exit = exit(&views);
     let document = Document { services: views, stuck: stuck(&prefix) };
-    context.report.data(&document, || table(&document.services));
+    let text = lines(context, &document.services);
+    context.report.data(&document, || text);
     for stuck in &document.stuck {
         context.report.warn(stuck.to_string());
     }
@@ -59,25 +61,37 @@ fn exit(views: &[View]) -> Exit {
     }
 }
 
-fn table(views: &[View]) -> String {
-    let width = views.iter().map(|view| view.service.to_string().len()).max().unwrap_or(0);
-    views.iter().map(|view| line(view, width)).collect::<Vec<_>>().join("\n")
+const HEADERS: [&str; 6] = ["SERVICE", "STATE", "PACKAGE", "GENERATION", "PROCESSES", "SINCE"];
+
+fn lines(context: &mut Context<'_>, views: &[View]) -> String {
+    let rows: Vec<Vec<String>> = views.iter().map(cells).collect();
+    let lines = table(context.report, &HEADERS, &rows).into_iter().zip(views);
+    lines.map(|(line, view)| line + &remarks(view)).collect::<Vec<_>>().join("\n")
 }
 
-fn line(view: &View, width: usize) -> String {
+fn cells(view: &View) -> Vec<String> {
     let state = match view.state {
         State::Running => "running",
         State::Stopped => "stopped",
         State::Failed => "failed",
         State::Unknown => "unknown",
     };
-    let package = view.package.as_ref().map(|package| format!("  {package}")).unwrap_or_default();
     let generation = match (view.generation, view.outcome) {
-        (Some(number), Some(outcome)) => format!("  generation {number} ({})", outcome.word()),
+        (Some(number), Some(outcome)) => format!("generation {number} ({})", outcome.word()),
         _ => String::new(),
     };
-    let pids = if view.pids.is_empty() { String::new() } else { format!("  {}", pids(view)) };
-    let since = view.since.map(|since| format!("  since {since:.0}")).unwrap_or_default();
+    vec![
+        view.service.to_string(),
+        state.to_owned(),
+        view.package.as_ref().map(ToString::to_string).unwrap_or_default(),
+        generation,
+        if view.pids.is_empty() { String::new() } else { pids(view) },
+        view.since.map(|since| format!("since {since:.0}")).unwrap_or_default(),
+    ]
+}
+
+/// What else is worth saying of a service, each on a line of its own.
+fn remarks(view: &View) -> String {
     let why = view.why.as_ref().map(|why| format!("\n  {why}")).unwrap_or_default();
     let change = view.change.as_ref().map(|change| format!("\n  {change}")).unwrap_or_default();
     let rehearsal = if view.left_rehearsal {
@@ -85,7 +99,7 @@ fn line(view: &View, width: usize) -> String {
     } else {
         ""
     };
-    format!("{:width$}  {state}{package}{generation}{pids}{since}{why}{change}{rehearsal}", view.service)
+    format!("{why}{change}{rehearsal}")
 }
 
 /// Names the processes of a service for a line.

@@ -6,9 +6,10 @@ use camino::Utf8Path;
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::Offline;
+use super::select::{Selector, select};
 use super::start::at_site;
 use super::wanted::Argument;
 use super::{Context, interruption};
@@ -16,8 +17,9 @@ use crate::configure::Accept;
 use crate::gc::{self, RETAINED};
 use crate::generation::{Cause, GenerationError, Generations};
 use crate::host::Effect;
+use crate::interrupt;
 use crate::receipts;
-use crate::upgrade::{self, Done, Keep, Reload, Request, Restore, Target};
+use crate::upgrade::{self, Done, Keep, Reload, Request, Restore, Target, UpgradeError};
 
 /// The arguments of `upgrade`.
 #[derive(Debug, Args)]
@@ -25,9 +27,12 @@ use crate::upgrade::{self, Done, Keep, Reload, Request, Restore, Target};
     after_help = "A failed upgrade is led back: the old version, its data and its configuration are as they were.\nOther parameters follow two dashes; without them it keeps those that it has."
 )]
 pub(super) struct Upgrade {
-    /// The service: instance.service.user.cell
-    #[arg(value_name = "SERVICE")]
-    service: ServiceCoordinate,
+    /// The services, or patterns of services such as *.web.prod.*: one after the other, in the order in which they start
+    #[arg(value_name = "SERVICE", required = true)]
+    services: Vec<Selector>,
+    /// Of several services, leave the rest alone when one fails
+    #[arg(long)]
+    stop_at_failure: bool,
     /// The version, or the package file, to change to; the newest when left out
     #[arg(long, value_name = "VERSION|FILE")]
     to: Option<String>,
@@ -63,33 +68,85 @@ pub(super) struct Upgrade {
 }
 
 pub(super) fn run(args: &Upgrade, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let services = select(&args.services, context)?;
+    if services.len() > 1 && !args.parameters.is_empty() {
+        return Err(UpgradeError::SharedParameters { services: services.len() }.into());
+    }
+    if let [service] = &services[..] {
+        let (document, text) = upgrade_one(args, service, context)?;
+        context.report.data(&document, || text);
+        return Ok(Exit::Ok);
+    }
+    upgrade_each(args, &services, context)
+}
+
+/// Upgrades one service after the other. A failure does not stop the rest unless that was asked for; the last one is the
+/// command's.
+fn upgrade_each(
+    args: &Upgrade,
+    services: &[ServiceCoordinate],
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
+    let (mut documents, mut texts, mut exit) = (Vec::new(), Vec::new(), Exit::Ok);
+    for service in services {
+        match upgrade_one(args, service, context) {
+            Ok((document, text)) => {
+                documents.push(document);
+                texts.push(text);
+            }
+            Err(failure) => {
+                context.report.warn(failure.to_string());
+                documents.push(json!({ "changed": false, "service": service, "error": failure }));
+                exit = failure.exit;
+                if args.stop_at_failure || interrupt::signal_so_far().is_some() {
+                    break;
+                }
+            }
+        }
+    }
+    let changed = documents.iter().any(|document| document["changed"] == true);
+    let untouched = &services[documents.len()..];
+    if !untouched.is_empty() {
+        let names: Vec<String> = untouched.iter().map(ToString::to_string).collect();
+        context.report.warn(format!("not upgraded, since one failed before: {}", names.join(", ")));
+    }
+    let document = json!({ "changed": changed, "services": documents, "untouched": untouched });
+    context.report.data(&document, || texts.join("\n"));
+    Ok(exit)
+}
+
+/// Upgrades one service, and returns what is said of it.
+fn upgrade_one(
+    args: &Upgrade,
+    service: &ServiceCoordinate,
+    context: &mut Context<'_>,
+) -> Result<(Value, String), Failure> {
     let prefix = context.prefix()?;
-    let wanted = wanted(context, &args.service, args.to.as_deref(), args.channel.as_deref())?;
+    let wanted = wanted(context, service, args.to.as_deref(), args.channel.as_deref())?;
     let effect = Effect::of_dry_run(args.dry_run);
     let package = interruption::obtain_one(context, &wanted, args.offline.network(), effect)?;
-    let request = request(args, &package);
+    let request = request(args, service, &package);
     if args.dry_run {
         return dry_run(context, &request, &package);
     }
     if args.rehearsed {
-        upgrade::check_rehearsed(&prefix, &args.service, &package)?;
+        upgrade::check_rehearsed(&prefix, service, &package)?;
     }
     let done = at_site(context, |site| upgrade::upgrade(site, &request))?;
-    report(context, &done, "runs that already");
     if done.to.is_some() {
         // The upgrade is done: that something could not be removed is no failure of it.
-        let swept = at_site(context, |site| gc::retain(site, &args.service, args.retain));
+        let swept = at_site(context, |site| gc::retain(site, service, args.retain));
         if let Err(failure) = swept {
             context.report.warn(format!("what is not needed any more stays: {}", failure.message));
         }
     }
-    Ok(Exit::Ok)
+    Ok(described(&done, "runs that already"))
 }
 
-fn request(args: &Upgrade, package: &PackageCoordinate) -> Request {
+fn request(args: &Upgrade, service: &ServiceCoordinate, package: &PackageCoordinate) -> Request {
     let parameters = Some(args.parameters.clone()).filter(|given| !given.is_empty());
     Request {
-        service: args.service.clone(),
+        service: service.clone(),
         target: Target::Package { package: package.clone(), parameters },
         cause: Cause::Upgrade,
         reason: args.reason.clone(),
@@ -131,7 +188,7 @@ fn dry_run(
     context: &mut Context<'_>,
     request: &Request,
     package: &PackageCoordinate,
-) -> Result<Exit, Failure> {
+) -> Result<(Value, String), Failure> {
     let installed = receipts::read(&context.prefix()?, package)?.is_some();
     let would = if installed {
         at_site(context, |site| upgrade::check(site, request))?
@@ -139,15 +196,21 @@ fn dry_run(
         Some(package.clone())
     };
     let document = json!({ "changed": false, "service": request.service, "would_change_to": would });
-    context.report.data(&document, || match &would {
+    let text = match &would {
         Some(package) => format!("{} would change to {package}", request.service),
         None => format!("{} runs that already", request.service),
-    });
-    Ok(Exit::Ok)
+    };
+    Ok((document, text))
 }
 
 /// Reports what came of a change.
 pub(super) fn report(context: &mut Context<'_>, done: &Done, nothing: &str) {
+    let (document, text) = described(done, nothing);
+    context.report.data(&document, || text);
+}
+
+/// Says what came of a change, for programs and for people.
+fn described(done: &Done, nothing: &str) -> (Value, String) {
     let view = &done.view;
     let downtime = done.downtime.map(|downtime| downtime.as_millis());
     let number = |generation: &Option<crate::generation::Generation>| generation.as_ref().map(|g| g.number);
@@ -159,10 +222,11 @@ pub(super) fn report(context: &mut Context<'_>, done: &Done, nothing: &str) {
         "downtime_milliseconds": downtime,
         "now": view,
     });
-    context.report.data(&document, || {
+    let text = || {
         let Some(to) = &done.to else { return format!("{} {nothing}", view.service) };
         let from = done.from.as_ref().map(|from| format!(" (before: {})", from.package)).unwrap_or_default();
         let down = downtime.map(|ms| format!(", down for at most {ms} ms")).unwrap_or_default();
         format!("{} is {}, generation {}{from}{down}", view.service, to.package, to.number)
-    });
+    };
+    (document, text())
 }

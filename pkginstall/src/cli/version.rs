@@ -12,7 +12,8 @@ pub(super) struct Version {}
 
 pub(super) fn run(_args: &Version, report: &mut Report) -> Exit {
     let (version, format, platform) = (env!("CARGO_PKG_VERSION"), FORMAT.version(), Platform::host());
-    let document = json!({ "version": version, "format": format, "platform": platform });
+    let document =
+        json!({ "name": "pkginstall", "version": version, "format": format, "platform": platform });
     report.data(&document, || format!("pkginstall {version}\nformat {format}\nplatform {platform}"));
     Exit::Ok
 }

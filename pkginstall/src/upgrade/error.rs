@@ -146,6 +146,12 @@ pub enum UpgradeError {
         /// The lower version.
         to: PackageCoordinate,
     },
+    /// Parameters were given for several services at once.
+    #[error("the same parameters cannot be meant for {services} services")]
+    SharedParameters {
+        /// How many.
+        services: usize,
+    },
     /// There is nothing to go back to.
     #[error("{service} has no earlier generation that was good")]
     NoWayBack {
@@ -258,6 +264,7 @@ impl Explain for UpgradeError {
                 Exit::Conflict
             }
             Self::NoWayBack { .. } | Self::NoKeptData { .. } => Exit::NotFound,
+            Self::SharedParameters { .. } => Exit::Usage,
             Self::NotRehearsed { .. } => Exit::Trust,
             Self::Service(error) => error.exit(),
         }
@@ -270,6 +277,7 @@ impl Explain for UpgradeError {
             Self::Reverted(_) => "reverted_not_running",
             Self::Unfinished { .. } => "unfinished",
             Self::DowngradeForbidden { .. } => "downgrade_forbidden",
+            Self::SharedParameters { .. } => "shared_parameters",
             Self::NoWayBack { .. } => "no_way_back",
             Self::NotGood { .. } => "never_good",
             Self::NoKeptData { .. } => "no_kept_data",
@@ -291,6 +299,7 @@ impl Explain for UpgradeError {
                  written since is set aside"
                     .into(),
             ),
+            Self::SharedParameters { .. } => Some("upgrade them one by one".into()),
             Self::NoWayBack { service } | Self::NotGood { service, .. } => {
                 Some(format!("`pkginstall history {service}` lists what there was"))
             }

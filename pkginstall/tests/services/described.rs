@@ -193,3 +193,26 @@ fn what_an_upgrade_and_the_way_back_say() {
     assert_snapshot!(without_numbers(&told));
     host.stop().ok();
 }
+
+#[test]
+fn bash_completes_the_services_and_the_packages_that_there_are() {
+    let host = Host::with(Package::serving(SLEEPER));
+    host.start().ok();
+    let script = host.run(&["completions", "bash"]).ok().out;
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_pkginstall")).parent().unwrap();
+    let complete = |words: &str, at: usize| {
+        let ask = format!(
+            "{script}\nCOMP_WORDS=({words}) COMP_CWORD={at}\n_pkginstall_with_names pkginstall \"${{COMP_WORDS[{at}]}}\" x\n\
+             printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", &ask]).env("PATH", path).env("COPKG_PREFIX", host.root());
+        String::from_utf8(bash.output().unwrap().stdout).unwrap()
+    };
+    assert!(complete("pkginstall stop 1.", 2).lines().any(|name| name == SERVICE));
+    assert!(complete("pkginstall remove com", 2).lines().any(|name| name == PACKAGE));
+    assert!(!complete("pkginstall remove 1.", 2).contains(SERVICE));
+    assert!(complete("pkginstall sta", 1).lines().any(|name| name == "status"));
+    host.stop().ok();
+}

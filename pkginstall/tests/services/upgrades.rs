@@ -338,3 +338,31 @@ fn what_a_rollback_leads_to_is_not_removed() {
     host.run(&["rollback", SERVICE]).ok();
     host.run(&["remove", "--force", NEXT]).ok();
 }
+
+#[test]
+fn several_services_are_upgraded_and_a_failure_stops_the_rest_only_when_asked() {
+    let host = Host::with(Package::serving(SLEEPER));
+    let bad =
+        Package::serving("#!/bin/sh\n[ \"$COPKG_SERVICE\" = 2.web.dev.local ] && exit 9\nexec sleep 600\n");
+    host.install("com.example:web:2.0", &bad);
+    let services = ["1.web.dev.local", "2.web.dev.local", "3.web.dev.local"];
+    for service in services {
+        host.run(&["start", PACKAGE, "--as", service]).ok();
+    }
+    let runs = || {
+        let document = host.run(&["--json", "status"]).json();
+        let package = |at: usize| document["services"][at]["package"].as_str().unwrap().to_owned();
+        [package(0), package(1), package(2)].map(|package| package.rsplit(':').next().unwrap().to_owned())
+    };
+    let parameters = host.run(&["--json", "upgrade", "*.web.*.*", "--to", "2.0", "--", "--port=1"]);
+    assert_eq!((parameters.exit, &parameters.json()["error"]["code"]), (2, &"shared_parameters".into()));
+    let stopped = host.run(&["--json", "upgrade", "*.web.*.*", "--to", "2.0", "--stop-at-failure"]);
+    assert_eq!(stopped.exit, 1, "{stopped:?}");
+    assert_eq!(stopped.json()["untouched"], serde_json::json!(["3.web.dev.local"]));
+    assert_eq!(runs(), ["2.0", "1.0", "1.0"]);
+    let done = host.run(&["--json", "upgrade", "*.web.*.*", "--to", "2.0"]);
+    assert_eq!(done.exit, 1, "{done:?}");
+    assert_eq!(done.json()["services"][1]["error"]["code"], "reverted");
+    assert_eq!(runs(), ["2.0", "1.0", "2.0"]);
+    host.run(&["stop", "--all"]).ok();
+}
