@@ -6,7 +6,7 @@ use copkg_spec::manifest::{Downgrade, Strategy, Upgrade};
 use pkginstall::process::ProcessIdentity;
 use serde_json::Value;
 
-use super::scene::{Host, PACKAGE, Package, SERVICE, numbers};
+use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER, numbers};
 
 const NEXT: &str = "com.example:web:2.0";
 
