@@ -1,5 +1,5 @@
-//! `kill -9` before and after each call of an install or a removal that changes something: afterwards the package is
-//! absent or whole, and nothing is stale.
+//! `kill -9` before and after each call of an install, a removal or a repair that changes something: afterwards the package
+//! is absent or whole (of a repair: damaged as it was, or whole), and nothing is stale.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -41,18 +41,25 @@ fn a_killed_upgrade_by_a_patch_leaves_the_package_absent_or_whole() -> Outcome {
     case.try_all()
 }
 
+#[test]
+fn a_killed_repair_leaves_the_package_damaged_as_it_was_or_whole() -> Outcome {
+    let case = Case::repair()?;
+    case.try_all()
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Operation {
     Install,
     /// By a patch, from another installed version.
     Upgrade,
     Remove,
+    Repair,
 }
 
 impl Operation {
-    /// Of an upgrade only what patches add to an installation is new, so a part of its points does.
+    /// Of an upgrade only what patches add to an installation is new, and of a repair its end, so a part of their points does.
     fn stride(self) -> usize {
-        if self == Self::Upgrade { 3 } else { 1 }
+        if matches!(self, Self::Upgrade | Self::Repair) { 3 } else { 1 }
     }
 }
 
@@ -101,6 +108,23 @@ impl Case {
             absent,
             whole,
         })
+    }
+
+    /// A package of which one file was overwritten. What is "absent" in other cases is damaged here.
+    fn repair() -> Result<Self, Box<dyn Error>> {
+        let scene = Scene::new()?;
+        let file = scene.build(&scene.small_tree("target", "1.0.0")?)?.to_string_lossy().into_owned();
+        scene.trust()?;
+        scene.pkginstall(["install", &file])?.success()?;
+        let whole = contents(scene.prefix());
+        let tree = scene.prefix().join(format!("software/{}/target/1.0.0", GROUP.replace('.', "/")));
+        damage(&tree)?;
+        let absent = contents(scene.prefix());
+        assert_ne!(absent, whole);
+        snapshot(&scene, "before")?;
+        let command = vec!["repair".to_owned(), "--from".to_owned(), file];
+        let (before, operation) = (scene.path().join("before"), Operation::Repair);
+        Ok(Self { before, scene, operation, command, absent, whole })
     }
 
     /// An upgrade whose patch costs less than the parts that are missing.
@@ -213,7 +237,8 @@ impl Case {
         assert!(is_whole || found == self.absent, "{moment}, then {then}: {}", self.strange(&found));
         assert!(wanted.is_none_or(|wanted| wanted == is_whole), "{moment}: tried again without effect");
         let verify = self.scene.pkginstall(["verify", "--all"])?;
-        assert!(verify.is_success(), "{moment}, then {then}: {verify}");
+        let is_sound = is_whole || self.operation != Operation::Repair;
+        assert_eq!(verify.is_success(), is_sound, "{moment}, then {then}: {verify}");
         Ok(())
     }
 
@@ -227,6 +252,24 @@ impl Case {
         fs::remove_dir_all(self.scene.prefix())?;
         copy(&self.scene, &self.before, self.scene.prefix())
     }
+}
+
+/// Overwrites the first file in a tree.
+fn damage(tree: &Path) -> Outcome {
+    let mut open = vec![tree.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory)?.flatten() {
+            if entry.file_type()?.is_dir() {
+                open.push(entry.path());
+            } else if entry.file_type()?.is_file() {
+                // Software is read-only, for its owner too.
+                let writable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+                fs::set_permissions(entry.path(), writable)?;
+                return Ok(fs::write(entry.path(), "damaged")?);
+            }
+        }
+    }
+    Err("nothing to damage".into())
 }
 
 fn snapshot(scene: &Scene, name: &str) -> Outcome {
