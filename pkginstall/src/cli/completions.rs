@@ -35,7 +35,7 @@ const BASH: &str = r#"
 # Adds the names of services and packages to what the function above knows.
 _pkginstall_with_names() {
     _pkginstall "$@"
-    local cur="${COMP_WORDS[COMP_CWORD]}" word prefix=() command="" at what
+    local cur="${COMP_WORDS[COMP_CWORD]}" word prefix=() command="" at what known
     for ((at = 1; at < COMP_CWORD; at++)); do
         word="${COMP_WORDS[at]}"
         case "$word" in
@@ -46,10 +46,12 @@ _pkginstall_with_names() {
     done
     [[ "$cur" == -* ]] && return
     for what in services packages; do
-        case "$what:$command" in
-            services:@(@OF_SERVICES@) | packages:@(@OF_PACKAGES@))
-                COMPREPLY+=($(compgen -W "$(pkginstall "${prefix[@]}" completions --list "$what" 2>/dev/null)" -- "$cur")) ;;
+        case "$what" in
+            services) known='|@OF_SERVICES@|' ;;
+            *) known='|@OF_PACKAGES@|' ;;
         esac
+        [[ -n "$command" && "$known" == *"|$command|"* ]] || continue
+        COMPREPLY+=($(compgen -W "$(pkginstall "${prefix[@]}" completions --list "$what" 2>/dev/null)" -- "$cur"))
     done
     # Readline takes a colon for the end of a word.
     type __ltrim_colon_completions >/dev/null 2>&1 && __ltrim_colon_completions "$cur"
