@@ -58,7 +58,10 @@ fn a_command_that_does_not_exist_is_a_usage_error() {
 
 #[test]
 fn the_version_names_the_format() {
-    assert_eq!(Workshop::new().works(&["version"]).out, "pkgbuild 0.1.0 (package format 1.0)\n");
+    assert_eq!(
+        Workshop::new().works(&["version"]).out,
+        format!("pkgbuild 0.1.0\nformat 1.0\nplatform {}\n", copkg_spec::platform::Platform::host())
+    );
     let document = Workshop::new().works(&["version", "--json"]).out;
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     assert_eq!(document["schema_version"], 1);

@@ -12,7 +12,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 /// Ends whatever the tour left, when a line of it fails.
 const CLEAN_UP: &str =
-    "trap 'pkginstall stop --all >/dev/null 2>&1; kill $(jobs -p) 2>/dev/null; wait' EXIT\n";
+    "trap 'set +e; pkginstall stop --all >/dev/null 2>&1; kill $(jobs -p) 2>/dev/null; wait' EXIT\n";
 
 #[test]
 fn every_line_of_the_tour_runs_as_it_is_written() -> Outcome {
