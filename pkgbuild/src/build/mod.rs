@@ -54,10 +54,11 @@ pub struct Prepared {
 
 impl Prepared {
     /// Returns what the lint looks at.
-    pub fn subject<'a>(&'a self, recipe: &Recipe, platform: &'a Platform) -> lint::Subject<'a> {
+    pub fn subject<'a>(&'a self, recipe: &'a Recipe, platform: &'a Platform) -> lint::Subject<'a> {
         lint::Subject {
             tree: &self.collection.tree,
             kind: recipe.package.kind,
+            version: recipe.package.coordinate.version(),
             platform,
             named: self.collection.named.as_ref(),
             build_prefixes: &self.build_prefixes,

@@ -1,12 +1,12 @@
 //! `pkgbuild publish FILE… --repo URL|DIR`: publishes packages, or adds a signature to what waits for one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
 use copkg_spec::command::{Exit, Explain, Failure};
-use copkg_spec::coordinate::CoordinateError;
+use copkg_spec::coordinate::{CoordinateError, PackageCoordinate};
 use copkg_spec::repository::ProposalId;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -91,6 +91,7 @@ fn to_server(args: &Publish, url: &str, context: &mut Context) -> Result<Exit, F
     let made = args.patches.make(&packages, &published, &keys, context)?;
     let editor = args.change.editor(reading, &keys, context);
     let (edited, released) = release(&packages, &made.patches, &editor, mode(args.dry_run))?;
+    warn_of_words(packages.iter().map(|package| &package.coordinate), context);
     let mut document = document(&edited);
     document["packages"] = released.iter().map(|released| describe(released, args.dry_run)).collect();
     let patches = made.patches.iter();
@@ -98,7 +99,12 @@ fn to_server(args: &Publish, url: &str, context: &mut Context) -> Result<Exit, F
     context.report.data(&document, || {
         let lines = released.iter().map(|released| line(released, &document["state"]));
         let patches = patches.map(|patch| patches::line(patch, did(&document["state"])));
-        lines.chain(patches).chain(said(&edited, url)).collect::<Vec<_>>().join("\n")
+        lines
+            .chain(newest_lines(&released))
+            .chain(patches)
+            .chain(said(&edited, url))
+            .collect::<Vec<_>>()
+            .join("\n")
     });
     Ok(Exit::Ok)
 }
@@ -131,7 +137,36 @@ fn describe(released: &Released, dry_run: bool) -> Value {
         "digest": package.digest,
         "file": package.file,
         "changed": released.is_new && !dry_run,
+        "newest": released.newest,
     })
+}
+
+/// Says what the name of each package without a version means from now on, and why that is not what was published.
+fn newest_lines(released: &[Released]) -> BTreeSet<String> {
+    let line = |Released { package, newest, .. }: &Released| {
+        let (coordinate, version) = (&package.coordinate, package.coordinate.version());
+        let name = format!("{}:{}", coordinate.group(), coordinate.id());
+        match newest {
+            Some(newest) if newest == version => format!("{name} is {newest} from now on"),
+            Some(newest) if version.is_prerelease() => {
+                format!("{name} is {newest} as before: {version} is a pre-release")
+            }
+            Some(newest) => format!("{name} is {newest}, which is later than {version}"),
+            None => format!("{name} alone leads to no version: there is no release that is not yanked"),
+        }
+    };
+    released.iter().map(line).collect()
+}
+
+/// Warns of versions that count as pre-releases for a word that means nothing.
+fn warn_of_words<'p>(packages: impl Iterator<Item = &'p PackageCoordinate>, context: &mut Context) {
+    for package in packages {
+        if let Some(word) = package.version().unknown_word() {
+            context.report.warn(format!(
+                "{package} counts as a pre-release, since its version has a hyphen and {word:?}, which is no word for a release"
+            ));
+        }
+    }
 }
 
 fn line(released: &Released, state: &Value) -> String {
@@ -158,6 +193,7 @@ fn to_directory(args: &Publish, directory: &Path, context: &mut Context) -> Resu
     } else {
         publish(&files, &repository, unsigned)?
     };
+    warn_of_words(published.iter().map(|publication| &publication.coordinate), context);
     let patches = patches_in_directory(args, &files, &repository, unsigned, context)?;
     let changed =
         !args.dry_run && (published.iter().any(|publication| publication.changed) || !patches.is_empty());

@@ -11,6 +11,7 @@ mod modes;
 mod rule;
 mod scripts;
 mod symlinks;
+mod version;
 mod watch;
 
 pub use rule::{Rule, Severity};
@@ -21,6 +22,7 @@ use std::io;
 use std::path::PathBuf;
 
 use copkg_spec::command::{Exit, Explain};
+use copkg_spec::coordinate::Version;
 use copkg_spec::index::EntryPath;
 use copkg_spec::manifest::Kind;
 use copkg_spec::platform::Platform;
@@ -90,6 +92,8 @@ pub struct Subject<'a> {
     pub platform: &'a Platform,
     /// What of the package the command line of its service names, if it has one.
     pub named: Option<&'a NamedFiles>,
+    /// Its version.
+    pub version: &'a Version,
     /// Where it was built, when scripts ran there: a path that no file should mention.
     pub build_prefixes: &'a [PathBuf],
 }
@@ -115,6 +119,7 @@ pub fn lint_tree(subject: Subject<'_>, allowances: &[Allowance]) -> Result<Vec<F
     findings.extend(exec::check(subject));
     findings.extend(modes::check(subject.tree));
     findings.extend(symlinks::check(subject.tree));
+    findings.extend(version::check(subject.version));
     allow(&mut findings, allowances);
     Ok(findings)
 }

@@ -39,6 +39,8 @@ pub enum Rule {
     ScriptLineEnds,
     /// A pointer of Git LFS in the place of a file.
     LfsPointer,
+    /// A version that counts as a pre-release for a word that means nothing.
+    OddVersion,
 }
 
 /// How bad a finding is.
@@ -63,7 +65,7 @@ impl Severity {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::MissingStartScript,
         Self::MissingStopScript,
         Self::SpecialBits,
@@ -80,6 +82,7 @@ impl Rule {
         Self::ScriptInterpreter,
         Self::ScriptLineEnds,
         Self::LfsPointer,
+        Self::OddVersion,
     ];
 
     /// Returns the name that recipes and reports use.
@@ -101,6 +104,7 @@ impl Rule {
             Self::ScriptInterpreter => "script-interpreter",
             Self::ScriptLineEnds => "script-line-ends",
             Self::LfsPointer => "lfs-pointer",
+            Self::OddVersion => "odd-version",
         }
     }
 
@@ -108,7 +112,7 @@ impl Rule {
     pub fn severity(self) -> Severity {
         match self {
             // It leads nowhere in the package, and may lead somewhere once a service has run.
-            Self::DanglingSymlink => Severity::Warning,
+            Self::DanglingSymlink | Self::OddVersion => Severity::Warning,
             _ => Severity::Error,
         }
     }

@@ -26,9 +26,11 @@ pub fn lint(path: &Path, scratch: &Path) -> Result<Vec<Finding>, PackageLintErro
     let recipe = recipe_of(&contents);
     let named = recipe.as_ref().and_then(|recipe| recipe.service.as_ref()).and_then(named_by);
     let manifest = contents.manifest();
+    let coordinate = manifest.coordinate();
     let subject = Subject {
         tree: &tree,
         kind: manifest.kind(),
+        version: coordinate.version(),
         platform: manifest.platform(),
         named: named.as_ref(),
         build_prefixes: &[],

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use copkg_spec::command::{Exit, Explain};
-use copkg_spec::coordinate::{Group, NestingConflict};
+use copkg_spec::coordinate::{Group, NestingConflict, Version};
 use copkg_spec::repository::{GroupContent, GroupError, PackageCustom, PackageTarget};
 use thiserror::Error;
 
@@ -21,6 +21,8 @@ pub struct Released {
     pub package: Checked,
     /// Whether it was not there before.
     pub is_new: bool,
+    /// What the name of the package without a version means from now on.
+    pub newest: Option<Version>,
 }
 
 /// Publishes files that were checked, and patches to them.
@@ -43,7 +45,7 @@ pub fn release(
     let files = packages.iter().map(|package| (package.sha256, package.file.clone()));
     let blobs: Blobs = files.chain(patches.iter().map(|patch| (patch.sha256, patch.file.clone()))).collect();
     // The last attempt tells what was new.
-    let mut new: BTreeMap<PackageTarget, bool> = BTreeMap::new();
+    let mut new: BTreeMap<PackageTarget, (bool, Option<Version>)> = BTreeMap::new();
     let edited = editor.edit(&groups, &blobs, mode, |speakers, content| {
         let group = content.group().clone();
         for package in packages.iter().filter(|package| *package.coordinate.group() == group) {
@@ -52,7 +54,11 @@ pub fn release(
                 return Err(EditError::NotOurs { coordinate, file });
             }
             let is_new = add(package, content)?;
-            new.insert(package.target(), is_new);
+            new.insert(package.target(), (is_new, None));
+        }
+        for (target, (_, newest)) in new.iter_mut().filter(|(target, _)| *target.coordinate.group() == group)
+        {
+            *newest = content.packages().get(target.coordinate.id()).and_then(|entry| entry.newest.clone());
         }
         for patch in patches.iter().filter(|patch| *patch.target.package.coordinate.group() == group) {
             content.add_patch(&patch.target, (patch.length, patch.sha256), &patch.custom)?;
@@ -60,9 +66,9 @@ pub fn release(
         Ok(())
     });
     let edited = edited.map_err(|error| named(error, packages))?;
-    let released = packages.iter().map(|package| Released {
-        is_new: new.get(&package.target()).copied().unwrap_or_default(),
-        package: package.clone(),
+    let released = packages.iter().map(|package| {
+        let (is_new, newest) = new.get(&package.target()).cloned().unwrap_or_default();
+        Released { package: package.clone(), is_new, newest }
     });
     Ok((edited, released.collect()))
 }

@@ -4,6 +4,7 @@
 //! in `docs/format.md`, clause 2, and is the same in paths, URLs and the API.
 
 mod label;
+mod order;
 mod package;
 mod service;
 mod version;

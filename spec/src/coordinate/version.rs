@@ -2,19 +2,16 @@
 
 use std::cmp::Ordering;
 
-use debversion::Version as DebianVersion;
-
-use super::{CoordinateError, text_type};
+use super::{CoordinateError, order, text_type};
 
 /// The longest version, in bytes.
 const VERSION_MAX: usize = 64;
 
 /// A version: `[0-9A-Za-z][0-9A-Za-z.+_~-]*`, at most 64 bytes.
 ///
-/// Two versions are equal only when their texts are. They are ordered as Debian orders upstream versions (the `debversion`
-/// crate), with a hyphen read as `~`: numbers count as numbers, and what follows a hyphen or a tilde comes before the
-/// version without it. That is a total order, and agrees with `SemVer` on `SemVer`'s own examples: `1.0.0-rc.1 < 1.0.0`.
-/// Where it finds no difference (`1.0` and `1.00`) the bytes decide.
+/// Two versions are equal only when their texts are. They are ordered by what their parts mean (`docs/format.md`, clause 2):
+/// numbers count as numbers, pre-releases come before their release in whichever notation they are written, revisions after it. Where that finds
+/// no difference (`1.0` and `1.00`) the bytes decide.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Version(String);
 text_type!(Version);
@@ -40,21 +37,21 @@ impl Version {
 }
 
 impl Version {
-    /// Tells whether this is a pre-release: a version with a hyphen or a tilde, such as `2.0.0-rc.1`.
+    /// Tells whether this is a pre-release: `2.0.0-rc.1`, `3.12.0rc1`, `1.0.dev3`, `5.0.0.M1`, `1.0-SNAPSHOT`, `1.0~rc1`. It is never what a
+    /// name without a version means.
     pub fn is_prerelease(&self) -> bool {
-        self.0.contains(['-', '~'])
+        order::is_prerelease(&self.0)
     }
 
-    fn debian(&self) -> DebianVersion {
-        // Debian has no underscore; `+` stands where it does in the order of separators.
-        let upstream_version = self.0.replace('-', "~").replace('_', "+");
-        DebianVersion { epoch: None, upstream_version, debian_revision: None }
+    /// Returns the word for which alone this counts as a pre-release though no notation knows it: `foo` of `1.0.0-foo`.
+    pub fn unknown_word(&self) -> Option<&str> {
+        order::unknown_word(&self.0)
     }
 }
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.debian().cmp(&other.debian()).then_with(|| self.0.cmp(&other.0))
+        order::compare(&self.0, &other.0).then_with(|| self.0.cmp(&other.0))
     }
 }
 

@@ -37,17 +37,31 @@ impl GroupContent {
         for (patch, _, custom) in self.patch_targets() {
             self.check_patch(&patch, &custom)?;
         }
-        let newest = self.newest();
+        let versions = |which: fn(&PackageCustom) -> bool| -> BTreeSet<(Label, PackageVersion)> {
+            let of_kind = self.package_targets().filter(|(.., custom)| which(custom));
+            of_kind
+                .map(|(package, ..)| (package.coordinate.id().clone(), package.coordinate.version().clone()))
+                .collect()
+        };
+        let versions = Versions {
+            newest: self.newest(),
+            published: versions(|_| true),
+            offered: versions(|custom| custom.yanked.is_none()),
+        };
         let listed: BTreeSet<_> = self.packages().keys().collect();
-        if let Some(id) = newest.keys().find(|id| !listed.contains(id)) {
+        if let Some(id) = versions.newest.keys().find(|id| !listed.contains(id)) {
             return Err(GroupError::Listed { id: id.clone() });
         }
-        let versions: BTreeSet<_> = self
-            .package_targets()
-            .map(|(package, ..)| (package.coordinate.id().clone(), package.coordinate.version().clone()))
-            .collect();
-        self.packages().iter().try_for_each(|(id, entry)| check_entry(id, entry, &newest, &versions))
+        self.packages().iter().try_for_each(|(id, entry)| check_entry(id, entry, &versions))
     }
+}
+
+/// The versions of a group's packages, as its targets have them.
+struct Versions {
+    newest: BTreeMap<Label, Option<PackageVersion>>,
+    published: BTreeSet<(Label, PackageVersion)>,
+    /// Those that are not yanked.
+    offered: BTreeSet<(Label, PackageVersion)>,
 }
 
 impl GroupContent {
@@ -98,8 +112,12 @@ fn check_target(group: &Group, path: &TargetPath, target: &Target) -> Result<()>
     let platform = match &file {
         TargetFile::Package(_) => {
             let said = PackageCustom::of(target).map_err(custom)?;
-            if said.yanked.is_some_and(|reason| reason.chars().count() > REASON_CHARACTERS) {
+            let reason = said.yanked.unwrap_or_default();
+            if reason.chars().count() > REASON_CHARACTERS {
                 return wrong("the reason for which it is yanked is too long");
+            }
+            if reason.chars().any(char::is_control) {
+                return wrong("the reason for which it is yanked has a control character");
             }
             said.platform
         }
@@ -114,19 +132,20 @@ fn check_target(group: &Group, path: &TargetPath, target: &Target) -> Result<()>
     Ok(())
 }
 
-fn check_entry(
-    id: &Label,
-    entry: &PackageEntry,
-    newest: &BTreeMap<Label, Option<PackageVersion>>,
-    versions: &BTreeSet<(Label, PackageVersion)>,
-) -> Result<()> {
-    let right = newest.get(id).ok_or_else(|| GroupError::Listed { id: id.clone() })?;
-    if *right != entry.newest {
-        let (said, right) = (entry.newest.clone(), right.clone());
+fn check_entry(id: &Label, entry: &PackageEntry, versions: &Versions) -> Result<()> {
+    if entry.description.iter().any(|text| text.chars().any(char::is_control)) {
+        return Err(GroupError::Role(format!("the description of {id} has a control character")));
+    }
+    let right = versions.newest.get(id).ok_or_else(|| GroupError::Listed { id: id.clone() })?;
+    // A program that orders versions otherwise may have signed it: any version that can be taken will do.
+    if let Some(said) = &entry.newest
+        && !versions.offered.contains(&(id.clone(), said.clone()))
+    {
+        let (said, right) = (Some(said.clone()), right.clone());
         return Err(GroupError::Newest { id: id.clone(), said, right });
     }
     for (channel, version) in &entry.channels {
-        if !versions.contains(&(id.clone(), version.clone())) {
+        if !versions.published.contains(&(id.clone(), version.clone())) {
             let (id, channel, version) = (id.clone(), channel.clone(), version.clone());
             return Err(GroupError::Channel { id, channel, version });
         }
