@@ -52,17 +52,28 @@ pub(crate) fn read_member(
     name: &'static str,
     limit: u64,
 ) -> Result<Vec<u8>, ContainerError> {
+    let mut content = Vec::new();
+    copy_member(reader, name, limit, &mut content)?;
+    Ok(content)
+}
+
+/// Copies the content of a member whose length is at most `limit`, and reads its padding; returns its length.
+pub(crate) fn copy_member(
+    reader: &mut impl Read,
+    name: &'static str,
+    limit: u64,
+    out: &mut impl Write,
+) -> Result<u64, ContainerError> {
     let length = read_header(reader, name)?;
     if length > limit {
         return Err(ContainerError::TooLarge { name, length, limit });
     }
-    let mut content = Vec::new();
-    reader.by_ref().take(length).read_to_end(&mut content).map_err(ContainerError::Read)?;
-    if (content.len() as u64) < length {
+    let copied = io::copy(&mut reader.by_ref().take(length), out).map_err(ContainerError::Read)?;
+    if copied < length {
         return Err(ContainerError::Truncated { name });
     }
     read_padding(reader, length, name)?;
-    Ok(content)
+    Ok(length)
 }
 
 /// Reads the zeros that fill the last block of a member.

@@ -1,9 +1,10 @@
 //! Frames: from compressed bytes to payload bytes, checked before zstd sees them.
 
-use std::io;
+use std::io::{self, BufReader, Read};
 
 use thiserror::Error;
 use zstd::bulk::Decompressor;
+use zstd::stream::read::Decoder;
 use zstd::zstd_safe;
 
 use crate::command::{Exit, Explain};
@@ -58,6 +59,13 @@ impl FrameReader {
         let found = self.0.decompress_to_buffer(compressed, out).map_err(FrameError::Zstd)?;
         if found == size { Ok(()) } else { Err(FrameError::Size) }
     }
+}
+
+/// Decompresses a frame whose shape is checked, in pieces. Memory: its window.
+pub(crate) fn stream(compressed: &[u8]) -> Result<impl Read, FrameError> {
+    let mut decoder = Decoder::with_buffer(compressed).map_err(FrameError::Zstd)?;
+    decoder.window_log_max(WINDOW_BYTES.ilog2()).map_err(FrameError::Zstd)?;
+    Ok(BufReader::with_capacity(256 << 10, decoder))
 }
 
 /// Checks that `bytes` are one zstd frame with a checksum, without a dictionary, that holds `size` bytes.

@@ -1,6 +1,7 @@
 //! The head of an archive: all before the payload. From bytes that say who they are to an index that can be believed.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use thiserror::Error;
 
@@ -12,10 +13,15 @@ use crate::command::{Exit, Explain};
 use crate::digest::Digest;
 use crate::index::{Index, IndexError};
 use crate::keys::{KeyId, Payload, Signatures, SignaturesError};
-use crate::limits::{ATTACHMENT_BYTES, INDEX_BYTES, MANIFEST_BYTES, SIGNATURES_BYTES, TAR_MEMBER_BYTES};
+use crate::limits::{
+    ATTACHMENT_BYTES, INDEX_BYTES, INDEX_TEXT_BYTES, MANIFEST_BYTES, SIGNATURES_BYTES, TAR_MEMBER_BYTES,
+};
 use crate::manifest::{Compressed, Manifest, ManifestError, Member, package_digest};
 use crate::repository::VouchedPackage;
 use crate::trust::{Keyring, TrustError};
+
+/// How large an index may be, before compression, to be parsed as one text: quicker than in pieces, and little enough.
+const TEXT_BYTES: u64 = 16 << 20;
 
 /// The first two members of an archive: a manifest that nobody has vouched for yet.
 ///
@@ -118,10 +124,10 @@ impl Head {
         let Self { mut raw, manifest_bytes, manifest, signatures } = self;
         let mut reader = Recorded { inner: reader, raw: &mut raw };
         let members = manifest.members();
-        let index = read_index(&mut reader, &members.index)?;
+        let index = reader.index(&members.index)?;
         manifest.check_index(&index)?;
-        let sbom = read_attachment(&mut reader, names::SBOM, members.sbom.as_ref())?;
-        let provenance = read_attachment(&mut reader, names::PROVENANCE, members.provenance.as_ref())?;
+        let sbom = reader.attachment(names::SBOM, members.sbom.as_ref())?;
+        let provenance = reader.attachment(names::PROVENANCE, members.provenance.as_ref())?;
         let length = container::read_header(&mut reader, names::PAYLOAD)?;
         if length != members.payload.length || length > TAR_MEMBER_BYTES {
             return Err(VerifyError::Member { name: names::PAYLOAD });
@@ -203,6 +209,11 @@ impl VerifiedIndex {
     pub fn signers(&self) -> &[KeyId] {
         &self.signers
     }
+
+    /// Gives the manifest, the index and the attachments away, to be looked at and not to be installed.
+    pub fn into_contents(self) -> Contents {
+        self.contents
+    }
 }
 
 /// All of a package but its payload.
@@ -213,8 +224,9 @@ pub struct Contents {
     digest: Digest,
     signatures: Signatures,
     index: Index,
-    sbom: Option<Vec<u8>>,
-    provenance: Option<Vec<u8>>,
+    /// Where in `raw` the attachments are.
+    sbom: Option<Range<usize>>,
+    provenance: Option<Range<usize>>,
 }
 
 impl Contents {
@@ -240,12 +252,12 @@ impl Contents {
 
     /// Returns the CycloneDX document, if there is one.
     pub fn sbom(&self) -> Option<&[u8]> {
-        self.sbom.as_deref()
+        self.sbom.clone().map(|place| &self.raw[place])
     }
 
     /// Returns the in-toto statements, if there are any.
     pub fn provenance(&self) -> Option<&[u8]> {
-        self.provenance.as_deref()
+        self.provenance.clone().map(|place| &self.raw[place])
     }
 
     /// Returns the archive's bytes up to the payload, the payload's tar header included.
@@ -264,35 +276,6 @@ impl Contents {
     }
 }
 
-fn read_index(reader: &mut impl Read, expected: &Compressed) -> Result<Index, VerifyError> {
-    let name = names::INDEX;
-    let compressed = container::read_member(reader, name, INDEX_BYTES.min(expected.length))?;
-    if Member::of(&compressed) != (Member { length: expected.length, sha256: expected.sha256 }) {
-        return Err(VerifyError::Member { name });
-    }
-    if expected.size > INDEX_BYTES {
-        return Err(VerifyError::Container(ContainerError::TooLarge {
-            name,
-            length: expected.size,
-            limit: INDEX_BYTES,
-        }));
-    }
-    frame::check_shape(&compressed, expected.size)?;
-    let mut bytes = Vec::new();
-    FrameReader::new().map_err(FrameError::Zstd)?.decompress(&compressed, expected.size, &mut bytes)?;
-    Ok(Index::parse(&bytes)?)
-}
-
-fn read_attachment(
-    reader: &mut impl Read,
-    name: &'static str,
-    expected: Option<&Member>,
-) -> Result<Option<Vec<u8>>, VerifyError> {
-    let Some(expected) = expected else { return Ok(None) };
-    let bytes = container::read_member(reader, name, ATTACHMENT_BYTES.min(expected.length))?;
-    if Member::of(&bytes) == *expected { Ok(Some(bytes)) } else { Err(VerifyError::Member { name }) }
-}
-
 /// Keeps what passes.
 struct Recorded<'a, R> {
     inner: &'a mut R,
@@ -304,6 +287,47 @@ impl<R: Read> Read for Recorded<'_, R> {
         let n = self.inner.read(buffer)?;
         self.raw.extend_from_slice(&buffer[..n]);
         Ok(n)
+    }
+}
+
+impl<R: Read> Recorded<'_, R> {
+    /// Reads a member, and returns where in what is kept its content is.
+    fn member(&mut self, name: &'static str, limit: u64) -> Result<Range<usize>, ContainerError> {
+        // Its header is there when its content begins, and its padding comes after it.
+        let start = self.raw.len() + BLOCK;
+        let length = container::copy_member(self, name, limit, &mut io::sink())?;
+        Ok(start..start + usize::try_from(length).unwrap_or_default())
+    }
+
+    fn index(&mut self, expected: &Compressed) -> Result<Index, VerifyError> {
+        let name = names::INDEX;
+        let place = self.member(name, INDEX_BYTES.min(expected.length))?;
+        let compressed = &self.raw[place];
+        if Member::of(compressed) != (Member { length: expected.length, sha256: expected.sha256 }) {
+            return Err(VerifyError::Member { name });
+        }
+        let (length, limit) = (expected.size, INDEX_TEXT_BYTES);
+        if length > limit {
+            return Err(VerifyError::Container(ContainerError::TooLarge { name, length, limit }));
+        }
+        frame::check_shape(compressed, expected.size)?;
+        if expected.size > TEXT_BYTES {
+            return Ok(Index::read(frame::stream(compressed)?)?);
+        }
+        let mut bytes = Vec::new();
+        FrameReader::new().map_err(FrameError::Zstd)?.decompress(compressed, expected.size, &mut bytes)?;
+        Ok(Index::parse(&bytes)?)
+    }
+
+    fn attachment(
+        &mut self,
+        name: &'static str,
+        expected: Option<&Member>,
+    ) -> Result<Option<Range<usize>>, VerifyError> {
+        let Some(expected) = expected else { return Ok(None) };
+        let place = self.member(name, ATTACHMENT_BYTES.min(expected.length))?;
+        let is_right = Member::of(&self.raw[place.clone()]) == *expected;
+        if is_right { Ok(Some(place)) } else { Err(VerifyError::Member { name }) }
     }
 }
 

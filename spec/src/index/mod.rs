@@ -7,12 +7,13 @@
 mod entry;
 mod frame;
 mod path;
+mod read;
 mod run;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
+use serde::Serialize;
 use serde::de::Error as _;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use entry::{Entry, Mode};
@@ -22,7 +23,7 @@ pub use run::{Alone, Piece, Run};
 
 use crate::archive::tar_header;
 use crate::command::{Exit, Explain};
-use crate::limits::{ENTRIES, FRAME_BYTES, TAR_MEMBER_BYTES};
+use crate::limits::{FRAME_BYTES, INDEX_WEIGHT, TAR_MEMBER_BYTES};
 use crate::policy::{self, Refused};
 
 /// The entries of a package in canonical order, and the frames of its payload.
@@ -39,14 +40,14 @@ impl Index {
     /// Names the first entry and rule, or the frame, that is refused.
     pub fn new(entries: Vec<Entry>, frames: Vec<Frame>) -> Result<Self, IndexError> {
         // First, so that no work is done for more entries than there may be.
-        check_count(&entries)?;
+        check_weight(&entries, &frames)?;
         policy::check_tree(&entries)?;
         Self::of_checked(entries, frames)
     }
 
     /// Takes entries that the archive policy has accepted already.
     pub(crate) fn of_checked(entries: Vec<Entry>, frames: Vec<Frame>) -> Result<Self, IndexError> {
-        check_count(&entries)?;
+        check_weight(&entries, &frames)?;
         let index = Self { entries, frames };
         index.check_frames()?;
         Ok(index)
@@ -57,15 +58,19 @@ impl Index {
     /// # Errors
     /// When they are not an index, and as [`Index::new`].
     pub fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
-        #[derive(Deserialize)]
-        struct Raw {
-            entries: Vec<Entry>,
-            frames: Vec<Frame>,
-        }
         // All at once, and not string by string.
         let text = std::str::from_utf8(bytes)
             .map_err(|error| IndexError::Syntax(serde_json::Error::custom(error)))?;
-        let raw: Raw = serde_json::from_str(text).map_err(IndexError::Syntax)?;
+        let raw = read::of_text(text)?;
+        Self::new(raw.entries, raw.frames)
+    }
+
+    /// Reads the decompressed bytes of `index.json.zst` as they come.
+    ///
+    /// # Errors
+    /// As [`Index::parse`], and when `reader` fails.
+    pub(crate) fn read(reader: impl Read) -> Result<Self, IndexError> {
+        let raw = read::of_reader(reader)?;
         Self::new(raw.entries, raw.frames)
     }
 
@@ -147,11 +152,8 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-fn check_count(entries: &[Entry]) -> Result<(), IndexError> {
-    match entries.len() {
-        count if count as u64 > ENTRIES => Err(IndexError::TooManyEntries(count)),
-        _ => Ok(()),
-    }
+fn check_weight(entries: &[Entry], frames: &[Frame]) -> Result<(), IndexError> {
+    if read::weight(entries, frames) > INDEX_WEIGHT { Err(IndexError::TooLarge) } else { Ok(()) }
 }
 
 /// Returns the size of the payload that holds `entries`, before compression.
@@ -168,9 +170,12 @@ pub enum IndexError {
     /// An entry breaks the archive policy.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// There are too many entries.
-    #[error("the package has {0} entries, the limit is {ENTRIES}")]
-    TooManyEntries(usize),
+    /// There are too many entries and frames, or their paths are too long.
+    #[error(
+        "the package has too many files: its index takes more than {} MiB of memory, which is enough for some 230,000 files",
+        INDEX_WEIGHT >> 20
+    )]
+    TooLarge,
     /// A frame is empty or larger than a frame may be.
     #[error("frame {number} has {size} bytes, {length} compressed; the limit is {FRAME_BYTES}")]
     FrameSize {
@@ -209,6 +214,7 @@ impl Explain for IndexError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Refused(refused) => refused.hint(),
+            Self::TooLarge => Some("divide it into several packages".into()),
             _ => Some("whoever built the package has to build it again with pkgbuild".into()),
         }
     }

@@ -11,7 +11,7 @@ use crate::policy::{self, Refused, Rule};
 ///
 /// Ordered component by component, so that a directory comes right before what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct EntryPath(String);
+pub struct EntryPath(Box<str>);
 
 impl EntryPath {
     /// Parses a path as it comes from an archive or a file system.
@@ -20,7 +20,7 @@ impl EntryPath {
     /// Names the rule that the path breaks.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refused> {
         let text = policy::check_path_text(bytes).map_err(|rule| Refused::new(bytes, rule))?;
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// Returns the path with `/` between its components.
@@ -97,7 +97,7 @@ serde_as_text!(EntryPath);
 ///
 /// Whether it stays inside the package is decided with all entries at hand.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct LinkTarget(String);
+pub struct LinkTarget(Box<str>);
 
 impl LinkTarget {
     /// Parses a target as it comes from an archive or a file system.
@@ -111,7 +111,7 @@ impl LinkTarget {
         let nested = |rule| Rule::LinkTarget(Box::new(rule));
         let text = policy::check_characters(bytes).map_err(nested)?;
         policy::check_components(text, |_| Ok(())).map_err(nested)?;
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// Returns the target with `/` between its components.
@@ -148,7 +148,7 @@ mod tests {
             let (a, b): (EntryPath, EntryPath) = (a.parse().unwrap(), b.parse().unwrap());
             prop_assert_eq!(a.cmp(&b), a.components().cmp(b.components()));
             // What begins alike over many bytes.
-            let long = |path: &EntryPath| EntryPath(format!("a/long/way/down/to/{path}"));
+            let long = |path: &EntryPath| EntryPath(format!("a/long/way/down/to/{path}").into());
             prop_assert_eq!(long(&a).cmp(&long(&b)), a.cmp(&b));
         }
     }

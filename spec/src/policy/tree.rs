@@ -1,11 +1,10 @@
 //! The rules for the entries of a package taken together: order, parents, names, links.
 
-use std::collections::HashMap;
-
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Refused, Rule};
+use crate::digest::Digest;
 use crate::index::{Entry, EntryPath, LinkTarget};
 use crate::limits::PATH_LEVELS;
 
@@ -112,19 +111,39 @@ pub fn resolve_link(
 
 /// Refuses names that are one name where case is folded (macOS, Windows) or Unicode is normalised (HFS+).
 ///
-/// Of two such names at least one is not as it is folded; all others differ already, so only those are looked at.
+/// Of two such names at least one is not as it is folded; all others differ already, so only those are looked at. Memory: two numbers
+/// for each of them, whatever their length.
 fn check_names(tree: &Tree<'_>) -> Result<(), Refused> {
-    let mut seen: HashMap<String, &EntryPath> = HashMap::new();
-    for path in tree.0.iter().map(Entry::path).filter(|path| !is_folded(path.as_str())) {
-        let folded = folded(path.as_str());
-        let other = tree.get(&folded).map(Entry::path).filter(|other| *other != path);
-        if let Some(other) = other.or(seen.get(&folded).copied()) {
-            let (first, second) = if other < path { (other, path) } else { (path, other) };
-            return Err(Refused::new(second.as_str(), Rule::SameName(first.as_str().to_owned())));
+    let mut hashes: Vec<([u8; 16], usize)> = Vec::new();
+    for (place, path) in tree.0.iter().map(Entry::path).enumerate() {
+        if is_folded(path.as_str()) {
+            continue;
         }
-        seen.insert(folded, path);
+        let folded = folded(path.as_str());
+        if let Some(other) = tree.get(&folded).map(Entry::path).filter(|other| *other != path) {
+            return Err(same_name(other, path));
+        }
+        hashes.push((hash(&folded), place));
     }
-    Ok(())
+    hashes.sort_unstable();
+    let same = hashes.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    let mut same = same.map(|pair| [pair[0], pair[1]].map(|(_, place)| tree.0[place].path()));
+    match same.find(|[one, other]| folded(one.as_str()) == folded(other.as_str())) {
+        Some([one, other]) => Err(same_name(one, other)),
+        None => Ok(()),
+    }
+}
+
+fn same_name(one: &EntryPath, other: &EntryPath) -> Refused {
+    let (first, second) = if one < other { (one, other) } else { (other, one) };
+    Refused::new(second.as_str(), Rule::SameName(first.as_str().to_owned()))
+}
+
+/// Returns half of the digest: nobody can choose names that differ and share it.
+fn hash(text: &str) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&Digest::of(text.as_bytes()).as_bytes()[..16]);
+    half
 }
 
 fn is_folded(text: &str) -> bool {
