@@ -65,9 +65,12 @@ impl<'s> OpenPatch<'s> {
         let old = receipts::contents(prefix, from)?;
         let patch = verified.read(&mut data, &old, new)?;
         let root = Directory::open(&prefix.install_dir(&from.package))?;
-        let known = length.or(data.file_length());
-        let offset = patch.offsets().first().copied().unwrap_or_default();
-        let length = known.unwrap_or(offset + patch.data_length());
+        let expected = patch.file_length();
+        let mut lengths = [*length, data.file_length()].into_iter().flatten();
+        if let Some(found) = lengths.find(|found| *found != expected) {
+            return Err(OpenPatchError::Length { found, expected });
+        }
+        let length = expected;
         data.rest();
         data.widen(length);
         Ok(Self { patch, data, root, old, length })
@@ -108,6 +111,14 @@ pub enum OpenPatchError {
     /// It is refused.
     #[error(transparent)]
     Patch(#[from] PatchError),
+    /// It is longer or shorter than its head says.
+    #[error("it has {found} bytes, and its head says {expected}")]
+    Length {
+        /// Its length.
+        found: u64,
+        /// What follows from its head.
+        expected: u64,
+    },
     /// What is installed is not known well enough.
     #[error("what is installed is not known: {0}")]
     Receipt(#[from] ReceiptError),

@@ -10,8 +10,10 @@ use copkg_spec::archive::{
     Attachments, Head, PackOptions, PackPlan, RunUnpacker, Sink, TreeEntry, TreeNode, add_signatures, pack,
     read_end, read_frame,
 };
-use copkg_spec::index::{EntryPath, LinkTarget, Mode, Run};
+use copkg_spec::digest::Digest;
+use copkg_spec::index::{EntryPath, Index, IndexError, LinkTarget, Mode, Run};
 use copkg_spec::keys::SecretKey;
+use copkg_spec::limits::{FRAME_BYTES, INDEX_WEIGHT};
 use copkg_spec::manifest::{About, Draft, Kind};
 use copkg_spec::platform::Platform;
 use copkg_spec::trust::{Keyring, Pin, TrustError};
@@ -311,4 +313,60 @@ proptest! {
         let out = unpack(&pack_tree(&tree, &keys, 2), &keyring(&keys, 1)).unwrap();
         prop_assert!(out.tree == tree);
     }
+}
+
+/// The text of an index of one empty file, whose payload has 1536 bytes, with these frames: size and compressed length.
+fn index_with_frames(frames: &[(u64, u64)]) -> Result<Index, IndexError> {
+    let digest = Digest::of(b"");
+    let frames: Vec<String> = frames
+        .iter()
+        .map(|(size, length)| format!("{{\"length\":{length},\"sha256\":\"{digest}\",\"size\":{size}}}"))
+        .collect();
+    let file =
+        format!("{{\"mode\":\"0644\",\"path\":\"a\",\"sha256\":\"{digest}\",\"size\":0,\"type\":\"file\"}}");
+    Index::parse(format!("{{\"entries\":[{file}],\"frames\":[{}]}}", frames.join(",")).as_bytes())
+}
+
+#[test]
+fn frames_are_within_their_limits_and_hold_what_the_entries_need() {
+    const LENGTH: u64 = 2 * FRAME_BYTES;
+    let refused = |frames: &[(u64, u64)]| index_with_frames(frames).unwrap_err();
+    for accepted in [&[(1536, 1)][..], &[(1, 1), (1535, LENGTH)]] {
+        assert_eq!(index_with_frames(accepted).unwrap().payload_size(), 1536);
+    }
+    for frames in [
+        &[(0, 1), (1536, 1)][..],
+        &[(1536, 0)],
+        &[(1536, LENGTH + 1)],
+        &[(FRAME_BYTES + 1, 1)],
+        &[(u64::MAX, 1)],
+        &[(1536, u64::MAX)],
+    ] {
+        assert!(matches!(refused(frames), IndexError::FrameSize { .. }), "{frames:?}");
+    }
+    // A frame of the largest size is one, and too much for this entry.
+    for frames in [&[(FRAME_BYTES, 1)][..], &[(1535, 1)], &[(1537, 1)], &[(1536, 1), (1, 1)], &[]] {
+        assert!(matches!(refused(frames), IndexError::PayloadSize { .. }), "{frames:?}");
+    }
+    let many = vec![(1, LENGTH); 1025];
+    let frames = [&many[..], &[(511, 1)]].concat();
+    assert!(matches!(refused(&frames), IndexError::PayloadTooLarge(_)));
+}
+
+#[test]
+fn an_index_is_refused_when_it_passes_its_limit_also_when_it_is_read_in_pieces() {
+    let directory = |number: u32| format!("{{\"path\":\"{number:08}\",\"type\":\"directory\"}}");
+    // An entry counts 96 bytes and those of its path.
+    let most = u32::try_from(INDEX_WEIGHT / 104).unwrap();
+    let text = |count: u32| {
+        let entries: Vec<String> = (0..count).map(directory).collect();
+        format!("{{\"entries\":[{}],\"frames\":[]}}", entries.join(","))
+    };
+    assert!(matches!(Index::parse(text(most).as_bytes()), Err(IndexError::PayloadSize { .. })));
+    assert!(matches!(Index::parse(text(most + 1).as_bytes()), Err(IndexError::TooLarge)));
+    for member in ["entries", "frames"] {
+        let twice = format!("{{\"entries\":[],\"frames\":[],\"{member}\":[]}}");
+        assert!(Index::parse(twice.as_bytes()).unwrap_err().to_string().contains("not what the format says"));
+    }
+    assert!(Index::parse(b"{\"entries\":[]}").is_err());
 }

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod example;
 pub mod execution;
 pub mod faults;
+pub mod files;
 pub mod generated;
 pub mod network;
 pub mod peers;

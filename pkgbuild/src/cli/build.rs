@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::keys::KeyId;
+use copkg_spec::limits::SOURCE_DATE;
 use copkg_spec::platform::Platform;
 use copkg_spec::recipe::FILE_NAME;
 use serde_json::json;
@@ -18,8 +19,7 @@ use crate::build::{self, BuildKey, Finished, Origin, Plan, PlanError, Tests, Wor
 use crate::recipe_file::RecipeFile;
 use crate::source::SourceDate;
 
-/// The zstd level that a package is compressed with: built once, installed often.
-pub(super) const LEVEL: i32 = 9;
+pub(super) const LEVEL: i32 = copkg_spec::archive::DEFAULT_LEVEL;
 
 #[derive(Debug, Args)]
 pub(super) struct Build {
@@ -70,7 +70,10 @@ impl How {
         let variable =
             context.ambient.variable("SOURCE_DATE_EPOCH").map(|text| text.to_string_lossy().into_owned());
         let given = self.source_date.clone().or(variable);
-        let parse = |text: String| text.trim().parse().map_err(|_| PlanError::SourceDate(text));
+        let parse = |text: String| {
+            let seconds = text.trim().parse().ok().filter(|seconds| *seconds <= SOURCE_DATE);
+            seconds.ok_or(PlanError::SourceDate(text))
+        };
         Ok(given.map(parse).transpose()?.map(SourceDate::given))
     }
 }

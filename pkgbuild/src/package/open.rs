@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use copkg_spec::archive::{Contents, Head, HeadError, Sink, UnpackError, VerifyError};
+use copkg_spec::archive::{Contents, Discard, Head, HeadError, Sink, UnpackError, VerifyError};
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::digest::{Digest, Hashed};
-use copkg_spec::index::{EntryPath, LinkTarget, Mode};
 use copkg_spec::keys::KeyId;
 use copkg_spec::trust::{Keyring, TrustError};
 use thiserror::Error;
@@ -57,7 +56,7 @@ impl OpenPackage {
         let index = verified.read_index(&mut reader);
         let index = index.map_err(|source| PackageError::Contents { path: path.to_owned(), source })?;
         let signers = index.signers().to_vec();
-        Ok(Self { path: path.to_owned(), reader, contents: index.contents().clone(), signers })
+        Ok(Self { path: path.to_owned(), reader, contents: index.into_contents(), signers })
     }
 
     /// Returns the manifest, the index and the attachments.
@@ -75,7 +74,7 @@ impl OpenPackage {
     /// # Errors
     /// At the first byte that is not what the manifest says.
     pub fn check(self) -> Result<FileIdentity, PackageError> {
-        self.read_payload(&mut Discard)
+        self.read_payload(&mut Discard::default())
     }
 
     /// Unpacks the payload into a directory that nobody else can reach.
@@ -108,33 +107,6 @@ fn read_head(path: &Path) -> Result<(Head, Hashed<BufReader<File>>), PackageErro
     let head =
         Head::read(&mut reader).map_err(|source| PackageError::Head { path: path.to_owned(), source })?;
     Ok((head, reader))
-}
-
-/// Takes everything and keeps nothing: for checking alone.
-struct Discard;
-
-impl Sink for Discard {
-    type Error = SinkError;
-
-    fn directory(&mut self, _: &EntryPath) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn file(&mut self, _: &EntryPath, _: Mode, _: u64) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn data(&mut self, _: &[u8]) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn end_file(&mut self) -> Result<(), SinkError> {
-        Ok(())
-    }
-
-    fn symlink(&mut self, _: &EntryPath, _: &LinkTarget) -> Result<(), SinkError> {
-        Ok(())
-    }
 }
 
 /// Says why a package file cannot be used.

@@ -3,6 +3,7 @@
 //! For a payload of which any part can be had: a file, or a server with ranges. Each thread takes the next batch of runs and
 //! reads, checks, decompresses and writes it, frame by frame. Memory: one frame, compressed and not, for each thread.
 
+use std::collections::HashSet;
 use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -21,8 +22,8 @@ use super::parallel::Failed;
 use super::payload::{Payload, Watched};
 use super::plan::{Batch, Known, Plan};
 use super::take::Taker;
-use super::writer::FileWriter;
-use crate::fetch::Stream;
+use super::writer::{FileWriter, Purpose};
+use crate::fetch::{Parts, Stream};
 use crate::tree::TreeError;
 
 /// What the threads share.
@@ -30,12 +31,14 @@ pub(super) struct Job<'j, 'p> {
     pub(super) index: &'j Index,
     pub(super) plan: &'j Plan,
     pub(super) payload: &'j Payload<'p>,
+    /// The runs whose files are there already: their frames are only checked.
+    pub(super) checked: &'j HashSet<usize>,
     /// Where frames that are fetched are kept.
     pub(super) cache: Option<&'j FrameCache>,
     pub(super) half: &'j Half,
 }
 
-/// Unpacks `runs` with as many threads, each of which has a writer and a taker of its own.
+/// Unpacks `runs`, and checks what follows the payload, with as many threads, each of which has a writer and a taker of its own.
 pub(super) fn unpack<'d>(
     job: &Job<'_, '_>,
     runs: &[usize],
@@ -143,10 +146,13 @@ impl Worker<'_, '_> {
 
     /// Unpacks a run from its frames and from what donors have.
     fn run(&mut self, run: usize, source: &mut Source<'_, '_>) -> Result<Outcome, Failed> {
-        let plan = self.job.plan;
+        let Job { plan, payload, checked, .. } = self.job;
+        self.writer.begin(if checked.contains(&run) { Purpose::Check } else { Purpose::Write });
         self.unpacker.begin(&plan.runs[run]);
+        // What lies here is read as a whole.
+        let known = |number| plan.known.get(&number).filter(|_| payload.parts() != Parts::Here);
         for number in plan.runs[run].frames() {
-            let found = match plan.known.get(&number) {
+            let found = match known(number) {
                 None => self.frame(number, source).map(Some)?,
                 Some(Known::Cached) => self.cached(number)?,
                 Some(Known::Made { piece, part }) => self.made(piece, part.as_ref())?,

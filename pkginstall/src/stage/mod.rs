@@ -40,7 +40,7 @@ use crate::patch::OpenPatch;
 use crate::tree::{Directory, TreeError};
 use direct::{Job, is_of_copy};
 use early::Half;
-use parallel::Failed;
+use parallel::{Failed, Runs};
 use take::{Taken, Taker};
 use writer::FileWriter;
 
@@ -158,20 +158,20 @@ impl Site<'_> {
     /// Takes what donors have and unpacks the rest: at the same time, since the one waits for the disk and the other for a server.
     fn fill(&self, payload: Payload<'_>) -> Result<(), Failed> {
         let (taken, unpacked) = (&self.plan.taken, &self.plan.unpacked);
-        if taken.is_empty() {
-            return self.unpack(unpacked.clone(), payload);
-        }
         let take = || self.take(taken, &HashSet::new());
-        let (not_taken, rest) = if payload.parts() == Parts::None {
+        if taken.is_empty() || payload.parts() == Parts::None {
             // What cannot be taken has to be known first: the payload comes once, from front to back.
-            (take()?, unpacked.clone())
-        } else {
-            let (not_taken, done) = at_once(take, || self.unpack_parts(unpacked, &payload));
-            done?;
-            (not_taken?, Vec::new())
-        };
+            let not_taken = take()?;
+            self.undo(&not_taken)?;
+            return self.unpack_and_check([&not_taken[..], unpacked].concat(), payload);
+        }
+        let checked = self.checked(unpacked, payload.parts());
+        let runs = with(unpacked, &checked);
+        let (not_taken, done) = at_once(take, || self.unpack_parts(&runs, &checked, &payload));
+        done?;
+        let not_taken = not_taken?;
         self.undo(&not_taken)?;
-        self.unpack([not_taken, rest].concat(), payload)
+        if not_taken.is_empty() { Ok(()) } else { self.unpack(not_taken, &HashSet::new(), payload) }
     }
 
     /// Makes what the patch makes and takes all the rest at the same time, unpacks what is missing after all, and returns what was
@@ -189,7 +189,7 @@ impl Site<'_> {
         self.undo(&missing)?;
         let changed = || "the installed version is not as it was".to_owned();
         let why = applied.why.or_else(|| (!missing.is_empty()).then(changed));
-        self.unpack(missing, payload)?;
+        self.unpack_and_check(missing, payload)?;
         Ok(why)
     }
 
@@ -226,39 +226,69 @@ impl Site<'_> {
         runs.iter().try_for_each(|run| taker.undo(&self.index.entries()[self.plan.runs[*run].entries()]))
     }
 
-    fn unpack(&self, mut runs: Vec<usize>, mut payload: Payload<'_>) -> Result<(), Failed> {
+    /// Unpacks runs, and checks those others that are read as well.
+    fn unpack_and_check(&self, mut runs: Vec<usize>, payload: Payload<'_>) -> Result<(), Failed> {
         runs.sort_unstable();
+        let checked = self.checked(&runs, payload.parts());
+        self.unpack(with(&runs, &checked), &checked, payload)
+    }
+
+    /// Returns the runs that are read only to check them, beside those that are unpacked: the whole of a package that is here, and
+    /// whatever comes from a server without ranges. What the host has already is not fetched for that.
+    fn checked(&self, unpacked: &[usize], parts: Parts) -> HashSet<usize> {
+        let is_read = match parts {
+            Parts::Here => true,
+            Parts::Ranges => false,
+            Parts::None => !unpacked.is_empty(),
+        };
+        let others = (0..self.plan.runs.len()).filter(|run| unpacked.binary_search(run).is_err());
+        others.filter(|_| is_read).collect()
+    }
+
+    fn unpack(
+        &self,
+        mut runs: Vec<usize>,
+        checked: &HashSet<usize>,
+        mut payload: Payload<'_>,
+    ) -> Result<(), Failed> {
         // A copy without ranges that is damaged leaves the rest for the next one, which may have them.
         while payload.parts() == Parts::None && !runs.is_empty() {
-            self.unpack_from_the_front(&mut runs, &mut payload)?;
+            self.unpack_from_the_front(&mut runs, checked, &mut payload)?;
         }
-        self.unpack_parts(&runs, &payload)
+        self.unpack_parts(&runs, checked, &payload)
     }
 
     /// Unpacks runs from a payload of which any part can be had.
-    fn unpack_parts(&self, runs: &[usize], payload: &Payload<'_>) -> Result<(), Failed> {
-        if runs.is_empty() {
-            return Ok(());
-        }
+    fn unpack_parts(
+        &self,
+        runs: &[usize],
+        checked: &HashSet<usize>,
+        payload: &Payload<'_>,
+    ) -> Result<(), Failed> {
         let threads = if payload.parts() == Parts::Here { threads() } else { threads().max(CONNECTIONS) };
         // What lies here already is not kept once more.
         let cache = self.reuse.donors.cache.as_ref().filter(|_| payload.parts() != Parts::Here);
-        let job = Job { index: self.index, plan: self.plan, payload, cache, half: &self.half };
+        let job = Job { index: self.index, plan: self.plan, payload, checked, cache, half: &self.half };
         direct::unpack(&job, runs, threads, || (self.writer(), self.taker()))
     }
 
     /// Unpacks runs from a payload that comes in one piece. Where that is damaged and there is another copy, `runs` are those that
     /// are left; else there are none.
-    fn unpack_from_the_front(&self, runs: &mut Vec<usize>, payload: &mut Payload<'_>) -> Result<(), Failed> {
+    fn unpack_from_the_front(
+        &self,
+        runs: &mut Vec<usize>,
+        checked: &HashSet<usize>,
+        payload: &mut Payload<'_>,
+    ) -> Result<(), Failed> {
         let (copy, done) = (payload.number(), Mutex::new(Vec::new()));
         let mut whole = payload.whole().map_err(|error| UnpackError::from(ContainerError::Read(error)))?;
-        let wanted = (self.plan.runs.as_slice(), runs.as_slice());
+        let reading = Runs { all: &self.plan.runs, requested: runs, checked };
         let finished = |run| {
             done.lock().unwrap_or_else(PoisonError::into_inner).push(run);
             self.half.did(self.plan.work(run, self.index));
         };
         let unpacked =
-            parallel::unpack(self.index, wanted, &mut whole, threads(), (&finished, || self.writer()));
+            parallel::unpack(self.index, reading, &mut whole, threads(), (&finished, || self.writer()));
         drop(whole);
         match unpacked {
             Ok(()) => {
@@ -270,8 +300,16 @@ impl Site<'_> {
         }
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         runs.retain(|run| !done.contains(run));
-        Ok(self.undo(runs)?)
+        let written: Vec<usize> = runs.iter().copied().filter(|run| !checked.contains(run)).collect();
+        Ok(self.undo(&written)?)
     }
+}
+
+/// Returns the runs of two lists, in their order.
+fn with(runs: &[usize], others: &HashSet<usize>) -> Vec<usize> {
+    let mut all: Vec<usize> = runs.iter().chain(others).copied().collect();
+    all.sort_unstable();
+    all
 }
 
 /// Does two things at the same time, the first on a thread of its own.

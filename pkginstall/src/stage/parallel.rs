@@ -3,6 +3,7 @@
 //! For a server without ranges. One thread reads frames as they come and deals each run to the worker with the least to do; a worker checks,
 //! decompresses and writes. Memory: a few frames for each worker.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::panic;
@@ -13,7 +14,7 @@ use std::thread;
 use copkg_spec::archive::{RunUnpacker, UnpackError, read_end, read_frame};
 use copkg_spec::index::{Index, Run};
 
-use super::writer::FileWriter;
+use super::writer::{FileWriter, Purpose};
 use crate::tree::TreeError;
 
 /// How many frames wait for each worker.
@@ -42,6 +43,7 @@ impl From<UnpackError<TreeError>> for Failed {
 struct Task<'r> {
     /// The place of its run among all.
     place: usize,
+    purpose: Purpose,
     run: &'r Run,
     number: usize,
     compressed: Vec<u8>,
@@ -53,16 +55,27 @@ struct Worker<'r, 'w> {
     waiting: &'w AtomicUsize,
 }
 
-/// Writes the files of those runs of `index` that are `wanted`, whose frames come out of `payload`, with as many writers as
-/// there are threads. `finished` is told of each that is written whole, also when others fail.
+/// The runs of a package, and what each is read for; those that were read before are passed over.
+#[derive(Clone, Copy)]
+pub(super) struct Runs<'r> {
+    pub(super) all: &'r [Run],
+    /// The places of those that are read, in their order.
+    pub(super) requested: &'r [usize],
+    /// Of those, the ones that are only checked.
+    pub(super) checked: &'r HashSet<usize>,
+}
+
+/// Writes the files of the requested runs of `index`, or checks them, as their frames come out of `payload`, with as many writers as
+/// there are threads. `finished` is told of each that is done, also when others fail.
 pub(super) fn unpack<'d>(
     index: &Index,
-    (runs, wanted): (&[Run], &[usize]),
+    runs: Runs<'_>,
     payload: &mut impl Read,
     threads: NonZeroUsize,
     (finished, writer): (&(impl Fn(usize) + Sync), impl Fn() -> FileWriter<'d>),
 ) -> Result<(), Failed> {
-    let waiting: Vec<AtomicUsize> = (0..threads.get().min(runs.len())).map(|_| AtomicUsize::new(0)).collect();
+    let waiting: Vec<AtomicUsize> =
+        (0..threads.get().min(runs.all.len())).map(|_| AtomicUsize::new(0)).collect();
     thread::scope(|scope| {
         let (mut workers, mut handles) = (Vec::new(), Vec::new());
         for waiting in &waiting {
@@ -71,7 +84,7 @@ pub(super) fn unpack<'d>(
             handles.push(scope.spawn(move || work(index, &queue, (waiting, finished), writer)));
             workers.push(Worker { tasks, waiting });
         }
-        let fed = feed(index, (runs, wanted), payload, &workers);
+        let fed = feed(index, runs, payload, &workers);
         drop(workers);
         for handle in handles {
             // A worker that stopped tells why; the reader only noticed that it did.
@@ -84,22 +97,23 @@ pub(super) fn unpack<'d>(
 /// Reads the payload to its end. A worker that stopped ends it early, and has the error.
 fn feed<'r>(
     index: &Index,
-    (runs, wanted): (&'r [Run], &[usize]),
+    runs: Runs<'r>,
     payload: &mut impl Read,
     workers: &[Worker<'r, '_>],
 ) -> Result<(), Failed> {
-    for (place, run) in runs.iter().enumerate() {
-        let is_wanted = wanted.binary_search(&place).is_ok();
+    for (place, run) in runs.all.iter().enumerate() {
+        let is_requested = runs.requested.binary_search(&place).is_ok();
+        let purpose = if runs.checked.contains(&place) { Purpose::Check } else { Purpose::Write };
         let least = workers.iter().min_by_key(|worker| worker.waiting.load(Ordering::Relaxed));
         let Some(worker) = least else { break };
         for number in run.frames() {
             let mut compressed = Vec::new();
             read_frame(payload, &index.frames()[number], &mut compressed).map_err(UnpackError::from)?;
-            if !is_wanted {
+            if !is_requested {
                 continue;
             }
             worker.waiting.fetch_add(1, Ordering::Relaxed);
-            if worker.tasks.send(Task { place, run, number, compressed }).is_err() {
+            if worker.tasks.send(Task { place, purpose, run, number, compressed }).is_err() {
                 return Ok(());
             }
         }
@@ -114,8 +128,9 @@ fn work(
     mut writer: FileWriter<'_>,
 ) -> Result<(), Failed> {
     let mut unpacker = RunUnpacker::new(index).map_err(Failed::Memory)?;
-    for Task { place, run, number, compressed } in queue {
+    for Task { place, purpose, run, number, compressed } in queue {
         if number == run.frames().start {
+            writer.begin(purpose);
             unpacker.begin(run);
         }
         unpacker.push(number, &compressed, &mut writer)?;

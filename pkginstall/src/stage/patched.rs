@@ -129,6 +129,10 @@ fn feed(job: Job<'_>, data: &mut impl io::Read, queues: &[SyncSender<Task>]) {
             }
         }
     }
+    // What does not end where it must is refused as a whole, whatever came of its steps.
+    if let Err(error) = job.patch.read_end(data) {
+        job.fail(0..units.len(), error.to_string());
+    }
 }
 
 /// Why a step was not done.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 
-use copkg_spec::archive::end_length;
+use copkg_spec::archive::{Probe, end_length};
 use copkg_spec::index::{Entry, Index, Piece, Run};
 use serde::Serialize;
 
@@ -113,12 +113,25 @@ impl Plan {
             self.taken.push(number);
             return;
         }
-        for piece in index.alone(run).map(|alone| alone.pieces).unwrap_or_default() {
-            let part = donors.parts.get(&index.frames()[piece.frame].sha256);
-            if piece.content.is_empty() || (part.is_some() && piece.header.is_empty()) {
-                let part = part.filter(|_| !piece.content.is_empty()).cloned();
+        let pieces = index.alone(run).map(|alone| alone.pieces).unwrap_or_default();
+        let (plain, filled): (Vec<Piece>, Vec<Piece>) =
+            pieces.into_iter().partition(|piece| piece.content.is_empty());
+        for piece in filled {
+            let part = donors.parts.get(&index.frames()[piece.frame].sha256).cloned();
+            if let Some(part) = part.filter(|_| piece.header.is_empty()) {
                 self.summary.reused_bytes += piece.content.end - piece.content.start;
-                self.known.insert(piece.frame, Known::Made { piece, part });
+                self.known.insert(piece.frame, Known::Made { piece, part: Some(part) });
+            }
+        }
+        // A frame without content costs next to nothing beside others that are fetched. Alone it would cost a request of its own,
+        // so it is left out where it is proven to hold what it must; it is never presumed to.
+        let has_known = plain.iter().any(|piece| self.known.contains_key(&(piece.frame + 1)));
+        if let Some(mut probe) = has_known.then(Probe::new).and_then(Result::ok) {
+            for piece in plain {
+                let raw = piece.without_content();
+                if probe.proves(&index.frames()[piece.frame], &raw) {
+                    self.known.insert(piece.frame, Known::Made { piece, part: None });
+                }
             }
         }
         for number in run.frames() {

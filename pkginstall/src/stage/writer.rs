@@ -170,6 +170,16 @@ pub(super) struct FileWriter<'d> {
     stack: Stack<'d>,
     file: Option<OpenFile>,
     times: Timestamps,
+    purpose: Purpose,
+}
+
+/// What a run is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Its files are written.
+    Write,
+    /// Its files are there already; only the package is checked.
+    Check,
 }
 
 /// The file that is being written.
@@ -181,7 +191,12 @@ struct OpenFile {
 
 impl<'d> FileWriter<'d> {
     pub(super) fn new(root: &'d Directory, times: Timestamps) -> Self {
-        Self { stack: Stack::new(root), file: None, times }
+        Self { stack: Stack::new(root), file: None, times, purpose: Purpose::Write }
+    }
+
+    /// Says what the next run is read for.
+    pub(super) fn begin(&mut self, purpose: Purpose) {
+        self.purpose = purpose;
     }
 
     /// Leaves the file that is being written.
@@ -202,6 +217,9 @@ impl Sink for FileWriter<'_> {
     }
 
     fn file(&mut self, path: &EntryPath, mode: Mode, _size: u64) -> Result<(), TreeError> {
+        if self.purpose == Purpose::Check {
+            return Ok(());
+        }
         self.stack.enter(parent(path))?;
         let file = self.stack.here().create_file(path.name(), mode.bits())?;
         self.file = Some(OpenFile { path: path.clone(), file, early: Early::default() });

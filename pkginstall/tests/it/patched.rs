@@ -11,7 +11,7 @@ use copkg_spec::keys::SecretKey;
 use copkg_spec::patch::{PatchPlan, make_patch};
 
 use crate::support::{Host, Package, key, write};
-use crate::upgrade::{NEW, OLD, package, tree};
+use crate::upgrade::{NEW, OLD, noise, package, tree};
 use crate::wire::{Ranges, Wire};
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -130,6 +130,25 @@ fn a_patch_that_costs_more_than_the_parts_is_left_alone() {
 }
 
 #[test]
+fn a_patch_with_bytes_after_its_end_is_not_used() {
+    for ranges in [Ranges::Yes, Ranges::No] {
+        let scene = Scene::new(ranges, &key(1));
+        for more in [&[0; 512][..], b"x"] {
+            write(&scene.place, &[&scene.patch, more].concat());
+            let said = scene.install();
+            assert!(said.contains("the patch") && said.contains("its head says"), "{said}");
+            scene.host.ok(&["remove", NEW]);
+        }
+        // As long as it must be, and something else at its end.
+        let mut bent = scene.patch.clone();
+        *bent.last_mut().unwrap() = 1;
+        write(&scene.place, &bent);
+        let said = scene.install();
+        assert!(said.contains("goes on after its payload"), "{said}");
+    }
+}
+
+#[test]
 fn whatever_is_damaged_in_a_patch_the_right_files_are_installed() {
     let scene = Scene::new(Ranges::Yes, &key(1));
     let length = scene.patch.len();
@@ -145,6 +164,45 @@ fn whatever_is_damaged_in_a_patch_the_right_files_are_installed() {
         let said = scene.install();
         assert!(said.contains("the patch"), "{cut}: {said}");
         scene.host.ok(&["remove", NEW]);
+    }
+}
+
+#[test]
+fn a_patch_that_makes_other_bytes_than_the_index_says_is_not_believed() {
+    let scene = Scene::new(Ranges::Yes, &key(1));
+    let mut other = scene.new.clone();
+    *other.get_mut("lib/07/77").unwrap().last_mut().unwrap() ^= 1;
+    *other.get_mut("bin/large").unwrap().last_mut().unwrap() ^= 1;
+    let before = tree(&[]);
+    let packages = [package(OLD, &before), package(NEW, &scene.new)];
+    let (_, patch) = patch_between(&packages, (&before, &other), &key(1));
+    write(&scene.place, &patch);
+    let said = scene.install();
+    assert!(said.contains("does not come out as it should"), "{said}");
+}
+
+#[test]
+fn a_file_that_several_steps_make_is_checked_as_a_whole() {
+    let large = noise(9 << 20, 7, 0);
+    let tree = |changed: &[usize]| {
+        let mut bytes = large.clone();
+        changed.iter().for_each(|at| bytes[*at] ^= 1);
+        Files::from([("bin/large".to_owned(), bytes)])
+    };
+    let (before, after, other) = (tree(&[]), tree(&[5, 5 << 20, 9 << 20]), tree(&[6, 5 << 20, 9 << 20]));
+    let packages = [package(OLD, &before), package(NEW, &after)];
+    for (made, said) in [(&after, ""), (&other, "does not come out as it should")] {
+        let host = Host::new();
+        packages.iter().for_each(|package| host.publish(package));
+        let (place, patch) = patch_between(&packages, (&before, made), &key(1));
+        write(&host.path("repository/targets").join(place), &patch);
+        host.ok(&["install", OLD, "--repo", &host.repository()]);
+        let output = host.run(&["install", NEW, "--repo", &host.repository()]);
+        let text = host.text(&output.stderr);
+        assert!(output.status.success() && text.contains(said), "{text}");
+        let installed = std::fs::read(host.prefix("software/com/example/app/2/bin/large")).unwrap();
+        assert!(installed == after["bin/large"]);
+        host.ok(&["verify", NEW]);
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn package(coordinate: &str, files: &BTreeMap<String, Vec<u8>>) -> Pa
 }
 
 /// Bytes that do not compress.
-fn noise(length: usize, seed: u64, version: u8) -> Vec<u8> {
+pub(crate) fn noise(length: usize, seed: u64, version: u8) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut bytes = vec![version; 1];
     while bytes.len() < length {

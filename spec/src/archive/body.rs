@@ -3,7 +3,9 @@
 //! Comes after the index is verified. The payload is a tar, but no tar is parsed: each header must be, byte for
 //! byte, the one that the format has for the entry at this place (see `tar_header`).
 
+use std::convert::Infallible;
 use std::io::{self, Read};
+use std::marker::PhantomData;
 
 use thiserror::Error;
 
@@ -52,6 +54,40 @@ pub trait Sink {
     /// # Errors
     /// When it cannot be made.
     fn symlink(&mut self, path: &EntryPath, target: &LinkTarget) -> Result<(), Self::Error>;
+}
+
+/// A sink that takes everything and keeps nothing: for who only checks a package.
+#[derive(Debug, Clone, Copy)]
+pub struct Discard<E = Infallible>(PhantomData<fn() -> E>);
+
+impl<E> Default for Discard<E> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<E: std::error::Error + 'static> Sink for Discard<E> {
+    type Error = E;
+
+    fn directory(&mut self, _: &EntryPath) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn file(&mut self, _: &EntryPath, _: Mode, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn data(&mut self, _: &[u8]) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn symlink(&mut self, _: &EntryPath, _: &LinkTarget) -> Result<(), E> {
+        Ok(())
+    }
 }
 
 /// Unpacks one payload from front to end. Memory: one frame, compressed and not.

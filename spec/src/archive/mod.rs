@@ -22,7 +22,7 @@ mod resign;
 pub(crate) mod tar_header;
 mod walk;
 
-pub use body::{RunUnpacker, Sink, UnpackError, Unpacker, end_length, read_end, read_frame};
+pub use body::{Discard, RunUnpacker, Sink, UnpackError, Unpacker, end_length, read_end, read_frame};
 pub use container::ContainerError;
 pub use cut::FrameSize;
 pub use earlier::{EarlierFrames, ReadAt};
@@ -30,4 +30,5 @@ pub use frame::{FrameError, FrameReader};
 pub use head::{Contents, Head, HeadError, UnverifiedPackage, VerifiedIndex, VerifiedPackage, VerifyError};
 pub use pack::{Attachments, PackError, PackOptions, PackPlan, Packed, Packer, TreeEntry, TreeNode, pack};
 pub(crate) use press::new_compressor;
+pub use press::{DEFAULT_LEVEL, Probe};
 pub use resign::{ResignError, add_signatures};

@@ -43,6 +43,30 @@ impl<'a> Press<'a> {
     }
 }
 
+/// The zstd level that packages are compressed with unless somebody chooses another: built once, installed often.
+pub const DEFAULT_LEVEL: i32 = 9;
+
+/// Proves what a frame holds without the frame: whoever knows its content compresses it and compares digests.
+#[allow(missing_debug_implementations, reason = "zstd's context has nothing to show")]
+pub struct Probe(Compressor<'static>);
+
+impl Probe {
+    /// Sets up zstd.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn new() -> io::Result<Self> {
+        new_compressor(DEFAULT_LEVEL).map(Self)
+    }
+
+    /// Tells whether `frame` is known to hold `raw`. It may hold that all the same where another level or another version of zstd made
+    /// it: then only its bytes tell.
+    pub fn proves(&mut self, frame: &Frame, raw: &[u8]) -> bool {
+        raw.len() as u64 == frame.size
+            && self.0.compress(raw).is_ok_and(|bytes| Digest::of(&bytes) == frame.sha256)
+    }
+}
+
 /// Sets zstd up for frames as the format wants them.
 pub(crate) fn new_compressor(level: i32) -> io::Result<Compressor<'static>> {
     let mut compressor = Compressor::new(level)?;

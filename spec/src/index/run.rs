@@ -37,6 +37,15 @@ pub struct Piece {
     pub zeros: u64,
 }
 
+impl Piece {
+    /// Returns what the frame holds where it holds nothing of the content.
+    pub fn without_content(&self) -> Vec<u8> {
+        let mut raw = self.header.clone();
+        raw.resize(raw.len() + usize::try_from(self.zeros).unwrap_or_default(), 0);
+        raw
+    }
+}
+
 /// A file that has a run for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alone<'i> {

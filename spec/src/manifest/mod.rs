@@ -7,6 +7,7 @@ mod format;
 mod member;
 mod running;
 mod service;
+mod text;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use thiserror::Error;
 pub use format::{FORMAT, Format, FormatError};
 pub use member::{Compressed, Member, Members};
 pub use running::{Health, Rotation, Template};
+pub(crate) use service::is_account;
 pub use service::{Parameter, Service, Signal};
 pub use upgrade::{Downgrade, Strategy, Upgrade};
 
@@ -23,7 +25,7 @@ use crate::command::{Exit, Explain};
 use crate::coordinate::{Group, Label, PackageCoordinate, Version};
 use crate::digest::Digest;
 use crate::index::{Entry, Index};
-use crate::limits::MANIFEST_BYTES;
+use crate::limits::{MANIFEST_BYTES, SOURCE_DATE};
 use crate::platform::Platform;
 
 /// What a package holds.
@@ -161,6 +163,7 @@ impl Manifest {
         if !canonical::is_canonical(bytes) {
             return Err(ManifestError::NotCanonical);
         }
+        text::check(bytes)?;
         let manifest: Self = serde_json::from_slice(bytes).map_err(ManifestError::Syntax)?;
         manifest.check()?;
         Ok(manifest)
@@ -229,6 +232,9 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), ManifestError> {
+        if self.source_date > SOURCE_DATE {
+            return Err(ManifestError::SourceDate(self.source_date));
+        }
         match (self.kind, &self.service) {
             (Kind::Service, None) => {
                 Err(ManifestError::Contradiction("it is a service without a service section"))
@@ -287,6 +293,12 @@ pub enum ManifestError {
     /// It cannot be encoded.
     #[error("the manifest cannot be encoded")]
     Encode(#[source] CanonicalError),
+    /// A text or a key has a control character.
+    #[error("the manifest has a control character at {0:?}")]
+    ControlCharacter(String),
+    /// The date of the source lies beyond all calendars.
+    #[error("the source date of the manifest is {0}, the limit is {SOURCE_DATE} (the end of the year 9999)")]
+    SourceDate(u64),
     /// Two parts of it contradict one another.
     #[error("the manifest contradicts itself: {0}")]
     Contradiction(&'static str),

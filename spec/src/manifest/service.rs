@@ -129,6 +129,9 @@ impl Service {
             return Err("a timeout of the service is zero or more than a day");
         }
         self.upgrade().check(self.migrate.is_some())?;
+        if self.user.as_deref().is_some_and(|user| !is_account(user)) {
+            return Err("the user of the service is no account name");
+        }
         let mut names: Vec<&Label> = self.parameters.iter().map(|parameter| &parameter.name).collect();
         names.sort();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -145,6 +148,13 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// Tells whether `name` can be that of an account: a-z, 0-9, `_` and `-`, no digit first, at most 32 of them.
+pub(crate) fn is_account(name: &str) -> bool {
+    let first = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    first && name.len() <= 32 && name.chars().all(allowed)
 }
 
 /// A parameter of the start script: `--name=value`.

@@ -7,11 +7,12 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::error::PatchError;
-use crate::archive::container::{ContainerError, names};
+use crate::archive::container::{self, ContainerError, names};
 use crate::archive::frame::{FrameError, check_shape};
+use crate::archive::tar_header::{END_MARKER, padded};
 use crate::digest::Digest;
 use crate::index::{Entry, Frame, Index};
-use crate::limits::{PATCH_FROM_BYTES, PATCH_TO_BYTES};
+use crate::limits::{PATCH_FROM_BYTES, PATCH_STEPS_WEIGHT, PATCH_TO_BYTES};
 
 /// A part of a file, by the place of the file among the entries of its package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,10 @@ pub struct Step {
     to: Vec<Part>,
 }
 
+/// What a step takes in memory, and what a part, or a list of them.
+const STEP: u64 = size_of::<Step>() as u64;
+const PART: u64 = size_of::<Part>() as u64;
+
 #[derive(Serialize, Deserialize)]
 struct List<S> {
     steps: S,
@@ -71,6 +76,15 @@ impl Step {
     }
 
     pub(super) fn parse_list(bytes: &[u8]) -> Result<Vec<Self>, PatchError> {
+        // What is to be parsed is counted first: a part is a few bytes of text and several times that in memory.
+        let weight = bytes.iter().map(|byte| match byte {
+            b'{' => STEP,
+            b'[' => PART,
+            _ => 0,
+        });
+        if weight.sum::<u64>() > PATCH_STEPS_WEIGHT {
+            return Err(PatchError::TooLarge { what: "list of steps", limit: PATCH_STEPS_WEIGHT });
+        }
         let list: List<Vec<Self>> = serde_json::from_slice(bytes).map_err(PatchError::Syntax)?;
         for (number, step) in list.steps.iter().enumerate() {
             step.check_sizes().map_err(|why| PatchError::Step { number, why })?;
@@ -155,6 +169,7 @@ pub struct Patch {
     steps: Vec<Step>,
     units: Vec<Range<usize>>,
     offsets: Vec<u64>,
+    data_offset: u64,
     files: HashSet<usize>,
 }
 
@@ -165,7 +180,8 @@ impl Patch {
         data_offset: u64,
         (old, new): (&Index, &Index),
     ) -> Result<Self, PatchError> {
-        let mut patch = Self { units: Vec::new(), offsets: Vec::new(), files: HashSet::new(), steps };
+        let (units, offsets, files) = (Vec::new(), Vec::new(), HashSet::new());
+        let mut patch = Self { steps, units, offsets, data_offset, files };
         let (mut offset, mut place) = (data_offset, Place::Before(0));
         for (number, step) in patch.steps.iter().enumerate() {
             let refused = |why| PatchError::Step { number, why };
@@ -225,6 +241,21 @@ impl Patch {
     /// Returns how many bytes of frames there are.
     pub fn data_length(&self) -> u64 {
         self.steps.iter().map(Step::length).sum()
+    }
+
+    /// Returns how many bytes the whole file has.
+    pub fn file_length(&self) -> u64 {
+        let length = self.data_length();
+        self.data_offset.saturating_add(padded(length) + END_MARKER.len() as u64)
+    }
+
+    /// Reads what follows the last frame: padding, the end of the archive, and nothing more.
+    ///
+    /// # Errors
+    /// When something else follows.
+    pub fn read_end(&self, reader: &mut impl Read) -> Result<(), ContainerError> {
+        container::read_padding(reader, self.data_length(), names::DATA)?;
+        container::read_end(reader)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Located, UpgradeRecipe, raw, running, settings};
 use crate::configuration::{Setting, SettingName};
 use crate::coordinate::{Label, ServiceLabel};
 use crate::index::EntryPath;
-use crate::manifest::{Health, Rotation, Signal, Template};
+use crate::manifest::{Health, Rotation, Signal, Template, is_account};
 
 /// How the service runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,9 +129,7 @@ fn one_line(text: &str, at: &Context) -> Result<String, Located> {
 }
 
 fn account(name: String, at: &Context) -> Result<String, Located> {
-    let first = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    if first && name.len() <= 32 && name.chars().all(allowed) {
+    if is_account(&name) {
         return Ok(name);
     }
     at.fail(Problem::value(

@@ -248,6 +248,27 @@ fn paths_are_divided_by_prefixes_of_their_hash() {
 }
 
 #[test]
+fn a_name_beyond_the_last_hash_bin_is_none() {
+    for bits in [1, 3, 4, 5, 8] {
+        let bins = HashBins::new(bits, "bin".to_owned(), role_keys(&[20], 1)).expect("they are bins");
+        let keys = copkg_spec::tuf::list_keys(&[key(20).public()]);
+        let delegations = Delegations::to_bins(keys, bins);
+        let width = bits.div_ceil(4) as usize;
+        let name = |number: u32| format!("bin-{number:0width$x}").parse().expect("it is a name");
+        assert!(delegations.authority(&name(0)).is_some());
+        assert!(delegations.authority(&name((1 << bits) - 1)).is_some());
+        assert!(delegations.authority(&name(1 << bits)).is_none(), "{bits} bits");
+        for other in ["bin-00000", "bin-", "bin", "bin-x", "bin-+1", "bins-0", "bin-F"] {
+            assert!(delegations.authority(&other.parse().expect("it is a name")).is_none(), "{other}");
+        }
+    }
+    for bits in [0, 33] {
+        assert!(HashBins::new(bits, "bin".to_owned(), role_keys(&[20], 1)).is_err(), "{bits} bits");
+    }
+    assert!(HashBins::new(32, "bin".to_owned(), role_keys(&[20], 1)).is_ok());
+}
+
+#[test]
 fn paths_are_divided_into_succinct_hash_bins() {
     for (bits, last, bin_of_a) in
         [(1, "bin-1", "bin-1"), (4, "bin-f", "bin-c"), (5, "bin-1f", "bin-19"), (8, "bin-ff", "bin-ca")]

@@ -11,9 +11,9 @@ use std::process::{Command, ExitCode};
 
 use clap::{Parser, ValueEnum};
 use copkg_spec::archive::{
-    Attachments, Head, PackOptions, PackPlan, Sink, TreeEntry, TreeNode, pack as pack_archive,
+    Attachments, Discard, Head, PackOptions, PackPlan, TreeEntry, TreeNode, pack as pack_archive,
 };
-use copkg_spec::index::{EntryPath, LinkTarget, Mode};
+use copkg_spec::index::{EntryPath, Mode};
 use copkg_spec::keys::SecretKey;
 use copkg_spec::manifest::{About, Draft, Kind};
 use copkg_spec::repository::ceremony::Speakers;
@@ -152,35 +152,8 @@ fn pack(tree: &Tree) -> Result<Vec<u8>> {
 fn unpack(package: &[u8]) -> Result<()> {
     let mut reader = package;
     let contents = Head::read(&mut reader)?.without_trust().read_contents(&mut reader)?;
-    contents.unpacker()?.unpack(&mut reader, &mut Nowhere)?;
+    contents.unpacker()?.unpack(&mut reader, &mut Discard::<Infallible>::default())?;
     Ok(())
-}
-
-/// Takes what is unpacked and forgets it.
-struct Nowhere;
-
-impl Sink for Nowhere {
-    type Error = Infallible;
-
-    fn directory(&mut self, _: &EntryPath) -> std::result::Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn symlink(&mut self, _: &EntryPath, _: &LinkTarget) -> std::result::Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn file(&mut self, _: &EntryPath, _: Mode, _: u64) -> std::result::Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn data(&mut self, _: &[u8]) -> std::result::Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn end_file(&mut self) -> std::result::Result<(), Infallible> {
-        Ok(())
-    }
 }
 
 /// The signed metadata of a group, and who speaks for it.

@@ -1,4 +1,5 @@
-//! A package whose metadata tries everything: HTML, control characters, marks that turn the direction of writing.
+//! A package whose metadata tries everything that a manifest may say: HTML, marks that turn the direction of writing; control characters
+//! where a manifest cannot have them.
 
 use copkg_spec::manifest::{About, Kind};
 
@@ -14,6 +15,8 @@ pub fn hostile() -> Sample {
             "{what}\"'><img src=x onerror=alert(1)>{SCRIPT}\u{202e}gpj.exe\u{2066}\u{1b}[31m\u{200b} שלום &amp; {{{{7*7}}}}"
         )
     };
+    // No reader takes a manifest with control characters, and no user that is no account.
+    let said = |what: &str| text(what).replace('\u{1b}', "");
     let readme = format!(
         "# {}\n\n[click](javascript:alert(1)) [ok](https://example.com/\"onmouseover=x) ![x](https://example.com/track.png)\n\n\
          {SCRIPT}\n\n<iframe src=//example.com></iframe>\n\n<style>*{{display:none}}</style>\n\n```html\n{SCRIPT}\n```\n",
@@ -32,18 +35,18 @@ pub fn hostile() -> Sample {
         .file("README.md", &readme)
         .file("bin/<b>bold<!--'\"&.sh", "#!/bin/sh\n")
         .service(|service| {
-            service.user = Some(text("user"));
+            service.user = Some("evil".to_owned());
             if let Some(parameter) = service.parameters.first_mut() {
-                parameter.description = Some(text("parameter"));
-                parameter.default = Some(text("default"));
+                parameter.description = Some(said("parameter"));
+                parameter.default = Some(said("default"));
             }
         });
     sample.about = About {
-        description: Some(text("description")),
-        license: Some(text("license")),
+        description: Some(said("description")),
+        license: Some(said("license")),
         homepage: Some("javascript:alert(document.domain)//\"><script>".to_owned()),
-        maintainer: Some(text("maintainer")),
-        release_note: Some(text("news")),
+        maintainer: Some(said("maintainer")),
+        release_note: Some(said("news")),
     };
     sample.sbom = Some(sbom.to_string());
     sample.provenance = Some(format!("{statement}\n"));

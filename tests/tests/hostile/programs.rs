@@ -14,7 +14,7 @@ use crate::craft;
 use crate::vectors;
 
 /// A scene whose host trusts the key that signs the hostile archives.
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     let scene = Scene::new().unwrap();
     let key = scene.write("hostile.pub", 0o644, craft::key().public().to_pem().unwrap()).unwrap();
     let words = [OsStr::new("trust"), OsStr::new("add"), OsStr::new(craft::GROUP), key.as_os_str()];
@@ -61,7 +61,7 @@ fn every_row_of_the_policy_is_refused_by_publish_and_leaves_nothing() {
         fs::write(&file, &vector.bytes).unwrap();
         let words = [OsStr::new("publish"), file.as_os_str(), OsStr::new("--repo"), OsStr::new("repository")];
         let run = scene.pkgbuild(words).unwrap();
-        if vector.name == "archive: signatures of another package" {
+        if vector.name.starts_with("archive: signatures of another package") {
             assert!(!run.is_success(), "an unsigned package is not published");
         } else {
             assert_eq!(run.code, Some(6), "{}: {}", vector.name, run.err);
