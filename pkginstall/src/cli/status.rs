@@ -85,7 +85,11 @@ fn line(view: &View, width: usize) -> String {
     } else {
         ""
     };
-    format!("{:width$}  {state}{package}{generation}{pids}{since}{why}{change}{rehearsal}", view.service)
+    let aside: String = view.set_aside.iter().map(|aside| format!("\n  {aside}")).collect();
+    format!(
+        "{:width$}  {state}{package}{generation}{pids}{since}{why}{change}{rehearsal}{aside}",
+        view.service
+    )
 }
 
 /// Names the processes of a service for a line.
