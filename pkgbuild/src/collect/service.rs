@@ -68,6 +68,7 @@ pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Serv
         upgrade: service.upgrade.contract(migrate.is_some()),
         migrate,
         pre_stop: script("pre-stop"),
+        admit: script("admit"),
         reload: script("reload"),
         reload_signal: service.reload_signal,
         user: service.user.clone(),

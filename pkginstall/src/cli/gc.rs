@@ -1,5 +1,7 @@
 //! `pkginstall gc`.
 
+use std::time::Duration;
+
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::PackageCoordinate;
@@ -29,6 +31,9 @@ pub(super) struct Gc {
     /// Do not keep a package any longer only because it was pinned; removes nothing
     #[arg(long, value_name = "COORD", conflicts_with = "unused")]
     unpin: Option<PackageCoordinate>,
+    /// How long to keep data that was set aside, such as 30d or 12h; until the time that was said when it was [config: `keep_data_days`]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    keep_data: Option<Duration>,
     /// Only say what would be removed
     #[arg(long)]
     dry_run: bool,
@@ -53,7 +58,7 @@ pub(super) fn run(args: &Gc, context: &mut Context<'_>) -> Result<Exit, Failure>
         return Ok(Exit::Ok);
     }
     let packages = if args.unused { Packages::Unused } else { Packages::OfGenerations };
-    let sweep = Sweep { retain: args.keep, packages };
+    let sweep = Sweep { retain: args.keep, packages, keep_data: args.keep_data };
     let effect = Effect::of_dry_run(args.dry_run);
     let swept = at_site(context, |site| gc::sweep(site, sweep, effect))?;
     let changed = effect == Effect::Real && !swept.is_nothing();
@@ -81,10 +86,20 @@ fn explain(context: &mut Context<'_>, package: &PackageCoordinate, keep: usize) 
     Ok(Exit::Ok)
 }
 
+/// Reads a time such as `30d`.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = |error: jiff::Error| format!("{error}; such as 30d or 12h");
+    let span: jiff::Span = text.parse().map_err(wrong)?;
+    let time = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(wrong)?;
+    Duration::try_from(time).map_err(wrong)
+}
+
 fn describe(swept: &Swept) -> String {
     let data = swept.data.iter().map(|gone| format!("data of {}, generation {}", gone.service, gone.number));
     let packages = swept.packages.iter().map(ToString::to_string);
     let generations =
         swept.generations.iter().map(|gone| format!("{}, generation {}", gone.service, gone.number));
-    data.chain(packages).chain(generations).collect::<Vec<_>>().join("\n")
+    let set_aside =
+        swept.set_aside.iter().map(|aside| format!("{}, set aside {:.0}", aside.path, aside.time));
+    data.chain(set_aside).chain(packages).chain(generations).collect::<Vec<_>>().join("\n")
 }

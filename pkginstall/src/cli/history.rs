@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Context;
 use crate::answers;
 use crate::generation::{Event, GenerationError, Generations, History, Number, Verdict};
+use crate::upgrade::SetAside;
 
 /// The arguments of `history`.
 #[derive(Debug, Args)]
@@ -40,8 +41,10 @@ pub(super) fn run(args: &Show, context: &mut Context<'_>) -> Result<Exit, Failur
     if history.events().is_empty() && current.is_none() {
         return Err(GenerationError::None { service: service.clone() }.into());
     }
+    let set_aside = SetAside::list(&prefix, service)?;
     let document = json!({
         "service": service,
+        "set_aside": set_aside,
         "current": current,
         "generations": generations.list()?,
         "digest": history.head(),
@@ -56,7 +59,8 @@ pub(super) fn run(args: &Show, context: &mut Context<'_>) -> Result<Exit, Failur
             .iter()
             .enumerate()
             .map(|(at, event)| line(event, if Some(at) == here { "*" } else { " " }));
-        lines.collect::<Vec<_>>().join("\n")
+        let asides = set_aside.iter().map(|aside| format!("  {}: {aside}", aside.name));
+        lines.chain(asides).collect::<Vec<_>>().join("\n")
     });
     Ok(Exit::Ok)
 }

@@ -3,13 +3,14 @@
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::manifest::OnReturn;
 use serde_json::json;
 
 use super::Context;
 use super::start::at_site;
-use super::upgrade::report;
+use super::upgrade::{on_return, report};
 use crate::generation::{Cause, Number};
-use crate::upgrade::{self, Keep, Reload, Request, Restore, Target};
+use crate::upgrade::{self, Keep, Reload, Request, Restore, Slot, Target};
 
 /// The arguments of `rollback`.
 #[derive(Debug, Args)]
@@ -24,6 +25,12 @@ pub(super) struct Rollback {
     /// Go back to the data that it left, too; what was written since is set aside
     #[arg(long)]
     restore_data: bool,
+    /// Bring back data that was kept under this name, which `history` lists; without --to below what the service is now
+    #[arg(long, value_name = "NAME", conflicts_with = "restore_data")]
+    data_of: Option<Slot>,
+    /// What becomes of the data when the service was started and is not well; what the recipe says when left out
+    #[arg(long, value_name = "WHAT", value_parser = on_return)]
+    on_return: Option<OnReturn>,
     /// Why, for the history
     #[arg(long, value_name = "TEXT", default_value = "rolled back")]
     reason: String,
@@ -33,13 +40,24 @@ pub(super) struct Rollback {
 }
 
 pub(super) fn run(args: &Rollback, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let target = match (args.to, &args.data_of) {
+        (Some(number), _) => Target::Generation(number),
+        (None, Some(_)) => Target::Current,
+        (None, None) => Target::LastGood,
+    };
+    let restore = match &args.data_of {
+        Some(slot) => Restore::Of(slot.clone()),
+        None if args.restore_data => Restore::Data,
+        None => Restore::Nothing,
+    };
     let request = Request {
         service: args.service.clone(),
-        target: args.to.map_or(Target::LastGood, Target::Generation),
+        target,
         cause: Cause::Rollback,
         reason: args.reason.clone(),
         keep: Keep::Logs,
-        restore: if args.restore_data { Restore::Data } else { Restore::Nothing },
+        restore,
+        on_return: args.on_return,
         accept: None,
         reload: Reload::Never,
         asked: None,

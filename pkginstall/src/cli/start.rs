@@ -79,7 +79,7 @@ pub(super) fn at_site<T, E: Into<Failure>>(
     act: impl FnOnce(&mut Site<'_>) -> Result<T, E>,
 ) -> Result<T, Failure> {
     let prefix = context.prefix()?;
-    let wait = context.wait();
+    let (wait, keep_data) = (context.wait(), context.settings.keep_data());
     let ambient = &context.ambient;
     let backends = context.backends();
     let report = &mut *context.report;
@@ -93,6 +93,7 @@ pub(super) fn at_site<T, E: Into<Failure>>(
         environment: &ambient.environment,
         user: ambient.user,
         clock: ambient.clock,
+        keep_data,
         backends: &backends,
         tell: &mut tell,
     };

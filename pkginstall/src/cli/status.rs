@@ -99,7 +99,8 @@ fn remarks(view: &View) -> String {
     } else {
         ""
     };
-    format!("{why}{change}{rehearsal}")
+    let aside: String = view.set_aside.iter().map(|aside| format!("\n  {aside}")).collect();
+    format!("{why}{change}{rehearsal}{aside}")
 }
 
 /// Names the processes of a service for a line.

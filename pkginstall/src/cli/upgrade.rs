@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::manifest::OnReturn;
 use serde_json::{Value, json};
 
 use super::context::Offline;
@@ -19,12 +20,12 @@ use crate::generation::{Cause, GenerationError, Generations};
 use crate::host::Effect;
 use crate::interrupt;
 use crate::receipts;
-use crate::upgrade::{self, Done, Keep, Reload, Request, Restore, Target, UpgradeError};
+use crate::upgrade::{self, Done, Keep, Reload, Request, Restore, Slot, Target, UpgradeError};
 
 /// The arguments of `upgrade`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A failed upgrade is led back: the old version, its data and its configuration are as they were.\nOther parameters follow two dashes; without them it keeps those that it has."
+    after_help = "A failed upgrade is rolled back: the old version, its data and its configuration are as they were. What the new one wrote is set aside.\nOther parameters follow two dashes; without them it keeps those that it has."
 )]
 pub(super) struct Upgrade {
     /// The services, or patterns of services such as *.web.prod.*: one after the other, in the order in which they start
@@ -50,6 +51,12 @@ pub(super) struct Upgrade {
     /// Whose side to take where a change of the configuration by hand contradicts that of the package
     #[arg(long, value_name = "SIDE")]
     accept: Option<Accept>,
+    /// What becomes of the data when the new version was started and is not well; what its recipe says when left out
+    #[arg(long, value_name = "WHAT", value_parser = on_return)]
+    on_return: Option<OnReturn>,
+    /// Bring back data that was kept under this name, which `history` lists
+    #[arg(long, value_name = "NAME")]
+    data_of: Option<Slot>,
     /// Keep what a failed version stored, beside its logs
     #[arg(long)]
     keep_failed: bool,
@@ -151,7 +158,8 @@ fn request(args: &Upgrade, service: &ServiceCoordinate, package: &PackageCoordin
         cause: Cause::Upgrade,
         reason: args.reason.clone(),
         keep: if args.keep_failed { Keep::Everything } else { Keep::Logs },
-        restore: Restore::Nothing,
+        restore: args.data_of.clone().map_or(Restore::Nothing, Restore::Of),
+        on_return: args.on_return,
         accept: args.accept,
         reload: Reload::Never,
         asked: Some(match (&args.to, &args.channel) {
@@ -160,6 +168,12 @@ fn request(args: &Upgrade, service: &ServiceCoordinate, package: &PackageCoordin
             (None, None) => "the newest version".into(),
         }),
     }
+}
+
+/// Reads what becomes of data.
+pub(super) fn on_return(text: &str) -> Result<OnReturn, String> {
+    let all = [OnReturn::Restore, OnReturn::Keep];
+    all.into_iter().find(|one| one.word() == text).ok_or_else(|| "it is restore or keep".into())
 }
 
 /// Says what `install` has to find for a version, a channel or a file. Without either: the newest version.
@@ -220,13 +234,15 @@ fn described(done: &Done, nothing: &str) -> (Value, String) {
         "from": number(&done.from),
         "to": number(&done.to),
         "downtime_milliseconds": downtime,
+        "set_aside": done.set_aside,
         "now": view,
     });
     let text = || {
         let Some(to) = &done.to else { return format!("{} {nothing}", view.service) };
         let from = done.from.as_ref().map(|from| format!(" (before: {})", from.package)).unwrap_or_default();
         let down = downtime.map(|ms| format!(", down for at most {ms} ms")).unwrap_or_default();
-        format!("{} is {}, generation {}{from}{down}", view.service, to.package, to.number)
+        let aside = done.set_aside.as_ref().map(|aside| format!("\n{aside}")).unwrap_or_default();
+        format!("{} is {}, generation {}{from}{down}{aside}", view.service, to.package, to.number)
     };
     (document, text())
 }

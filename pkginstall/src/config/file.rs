@@ -20,6 +20,7 @@ use crate::unit::Backend;
 pub(super) struct File {
     pub(super) prefix: Option<Utf8PathBuf>,
     pub(super) lock_timeout_seconds: Option<u32>,
+    pub(super) keep_data_days: Option<u32>,
     pub(super) backend: Option<Backend>,
     #[serde(default)]
     pub(super) services: BTreeMap<ServiceCoordinate, RawService>,

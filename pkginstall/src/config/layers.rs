@@ -15,6 +15,9 @@ use crate::unit::Backend;
 
 const SYSTEM: &str = "/etc/copkg/config.toml";
 const PROJECT: &str = "copkg.toml";
+/// For how many days data is kept that was set aside.
+const KEEP_DATA_DAYS: u32 = 30;
+
 const LOCK_TIMEOUT_SECONDS: u32 = 300;
 const ROOT: u32 = 0;
 
@@ -61,6 +64,7 @@ impl Settings {
         Ok(Self {
             prefix,
             lock_timeout_seconds: lock_timeout(given, places, &layers)?,
+            keep_data_days: keep_data_days(&layers),
             backend: backend(&layers),
             services: services(&layers),
             fetch: fetch(&layers),
@@ -154,6 +158,11 @@ fn lock_timeout(given: &Given, places: &Places<'_>, layers: &Layers) -> Result<V
     }
     let found = layers.first(|file| file.lock_timeout_seconds);
     Ok(found.unwrap_or(Value { value: LOCK_TIMEOUT_SECONDS, origin: Origin::Default }))
+}
+
+fn keep_data_days(layers: &Layers) -> Value<u32> {
+    let found = layers.first(|file| file.keep_data_days);
+    found.unwrap_or(Value { value: KEEP_DATA_DAYS, origin: Origin::Default })
 }
 
 fn backend(layers: &Layers) -> Value<Backend> {

@@ -82,6 +82,8 @@ pub struct Settings {
     pub prefix: Option<Value<Utf8PathBuf>>,
     /// How long to wait for a lock, in seconds.
     pub lock_timeout_seconds: Value<u32>,
+    /// For how many days data is kept that was set aside.
+    pub keep_data_days: Value<u32>,
     /// Who runs services for which nothing else is said.
     pub backend: Value<Backend>,
     /// Who runs the services that are named.
@@ -126,6 +128,11 @@ impl Settings {
     pub fn prefix(&self) -> Result<Prefix, PrefixError> {
         let named = self.prefix.as_ref().ok_or(PrefixError::NotSet)?;
         Prefix::at(&named.value)
+    }
+
+    /// Returns how long data is kept that was set aside.
+    pub fn keep_data(&self) -> Duration {
+        Duration::from_secs(u64::from(self.keep_data_days.value) * 24 * 60 * 60)
     }
 
     /// Returns how long to wait for a lock.

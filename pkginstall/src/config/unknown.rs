@@ -8,7 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
 
-const TOP: &[&str] = &["backend", "fetch", "lock_timeout_seconds", "prefix", "repositories", "services"];
+const TOP: &[&str] =
+    &["backend", "fetch", "keep_data_days", "lock_timeout_seconds", "prefix", "repositories", "services"];
 const SERVICE: &[&str] = &["backend"];
 const FETCH: &[&str] = &[
     "attempts",

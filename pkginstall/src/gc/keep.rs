@@ -10,6 +10,7 @@ use super::pins;
 use crate::generation::{Generation, Generations, Number};
 use crate::host::Prefix;
 use crate::service::{self, ServiceRecord};
+use crate::upgrade::SetAside;
 
 /// Why something is kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -41,6 +42,13 @@ pub enum Reason {
         /// The service.
         service: ServiceCoordinate,
     },
+    /// Data that it wrote was set aside, and only it may be able to read that.
+    SetAside {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The generation.
+        number: Number,
+    },
     /// Somebody pinned it.
     Pinned,
     /// A service may need it: what it is cannot be read.
@@ -61,6 +69,9 @@ impl std::fmt::Display for Reason {
                 write!(f, "it is one of the last generations of {service}: {number}")
             }
             Self::Running { service } => write!(f, "{service} has it on record"),
+            Self::SetAside { service, number } => {
+                write!(f, "data that it wrote is set aside for {service}: generation {number}")
+            }
             Self::Pinned => f.write_str("it is pinned"),
             Self::Unreadable { service } => {
                 write!(f, "{service} may need it: what is on record of that cannot be read")
@@ -156,9 +167,11 @@ impl Survey {
                 kept.data.insert(number);
                 self.keep(package, Reason::LastGood { service: service.clone(), number });
             }
-            // What a failed one stored is there because somebody asked for it: it goes with its generation.
-            let failed = all.iter().filter(|other| **other > number);
-            kept.data.extend(failed);
+        }
+        for aside in SetAside::list(prefix, service)? {
+            kept.generations.insert(aside.generation);
+            let service = service.clone();
+            self.keep(aside.package, Reason::SetAside { service, number: aside.generation });
         }
         let rest = all.iter().rev().filter(|number| !kept.generations.contains(number));
         let recent: Vec<Number> = rest.take(retain).copied().collect();

@@ -10,17 +10,20 @@ mod pins;
 pub use keep::{Kept, Reason, Survey};
 pub use pins::{Pinned, list as pins, pin, unpin};
 
+use std::time::Duration;
+
 use copkg_spec::command::Failure;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::activate::{Change, InUse, RemoveError, remove};
 use crate::generation::{Generations, Number};
-use crate::host::{Effect, Notice, Prefix, reserve};
+use crate::host::{Effect, Lock, Notice, Prefix, reserve};
 use crate::interrupt;
 use crate::receipts;
 use crate::service::{self, Site, Told};
-use crate::upgrade;
+use crate::upgrade::{self, SetAside, Slot};
 
 /// How many generations beside the needed ones are kept where nobody says otherwise.
 pub const RETAINED: usize = 3;
@@ -32,6 +35,8 @@ pub struct Sweep {
     pub retain: usize,
     /// Which packages may go.
     pub packages: Packages,
+    /// How long what was set aside is kept; what was said then when left out.
+    pub keep_data: Option<Duration>,
 }
 
 /// Which packages may go.
@@ -50,6 +55,8 @@ pub struct Swept {
     pub generations: Vec<Gone>,
     /// Data that generations left.
     pub data: Vec<Gone>,
+    /// Data that was set aside, and whose time is up.
+    pub set_aside: Vec<SetAside>,
     /// Packages.
     pub packages: Vec<PackageCoordinate>,
     /// Bytes of the files of these packages.
@@ -96,7 +103,11 @@ pub fn sweep(site: &mut Site<'_>, sweep: Sweep, effect: Effect) -> Result<Swept,
     }
     for service in survey.services() {
         interrupt::check()?;
-        let one = sweep_service(site, &survey, service, effect, &mut swept);
+        let one = sweep_service(site, &survey, service, effect, &mut swept).and_then(|lock| {
+            sweep_set_aside(site, service, sweep, effect, &mut swept)?;
+            drop(lock);
+            Ok(())
+        });
         note_failure(site, &mut swept, one);
     }
     if sweep.packages == Packages::Unused {
@@ -137,7 +148,7 @@ fn sweep_service(
     service: &ServiceCoordinate,
     effect: Effect,
     swept: &mut Swept,
-) -> Result<(), Failure> {
+) -> Result<Option<Lock>, Failure> {
     let lock = if effect == Effect::Real { Some(site.lock(service)?) } else { None };
     if lock.is_some() {
         upgrade::recover(site, service)?;
@@ -145,10 +156,11 @@ fn sweep_service(
     let generations = Generations::of(site.prefix, service);
     for number in generations.list()? {
         let gone = || Gone { service: service.clone(), number };
-        if !survey.keeps_data(service, number) && upgrade::has_kept_data(site.prefix, service, number) {
+        let slot = Slot::of(number);
+        if !survey.keeps_data(service, number) && upgrade::has_copy_of_data(site.prefix, service, &slot) {
             swept.data.push(gone());
             if effect == Effect::Real {
-                upgrade::forget_data(site.prefix, service, number)?;
+                upgrade::forget_data(site.prefix, service, &slot)?;
             }
         }
         if survey.keeps_generation(service, number) {
@@ -158,9 +170,34 @@ fn sweep_service(
         remove_package(site, survey, &package, effect, swept)?;
         swept.generations.push(gone());
         if effect == Effect::Real {
-            upgrade::forget_all(site.prefix, service, number)?;
+            upgrade::forget_all(site.prefix, service, &slot)?;
             generations.remove(number)?;
         }
+    }
+    Ok(lock)
+}
+
+/// Removes what was set aside and whose time is up, and says until when the rest stays. The lock of the service is held.
+fn sweep_set_aside(
+    site: &mut Site<'_>,
+    service: &ServiceCoordinate,
+    sweep: Sweep,
+    effect: Effect,
+    swept: &mut Swept,
+) -> Result<(), Failure> {
+    for aside in SetAside::list(site.prefix, service)? {
+        let until = sweep
+            .keep_data
+            .map_or(aside.until, |keep| aside.time.checked_add(keep).unwrap_or(Timestamp::MAX));
+        if (site.clock)() < until {
+            let SetAside { path, .. } = &aside;
+            site.note(format!("{path} stays until {until:.0}: it was set aside for {service}"));
+            continue;
+        }
+        if effect == Effect::Real {
+            upgrade::forget_set_aside(site.prefix, service, &aside)?;
+        }
+        swept.set_aside.push(aside);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use thiserror::Error;
 
+use super::failure::{LastLines, StartFailure};
 use crate::configure::ConfigureError;
 use crate::generation::GenerationError;
 use crate::hook::HookError;
@@ -18,8 +19,6 @@ use crate::runtime::RuntimeError;
 use crate::tree::TreeError;
 use crate::unit::UnitError;
 use crate::upgrade::UpgradeError;
-
-use super::failure::{LastLines, StartFailure};
 
 /// Why a step of a service failed.
 #[derive(Debug, Error)]

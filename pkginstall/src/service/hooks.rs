@@ -1,4 +1,5 @@
-//! The optional scripts of a service's package, run for it: `check`, `migrate`, `pre-stop`.
+//! The optional scripts of a service's package, run for it: `check`, `migrate`, `pre-stop`,
+//! `admit`, `reload`.
 //!
 //! Comes after the package is installed; the running itself is the step `hook`. The lock of the service is the caller's
 //! business: a check needs none, whatever changes something does.
@@ -27,6 +28,8 @@ pub enum OptionalScript {
     Migrate,
     /// `script.d/pre-stop`: runs before the service is stopped for an upgrade.
     PreStop,
+    /// `script.d/admit`: lets clients reach the service when it is good.
+    Admit,
 }
 
 impl OptionalScript {
@@ -37,6 +40,7 @@ impl OptionalScript {
             Self::Reload => "reload",
             Self::Migrate => "migrate",
             Self::PreStop => "pre-stop",
+            Self::Admit => "admit",
         }
     }
 
@@ -46,6 +50,7 @@ impl OptionalScript {
             Self::Reload => service.reload.as_ref(),
             Self::Migrate => service.migrate.as_ref(),
             Self::PreStop => service.pre_stop.as_ref(),
+            Self::Admit => service.admit.as_ref(),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::generation::{Generations, Number, Trial};
 use crate::host::Prefix;
 use crate::process::{Family, ProcessIdentity};
 use crate::unit::{self, Activity, Shown};
-use crate::upgrade::{self, PendingChange};
+use crate::upgrade::{self, PendingChange, SetAside};
 
 /// Whether a service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -77,6 +77,9 @@ pub struct View {
     /// Whether a rehearsal was cut short and left its copy.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub left_rehearsal: bool,
+    /// Data that was set aside for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<SetAside>,
     /// Where it keeps its state.
     pub runtime_dir: Utf8PathBuf,
 }
@@ -135,7 +138,9 @@ fn may_be(prefix: &Prefix, service: &ServiceCoordinate, package: &PackageCoordin
 pub fn status(prefix: &Prefix, service: &ServiceCoordinate) -> Result<View, ServiceError> {
     let change = PendingChange::of(prefix, service);
     let left_rehearsal = upgrade::has_left_rehearsal(prefix, service);
-    Ok(View { change, left_rehearsal, ..view(prefix, service)? })
+    // What cannot be read is not shown: `history` says why.
+    let set_aside = SetAside::list(prefix, service).unwrap_or_default();
+    Ok(View { change, left_rehearsal, set_aside, ..view(prefix, service)? })
 }
 
 /// Shows one service. Whatever cannot be read makes its state unknown.
@@ -361,6 +366,7 @@ impl Look {
             parameters: record.map(|record| record.parameters.clone()).unwrap_or_default(),
             change: None,
             left_rehearsal: false,
+            set_aside: Vec::new(),
             runtime_dir: prefix.runtime_dir(service),
         }
     }

@@ -55,6 +55,7 @@ pub use start::{StartRequest, check_start, start};
 pub use stop::{check_stop, stop};
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::durable;
@@ -76,6 +77,8 @@ pub struct Site<'a> {
     pub user: u32,
     /// Tells the time.
     pub clock: fn() -> Timestamp,
+    /// How long data is kept that was set aside.
+    pub keep_data: Duration,
     /// Who runs services.
     pub backends: &'a Backends,
     /// Is told what the user should know while it happens.

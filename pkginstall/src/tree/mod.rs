@@ -4,6 +4,7 @@
 //! lies in it is reached by one name at a time, never through a symbolic link. That is what `openat2` with
 //! `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS` promises, on kernels and in sandboxes that do not have it, too.
 
+mod compare;
 mod copy;
 mod error;
 mod identity;

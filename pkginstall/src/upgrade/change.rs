@@ -8,10 +8,12 @@ use std::io;
 use camino::Utf8PathBuf;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::durable::{self, Existing};
+use copkg_spec::manifest::OnReturn;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Keep, Step};
+use super::saved::DATA;
+use super::{Keep, Slot, Step};
 use crate::generation::{Actor, Cause, Event, Generations, Number, Verdict};
 use crate::host::{OperationId, Prefix, reserve};
 use crate::interrupt;
@@ -39,6 +41,9 @@ pub(super) struct Change {
     /// What must lie in the runtime directory again when the change is led back.
     pub(super) saved: Vec<Saved>,
     pub(super) keep: Keep,
+    /// What becomes of the data when it is led back.
+    #[serde(default)]
+    pub(super) on_return: OnReturn,
     pub(super) actor: Actor,
     pub(super) reason: String,
     pub(super) started: Timestamp,
@@ -84,8 +89,8 @@ pub(super) enum Was {
 pub(super) struct Saved {
     /// `data` or `etc`.
     pub(super) name: String,
-    /// Whose kept directory holds it, as long as it is not in place.
-    pub(super) of: Number,
+    /// Which slot holds it, as long as it is not in place.
+    pub(super) of: Slot,
     /// The name that it is kept under: it is in place when nothing there has that name.
     #[serde(flatten)]
     pub(super) mark: Mark,
@@ -191,6 +196,23 @@ impl Change {
             why: ended.why,
             downtime_milliseconds: ended.downtime_milliseconds,
         })
+    }
+
+    /// Tells whether something saved was copied, so that the new one goes on with the original; else what was kept took its place.
+    pub(super) fn is_copy(&self, saved: &Saved) -> bool {
+        match &saved.mark {
+            Mark::KeptAs(name) => *name == saved.name,
+            Mark::Wanted(_) => Some(&saved.of) == self.from.map(Slot::of).as_ref(),
+        }
+    }
+
+    /// Tells whether something saved stays out of place when the change is led back: the data of a new one that ran, where the old
+    /// one can read it.
+    pub(super) fn leaves(&self, saved: &Saved) -> bool {
+        self.on_return == OnReturn::Keep
+            && self.step >= Step::Starting
+            && saved.name == DATA
+            && self.is_copy(saved)
     }
 
     /// Tells whether the command that began it is dead.

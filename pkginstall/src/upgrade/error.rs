@@ -4,9 +4,11 @@ use camino::Utf8PathBuf;
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::digest::Digest;
+use copkg_spec::manifest::Downgrade;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::{SetAside, Slot};
 use crate::generation::{GenerationError, Number};
 use crate::host::HostError;
 use crate::interrupt::Interrupted;
@@ -85,6 +87,17 @@ impl std::fmt::Display for Now {
     }
 }
 
+/// What became of the data when a change failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Data {
+    /// It is what it was; the new one wrote nothing.
+    AsBefore,
+    /// It is what it was; what the new one wrote is set aside.
+    SetAside(SetAside),
+    /// It is what the new one left.
+    Stays,
+}
+
 /// A change that was tried, and led back.
 #[derive(Debug, Error)]
 #[error("{service} was not changed to {package}: it {} {}; {now}", verb(.source), .step.words())]
@@ -97,6 +110,8 @@ pub struct Reverted {
     pub step: Step,
     /// What it is now.
     pub now: Now,
+    /// What became of the data that the new one wrote.
+    pub data: Data,
     /// Where what the failed one wrote is kept.
     pub logs: Utf8PathBuf,
     /// Why it failed.
@@ -105,6 +120,20 @@ pub struct Reverted {
 }
 
 impl Reverted {
+    fn hint(&self) -> String {
+        let logs = format!("its output is in {}", self.logs);
+        match &self.data {
+            Data::AsBefore => logs,
+            Data::SetAside(aside) => format!("{aside}; {logs}"),
+            Data::Stays => format!("the data is as {} left it; {logs}", self.package),
+        }
+    }
+
+    /// Tells whether why it failed says all that there is to say.
+    fn is_all_said(&self) -> bool {
+        self.now.is_as_before() && self.data == Data::AsBefore
+    }
+
     /// Tells whether a signal ended it, and all is as before.
     fn is_interruption(&self) -> bool {
         self.now.is_as_before() && is_interruption(&self.source)
@@ -167,12 +196,32 @@ pub enum UpgradeError {
         number: Number,
     },
     /// The data that a generation left is not there any more.
-    #[error("the data that generation {number} of {service} left is not kept")]
+    #[error("no data of {service} is kept as {slot}")]
     NoKeptData {
         /// The service.
         service: ServiceCoordinate,
-        /// The number.
-        number: Number,
+        /// Its name.
+        slot: Slot,
+    },
+    /// Kept data would have to be migrated.
+    #[error("the data {slot} of {service} was written by {writer}: {package} would have to migrate it")]
+    OfAnotherVersion {
+        /// The service.
+        service: ServiceCoordinate,
+        /// Its name.
+        slot: Slot,
+        /// Which package wrote it.
+        writer: PackageCoordinate,
+        /// The package that would get it.
+        package: PackageCoordinate,
+    },
+    /// What the new one wrote cannot stay.
+    #[error("{package} cannot leave its data to the version before: its recipe says downgrade = {:?}", downgrade.word())]
+    CannotKeep {
+        /// The package.
+        package: PackageCoordinate,
+        /// What it says.
+        downgrade: Downgrade,
     },
     /// The copy of the data does not fit.
     #[error("a copy of {path} needs {needed} bytes, {free} are free")]
@@ -245,7 +294,7 @@ impl From<UpgradeError> for ServiceError {
     fn from(error: UpgradeError) -> Self {
         match error {
             UpgradeError::Service(error) => error,
-            UpgradeError::Reverted(reverted) if reverted.now.is_as_before() => reverted.source,
+            UpgradeError::Reverted(reverted) if reverted.is_all_said() => reverted.source,
             other => Self::Change(Box::new(other)),
         }
     }
@@ -260,9 +309,11 @@ impl Explain for UpgradeError {
             | Self::Unfinished { .. }
             | Self::NoSpace { .. }
             | Self::RehearsalFailed { .. } => Exit::Failure,
-            Self::DowngradeForbidden { .. } | Self::NotGood { .. } | Self::DataElsewhere { .. } => {
-                Exit::Conflict
-            }
+            Self::DowngradeForbidden { .. }
+            | Self::NotGood { .. }
+            | Self::OfAnotherVersion { .. }
+            | Self::CannotKeep { .. }
+            | Self::DataElsewhere { .. } => Exit::Conflict,
             Self::NoWayBack { .. } | Self::NoKeptData { .. } => Exit::NotFound,
             Self::SharedParameters { .. } => Exit::Usage,
             Self::NotRehearsed { .. } => Exit::Trust,
@@ -281,6 +332,8 @@ impl Explain for UpgradeError {
             Self::NoWayBack { .. } => "no_way_back",
             Self::NotGood { .. } => "never_good",
             Self::NoKeptData { .. } => "no_kept_data",
+            Self::OfAnotherVersion { .. } => "data_of_another_version",
+            Self::CannotKeep { .. } => "cannot_keep_data",
             Self::NoSpace { .. } => "disk_full",
             Self::DataElsewhere { .. } => "data_elsewhere",
             Self::NotRehearsed { .. } => "not_rehearsed",
@@ -292,7 +345,7 @@ impl Explain for UpgradeError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Reverted(reverted) => Some(format!("what the failed one wrote is in {}", reverted.logs)),
+            Self::Reverted(reverted) => Some(reverted.hint()),
             Self::Unfinished { .. } => Some("the next command does it, or `pkginstall recover`".into()),
             Self::DowngradeForbidden { .. } => Some(
                 "`pkginstall rollback SERVICE --restore-data` goes back with the data that the lower version left; what was \
@@ -303,7 +356,14 @@ impl Explain for UpgradeError {
             Self::NoWayBack { service } | Self::NotGood { service, .. } => {
                 Some(format!("`pkginstall history {service}` lists what there was"))
             }
-            Self::NoKeptData { .. } => Some("data is kept for the one generation before the current one".into()),
+            Self::NoKeptData { service, .. } => Some(format!(
+                "a copy is kept of the last good generation, and what was set aside until `gc` says so: `pkginstall history {service}` lists it"
+            )),
+            Self::OfAnotherVersion { service, slot, writer, .. } => Some(format!(
+                "`pkginstall upgrade {service} --to {} --data-of {slot}` runs the version that wrote it; change the version after that",
+                writer.version()
+            )),
+            Self::CannotKeep { .. } => Some("leave `--on-return keep` out".into()),
             Self::NoSpace { .. } => Some("make room, for example with `pkginstall gc`".into()),
             Self::DataElsewhere { .. } => {
                 Some("mount the file system above the runtime directory, not in it".into())

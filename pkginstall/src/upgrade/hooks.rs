@@ -1,4 +1,5 @@
-//! The scripts of a package that a change calls: `pre-stop` of the old one, `migrate` of the one that knows both versions.
+//! The scripts of a package that a change calls: `pre-stop` of the old one, `migrate` of the one that knows
+//! both versions, `admit` of the new one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +21,12 @@ pub(super) fn pre_stop(
     from: &Generation,
 ) -> Result<(), ServiceError> {
     call(site, service, (&from.package, OptionalScript::PreStop), from.parameters.clone())
+}
+
+/// Runs `admit` of a generation that is good: from here on its clients may reach it.
+pub(super) fn admit(site: &mut Site<'_>, generation: &Generation) -> Result<(), ServiceError> {
+    let Generation { service, package, parameters, .. } = generation;
+    call(site, service, (package, OptionalScript::Admit), parameters.clone())
 }
 
 /// Runs `migrate` with the versions on both sides: `--from=1.0 --to=1.3`.

@@ -9,6 +9,7 @@
 //! The old one runs until `stop`. Each step is written to `change.json` before it is begun; one that fails, or whose command
 //! dies, is led back: the old generation, its data and its configuration are what they were, and it runs if it ran.
 
+mod aside;
 mod change;
 mod error;
 mod health;
@@ -23,10 +24,12 @@ mod rehearse;
 mod reloaded;
 mod revert;
 mod saved;
+mod slot;
 mod swap;
 mod together;
 
-pub use error::{Now, Reverted, Step, UpgradeError};
+pub use aside::SetAside;
+pub use error::{Data, Now, Reverted, Step, UpgradeError};
 pub use pending::{PendingChange, has_left_rehearsal};
 pub use perform::{Done, Reload, Request, Target, check, upgrade};
 pub use plan::{Keep, Restore};
@@ -36,4 +39,7 @@ pub use rehearse::{Rehearsed, check_rehearsed, clear_left_rehearsal, rehearse};
 
 pub(crate) use perform::start_as;
 pub(crate) use recover::recover;
-pub(crate) use saved::{forget_all, forget_data, has_kept_data};
+pub use slot::Slot;
+
+pub(crate) use aside::forget as forget_set_aside;
+pub(crate) use saved::{forget_all, forget_data, has_copy_of_data};

@@ -3,10 +3,14 @@
 use std::time::{Duration, Instant};
 
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::manifest::OnReturn;
 
 use super::change::{self, Age, Change, Manner, Was};
 use super::plan::{Plan, To, number_of, plan};
-use super::{Keep, Restore, Step, UpgradeError, health, hooks, recover, reloaded, revert, saved, together};
+use super::{
+    Keep, Restore, SetAside, Slot, Step, UpgradeError, health, hooks, recover, reloaded, revert, saved,
+    together,
+};
 use crate::configure::{self, Accept, Ground};
 use crate::generation::{Cause, Generation, Generations, Number};
 use crate::host::{OperationId, reserve};
@@ -26,8 +30,10 @@ pub struct Request {
     pub reason: String,
     /// What becomes of a failed one.
     pub keep: Keep,
-    /// Which data a way back leads to.
+    /// Which data it is to have.
     pub restore: Restore,
+    /// What becomes of the data should it fail; what the package says when left out.
+    pub on_return: Option<OnReturn>,
     /// Whose side is taken where a change of the configuration by hand contradicts that of the package.
     pub accept: Option<Accept>,
     /// Whether a reload will do, where the service can.
@@ -56,6 +62,8 @@ pub enum Target {
         /// The parameters; those that it has when left out.
         parameters: Option<Vec<String>>,
     },
+    /// What it is, with other data.
+    Current,
     /// The nearest ancestor that was good.
     LastGood,
     /// An earlier generation.
@@ -71,6 +79,8 @@ pub struct Done {
     pub to: Option<Generation>,
     /// For how long at most nothing answered; `None` where nothing ran before, or the service never stopped.
     pub downtime: Option<Duration>,
+    /// Data that was set aside for it.
+    pub set_aside: Option<SetAside>,
     /// How the service is now.
     pub view: View,
 }
@@ -98,7 +108,7 @@ pub fn check(site: &mut Site<'_>, request: &Request) -> Result<Option<PackageCoo
 
 fn unchanged(site: &Site<'_>, service: &ServiceCoordinate) -> Result<Done, UpgradeError> {
     let from = Generations::of(site.prefix, service).current()?;
-    Ok(Done { from, to: None, downtime: None, view: service::view(site.prefix, service)? })
+    Ok(Done { from, to: None, downtime: None, set_aside: None, view: service::view(site.prefix, service)? })
 }
 
 /// Starts a service as what it is not yet. Its lock is held, and nothing of it runs.
@@ -117,6 +127,7 @@ pub(crate) fn start_as(
         reason: reason.to_owned(),
         keep: Keep::Logs,
         restore: Restore::Nothing,
+        on_return: None,
         accept: None,
         reload: Reload::Never,
         asked: Some(request.package.to_string()),
@@ -151,7 +162,8 @@ fn begin(site: &mut Site<'_>, plan: Plan) -> Result<Done, UpgradeError> {
             let downtime = downtime.length();
             recover::finish_now(site, &change, &to.package, downtime)?;
             let view = service::view(site.prefix, &plan.service)?;
-            Ok(Done { from: plan.from, to: Some(to), downtime, view })
+            let set_aside = SetAside::by(site.prefix, &plan.service, &change.id);
+            Ok(Done { from: plan.from, to: Some(to), downtime, set_aside, view })
         }
         Err(error) => Err(revert::after_failure(site, change, to.package, error)),
     }
@@ -191,6 +203,7 @@ fn open(
         step: Step::Prepared,
         saved: Vec::new(),
         keep: plan.keep,
+        on_return: plan.on_return,
         actor: plan.actor.clone(),
         reason: plan.reason.clone(),
         started: (site.clock)(),
@@ -251,10 +264,13 @@ pub(super) fn switch_beside(
     Ok(())
 }
 
-/// Waits until what was started is good, and says so for ever.
+/// Waits until what was started is good, lets its clients reach it, and says so for ever.
 pub(super) fn try_out(site: &mut Site<'_>, to: &Generation, change: &mut Change) -> Result<(), ServiceError> {
     change.begin(site.prefix, Step::Trial)?;
     health::wait_until_good(site, to)?;
+    if change.was == Was::Running || change.cause == Cause::Start {
+        hooks::admit(site, to)?;
+    }
     change.commit(site.prefix)
 }
 
@@ -262,11 +278,11 @@ pub(super) fn try_out(site: &mut Site<'_>, to: &Generation, change: &mut Change)
 fn save(site: &mut Site<'_>, plan: &Plan, to: &Generation, change: &mut Change) -> Result<(), ServiceError> {
     let Some(from) = &plan.from else { return Ok(()) };
     let (prefix, service) = (site.prefix, &plan.service);
-    if plan.restore == Restore::Data {
-        change.saved.extend(saved::in_place(prefix, service, saved::DATA, to.number)?);
+    if let Some(slot) = &plan.slot {
+        change.saved.extend(saved::in_place(prefix, service, saved::DATA, slot)?);
     } else if plan.contract.snapshot {
         site.note(format!("copying the data of {service}"));
-        change.saved.extend(saved::copy(prefix, service, saved::DATA, from.number)?);
+        change.saved.extend(saved::copy(prefix, service, saved::DATA, &Slot::of(from.number))?);
     }
     save_configuration(site, plan, to, change)
 }
@@ -280,10 +296,11 @@ fn save_configuration(
 ) -> Result<(), ServiceError> {
     let Some(from) = &plan.from else { return Ok(()) };
     let (prefix, service) = (site.prefix, &plan.service);
-    let saved = if is_earlier(plan) && saved::is_kept(prefix, service, saved::ETC, to.number) {
-        saved::in_place(prefix, service, saved::ETC, to.number)?
+    let slot = Slot::of(to.number);
+    let saved = if is_earlier(plan) && saved::is_kept(prefix, service, saved::ETC, &slot) {
+        saved::in_place(prefix, service, saved::ETC, &slot)?
     } else {
-        saved::copy(prefix, service, saved::ETC, from.number)?
+        saved::copy(prefix, service, saved::ETC, &Slot::of(from.number))?
     };
     change.saved.extend(saved);
     Ok(())
@@ -291,8 +308,8 @@ fn save_configuration(
 
 /// Brings data and configuration to what the new generation needs.
 fn bring_over(site: &mut Site<'_>, plan: &Plan, to: &Generation) -> Result<(), ServiceError> {
-    if plan.restore == Restore::Data {
-        saved::exchange(site.prefix, &plan.service, saved::DATA, to.number)?;
+    if let Some(slot) = &plan.slot {
+        saved::exchange(site.prefix, &plan.service, saved::DATA, slot)?;
     }
     bring_configuration(site, plan, to)?;
     match &plan.migration {
@@ -307,8 +324,9 @@ fn bring_over(site: &mut Site<'_>, plan: &Plan, to: &Generation) -> Result<(), S
 /// Brings the configuration to what the new generation needs.
 fn bring_configuration(site: &Site<'_>, plan: &Plan, to: &Generation) -> Result<(), ServiceError> {
     let (prefix, service) = (site.prefix, &plan.service);
-    if is_earlier(plan) && saved::is_kept(prefix, service, saved::ETC, to.number) {
-        return saved::exchange(prefix, service, saved::ETC, to.number);
+    let slot = Slot::of(to.number);
+    if is_earlier(plan) && saved::is_kept(prefix, service, saved::ETC, &slot) {
+        return saved::exchange(prefix, service, saved::ETC, &slot);
     }
     let generations = Generations::of(prefix, service);
     let before = plan.from.as_ref().map(|from| generations.etc(from.number));

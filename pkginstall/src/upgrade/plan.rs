@@ -2,13 +2,13 @@
 
 use clap::ValueEnum;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
-use copkg_spec::manifest::{Downgrade, Strategy, Upgrade};
+use copkg_spec::manifest::{Downgrade, OnReturn, Strategy, Upgrade};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Manner, Was};
 use super::perform::{Reload, Request, Target};
 use super::saved::DataPlan;
-use super::{UpgradeError, saved};
+use super::{Slot, UpgradeError, aside, saved};
 use crate::configure::Accept;
 use crate::generation::{Actor, Cause, Generation, Generations, History, Number, Proposal, Trial};
 use crate::host::Prefix;
@@ -26,14 +26,16 @@ pub enum Keep {
     Everything,
 }
 
-/// Which data a way back leads to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Which data a change leads to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Restore {
     /// What is there now.
     #[default]
     Nothing,
     /// What the generation left when another took its place.
     Data,
+    /// What is kept under this name.
+    Of(Slot),
 }
 
 /// A change that was found possible.
@@ -51,7 +53,9 @@ pub(super) struct Plan {
     /// How the package is upgraded that says how this change goes.
     pub(super) contract: Upgrade,
     pub(super) migration: Option<Migration>,
-    pub(super) restore: Restore,
+    /// Which data is brought back.
+    pub(super) slot: Option<Slot>,
+    pub(super) on_return: OnReturn,
     pub(super) keep: Keep,
     pub(super) accept: Option<Accept>,
     pub(super) actor: Actor,
@@ -86,7 +90,8 @@ impl Plan {
 
     /// Says how it goes about it.
     pub(super) fn manner(&self) -> Manner {
-        let runs_on = self.was == Was::Running && self.from.is_some() && self.restore == Restore::Nothing;
+        let leaves_data = self.slot.is_none() && !self.contract.snapshot;
+        let runs_on = self.was == Was::Running && self.from.is_some() && leaves_data;
         if runs_on && self.reload == Reload::Enough {
             Manner::Reload
         } else if runs_on && self.contract.strategy == Strategy::StartStop && !self.by_systemd {
@@ -107,35 +112,47 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
         To::New(proposal) => (proposal.package.clone(), proposal.parameters.clone()),
         To::Earlier(generation) => (generation.package.clone(), generation.parameters.clone()),
     };
-    // Another configuration is no other package.
-    if request.cause != Cause::Configure && is_current(&to, from.as_ref()) {
+    let slot = slot(request, &to);
+    // Another configuration is no other package, and neither is other data.
+    if request.cause != Cause::Configure && slot.is_none() && is_current(&to, from.as_ref()) {
         return Ok(None);
     }
     // Everything that can be wrong with the start is found while the old one runs.
     let start = StartRequest { package: package.clone(), service: service.clone(), parameters };
     Start::prepare(site, &start)?;
     let was = was(site.prefix, service)?;
-    let direction = Direction::between(from.as_ref(), &package);
+    // Whoever wrote the data that it gets decides what must be done to it.
+    let writer = writer(site.prefix, service, slot.as_ref(), from.as_ref())?;
+    let direction = Direction::between(writer.as_ref(), &package);
     let installed = InstalledService::open(site.prefix, &package)?;
-    let leaving = from.as_ref().filter(|_| direction == Direction::Down);
+    let leaving = writer.as_ref().filter(|_| direction == Direction::Down);
     // On the way down it is the higher version that knows what it did to the data.
     let decides = match leaving {
-        Some(from) => InstalledService::open(site.prefix, &from.package)?,
+        Some(writer) => InstalledService::open(site.prefix, writer)?,
         None => installed,
     };
     let contract = decides.service.upgrade();
-    check_way_down(&contract, request, &to, leaving)?;
+    if let Some(from) = leaving.filter(|_| contract.downgrade == Downgrade::Forbidden) {
+        return Err(UpgradeError::DowngradeForbidden { from: from.clone(), to: package });
+    }
+    let on_return = on_return(request, &contract, &package)?;
     let calls = match direction {
         Direction::Up => decides.service.migrate.is_some(),
-        Direction::Down => contract.downgrade == Downgrade::Hook && request.restore == Restore::Nothing,
+        Direction::Down => contract.downgrade == Downgrade::Hook,
         Direction::Same | Direction::Elsewhere => false,
     };
-    let migration = from.as_ref().filter(|_| calls).map(|from| Migration {
+    let migration = writer.filter(|_| calls).map(|from| Migration {
         package: decides.package.clone(),
-        from: from.package.clone(),
+        from,
         to: package.clone(),
     });
-    let contract = Upgrade { snapshot: contract.snapshot && changes_data(direction, &contract), ..contract };
+    if let (Some(slot), Some(migration)) = (&slot, &migration) {
+        let (writer, slot) = (migration.from.clone(), slot.clone());
+        return Err(UpgradeError::OfAnotherVersion { service: service.clone(), slot, writer, package });
+    }
+    let asked = request.on_return == Some(OnReturn::Restore) && from.is_some();
+    let snapshot = slot.is_none() && (asked || contract.snapshot && changes_data(direction, &contract));
+    let contract = Upgrade { snapshot, ..contract };
     let plan = Plan {
         service: service.clone(),
         cause: request.cause,
@@ -146,7 +163,8 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
         by_systemd: unit::managed(site.prefix, service).map_err(ServiceError::from)?.is_some(),
         contract,
         migration,
-        restore: request.restore,
+        slot,
+        on_return,
         keep: request.keep,
         accept: request.accept,
         actor: Actor::of(site.user, site.environment),
@@ -160,21 +178,59 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
 
 impl Plan {
     fn check_data(&self, prefix: &Prefix) -> Result<(), UpgradeError> {
-        if let (Restore::Data, To::Earlier(to)) = (self.restore, &self.to)
-            && !saved::is_kept(prefix, &self.service, saved::DATA, to.number)
-        {
-            return Err(UpgradeError::NoKeptData { service: self.service.clone(), number: to.number });
-        }
         if self.from.is_none() {
             return Ok(());
         }
-        let plan = match self.restore {
-            Restore::Data => DataPlan::Replaced,
-            Restore::Nothing if self.contract.snapshot => DataPlan::Copied,
-            Restore::Nothing => DataPlan::Left,
+        let plan = match self.slot {
+            Some(_) => DataPlan::Replaced,
+            None if self.contract.snapshot => DataPlan::Copied,
+            None => DataPlan::Left,
         };
         saved::check(prefix, &self.service, plan)
     }
+}
+
+/// Names the data that is brought back.
+fn slot(request: &Request, to: &To) -> Option<Slot> {
+    match &request.restore {
+        Restore::Nothing => None,
+        Restore::Data => number_of(to).or_else(|| parent_of(to)).map(Slot::of),
+        Restore::Of(slot) => Some(slot.clone()),
+    }
+}
+
+/// What a service is, with the data that it left once, is a generation of its own.
+fn parent_of(to: &To) -> Option<Number> {
+    match to {
+        To::New(proposal) => proposal.parent,
+        To::Earlier(_) => None,
+    }
+}
+
+/// Says which package wrote the data that the service is to have.
+fn writer(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    slot: Option<&Slot>,
+    from: Option<&Generation>,
+) -> Result<Option<PackageCoordinate>, UpgradeError> {
+    let Some(slot) = slot else { return Ok(from.map(|from| from.package.clone())) };
+    let writer = aside::writer(prefix, service, slot)?;
+    let none = || UpgradeError::NoKeptData { service: service.clone(), slot: slot.clone() };
+    writer.map(Some).ok_or_else(none)
+}
+
+/// Says what becomes of the data should the change fail. It can stay only where the version before reads it.
+fn on_return(
+    request: &Request,
+    contract: &Upgrade,
+    package: &PackageCoordinate,
+) -> Result<OnReturn, UpgradeError> {
+    let given = request.on_return.unwrap_or(contract.on_return);
+    if given == OnReturn::Keep && contract.downgrade != Downgrade::Allowed {
+        return Err(UpgradeError::CannotKeep { package: package.clone(), downgrade: contract.downgrade });
+    }
+    Ok(given)
 }
 
 /// Finds the generation, or says what makes a new one.
@@ -202,6 +258,10 @@ fn target(
                 created: (site.clock)(),
             }))
         }
+        Target::Current => {
+            let from = from.ok_or_else(none)?;
+            Ok(again(site, request, from))
+        }
         Target::LastGood => {
             let from = from.ok_or_else(none)?;
             Ok(To::Earlier(generations.last_good_ancestor(from.number)?.ok_or_else(none)?))
@@ -211,9 +271,28 @@ fn target(
             if generations.outcome(*number)?.state != Trial::Good {
                 return Err(UpgradeError::NotGood { service: service.clone(), number: *number });
             }
+            let is_current = from.is_some_and(|from| from.number == *number);
+            if is_current && request.restore != Restore::Nothing {
+                return Ok(again(site, request, &to));
+            }
             Ok(To::Earlier(to))
         }
     }
+}
+
+/// What a service is, once more under a number of its own.
+fn again(site: &Site<'_>, request: &Request, from: &Generation) -> To {
+    To::New(Proposal {
+        parent: Some(from.number),
+        package: from.package.clone(),
+        digest: from.digest,
+        parameters: from.parameters.clone(),
+        directories: from.directories.clone(),
+        asked: from.asked.clone(),
+        actor: Actor::of(site.user, site.environment),
+        reason: request.reason.clone(),
+        created: (site.clock)(),
+    })
 }
 
 fn is_current(to: &To, from: Option<&Generation>) -> bool {
@@ -273,8 +352,8 @@ enum Direction {
 }
 
 impl Direction {
-    fn between(from: Option<&Generation>, to: &PackageCoordinate) -> Self {
-        let Some(from) = from.map(|from| &from.package) else { return Self::Elsewhere };
+    fn between(from: Option<&PackageCoordinate>, to: &PackageCoordinate) -> Self {
+        let Some(from) = from else { return Self::Elsewhere };
         if from.group() != to.group() || from.id() != to.id() {
             return Self::Elsewhere;
         }
@@ -292,23 +371,6 @@ fn changes_data(direction: Direction, contract: &Upgrade) -> bool {
         Direction::Down => contract.downgrade != Downgrade::Forbidden,
         Direction::Same => false,
     }
-}
-
-fn check_way_down(
-    contract: &Upgrade,
-    request: &Request,
-    to: &To,
-    leaving: Option<&Generation>,
-) -> Result<(), UpgradeError> {
-    let Some(from) = leaving else { return Ok(()) };
-    if contract.downgrade != Downgrade::Forbidden || request.restore == Restore::Data {
-        return Ok(());
-    }
-    let to = match to {
-        To::New(proposal) => proposal.package.clone(),
-        To::Earlier(generation) => generation.package.clone(),
-    };
-    Err(UpgradeError::DowngradeForbidden { from: from.package.clone(), to })
 }
 
 /// Names the generation that another leads to, for messages.

@@ -2,6 +2,7 @@
 //! change: a new generation, a journal, a trial, and back when that fails.
 
 use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::manifest::OnReturn;
 
 use super::perform::{Reload, Request, Target, upgrade};
 use super::plan::{Keep, Restore};
@@ -19,6 +20,8 @@ pub struct Reconfiguration {
     pub accept: Option<Accept>,
     /// Whether it may be reloaded.
     pub way: Way,
+    /// What becomes of the data should it not be well; it stays when left out.
+    pub on_return: Option<OnReturn>,
     /// Why.
     pub reason: String,
 }
@@ -89,6 +92,7 @@ fn change(current: &Generation, request: &Reconfiguration) -> Request {
         reason: request.reason.clone(),
         keep: Keep::Logs,
         restore: Restore::Nothing,
+        on_return: request.on_return,
         accept: request.accept,
         asked: current.asked.clone(),
         reload: if request.way == Way::Gentle { Reload::Enough } else { Reload::Never },

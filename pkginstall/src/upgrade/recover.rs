@@ -7,9 +7,10 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::aside::{self, Leaving};
 use super::change::{self, Change, Ended, Was};
 use super::error::Now;
-use super::{Step, UpgradeError, has_left_rehearsal, revert, saved, together};
+use super::{SetAside, Slot, Step, UpgradeError, has_left_rehearsal, revert, saved, together};
 use crate::generation::{Cause, Generations, History, Outcome, Trial, Verdict};
 use crate::host::{LockError, Prefix, reserve};
 use crate::interrupt::{self, Undisturbed};
@@ -113,8 +114,12 @@ fn recover_quietly(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<O
         "it was good already and is finished".to_owned()
     } else {
         let why = format!("its command was cut short {}", change.step.words());
+        let id = change.id.clone();
         let now: Now = revert::revert(site, change, &why)?;
-        now.to_string()
+        match SetAside::by(site.prefix, service, &id) {
+            Some(aside) => format!("{now}; {aside}"),
+            None => now.to_string(),
+        }
     });
     Ok(Some(left))
 }
@@ -153,8 +158,13 @@ fn finish(site: &mut Site<'_>, change: &Change, downtime: Option<Duration>) -> R
     let ended = Ended { verdict: Verdict::Good, time, why: None, downtime_milliseconds };
     History::append(site.prefix, &change.service, &change.event(site.prefix, ended)?)?;
     if let Some(from) = change.from {
-        for saved in change.saved.iter().filter(|saved| saved.of == change.to) {
-            saved::hand_over(site.prefix, &change.service, &saved.name, (change.to, from))?;
+        for saved in change.saved.iter().filter(|saved| !change.is_copy(saved)) {
+            if saved.name == saved::DATA {
+                aside::keep(site, change, &saved.of, Leaving::Good(from))?;
+            } else {
+                let slots = (&saved.of, &Slot::of(from));
+                saved::hand_over(site.prefix, &change.service, &saved.name, slots)?;
+            }
         }
     }
     change.close(site.prefix)?;

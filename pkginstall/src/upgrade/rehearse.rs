@@ -66,6 +66,7 @@ pub fn rehearse(
         environment: site.environment,
         user: site.user,
         clock,
+        keep_data: site.keep_data,
         // Nothing of it is of any interest to systemd.
         backends: &Backends::default(),
         tell: &mut *site.tell,
@@ -174,6 +175,7 @@ fn try_out(
             reason: "rehearsal".into(),
             keep: Keep::Logs,
             restore: Restore::Nothing,
+            on_return: None,
             accept,
             reload: Reload::Never,
             asked: None,

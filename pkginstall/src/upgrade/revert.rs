@@ -11,10 +11,11 @@ use copkg_spec::command::Failure;
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::durable;
 
+use super::aside::{self, Leaving};
 use super::change::{Age, Change, Ended, Manner, Was};
-use super::error::{Now, Reverted};
+use super::error::{Data, Now, Reverted};
 use super::perform::start;
-use super::{Keep, Step, UpgradeError, reloaded, saved, together};
+use super::{Keep, SetAside, Slot, Step, UpgradeError, hooks, reloaded, saved, together};
 use crate::generation::{Generation, Generations, History, Outcome, Trial, Verdict};
 use crate::host::reserve;
 use crate::interrupt::Undisturbed;
@@ -34,7 +35,8 @@ pub(super) fn after_failure(
     package: PackageCoordinate,
     error: ServiceError,
 ) -> UpgradeError {
-    let (service, step) = (change.service.clone(), change.step);
+    let (service, step, id) = (change.service.clone(), change.step, change.id.clone());
+    let stays = change.saved.iter().any(|saved| change.leaves(saved));
     let logs = Generations::of(site.prefix, &service).log(change.to);
     let failure = Failure::of(&error);
     let why = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
@@ -42,7 +44,12 @@ pub(super) fn after_failure(
         Ok(now) => now,
         Err(error) => Now::Unfinished(Failure::of(&error).message),
     };
-    UpgradeError::Reverted(Box::new(Reverted { service, package, step, now, logs, source: error }))
+    let data = match SetAside::by(site.prefix, &service, &id) {
+        Some(aside) => Data::SetAside(aside),
+        None if stays => Data::Stays,
+        None => Data::AsBefore,
+    };
+    UpgradeError::Reverted(Box::new(Reverted { service, package, step, now, data, logs, source: error }))
 }
 
 /// Leads a change back. The lock of the service is held.
@@ -68,6 +75,7 @@ pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Resu
         service::stop_locked(site, &change.service)?;
         saved::put_back(site.prefix, &change)?;
     }
+    let kept = if touched && !beside { keep_written(site, &change) } else { Ok(()) };
     match change.from {
         Some(from) => generations.switch_to(from)?,
         None => generations.switch_off()?,
@@ -80,9 +88,27 @@ pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Resu
         (Some(from), true) => bring_back(site, &change, from)?,
         (None, true) => forget_run(site, &change)?,
     };
+    // What could not be set aside is still there: the next command does it.
+    kept?;
     mark(site, &generations, &change, why, &now)?;
     change.close(site.prefix)?;
     Ok(now)
+}
+
+/// Sets aside what the failed one wrote. Before it was started only its migration had written, which can be done again.
+fn keep_written(site: &Site<'_>, change: &Change) -> Result<(), ServiceError> {
+    for saved in &change.saved {
+        if saved.name != saved::DATA || !change.is_copy(saved) || change.leaves(saved) {
+            continue;
+        }
+        let ran = change.step >= Step::Starting;
+        if change.keep == Keep::Everything
+            || ran && saved::was_written(site.prefix, &change.service, &saved.of)?
+        {
+            aside::keep(site, change, &saved.of, Leaving::Failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Says that nothing of the old one was touched.
@@ -112,7 +138,13 @@ fn bring_back(site: &mut Site<'_>, change: &Change, from: &Generation) -> Result
         return Ok(Now::NotStarted(package, why));
     }
     match start(site, from) {
-        Ok(()) => Ok(Now::Runs(package)),
+        Ok(()) => {
+            // Its pre-stop may have turned its clients away.
+            if let Err(error) = hooks::admit(site, from) {
+                site.warn(format!("{service} runs as before, but: {error}"));
+            }
+            Ok(Now::Runs(package))
+        }
         Err(error) => {
             record.write(site.prefix)?;
             Ok(Now::NotStarted(package, Failure::of(&error).message))
@@ -152,13 +184,13 @@ fn mark(
     };
     let ended = Ended { verdict: Verdict::Failed, time, why: Some(told), downtime_milliseconds: None };
     History::append(site.prefix, &change.service, &change.event(site.prefix, ended)?)?;
-    for saved in change.saved.iter().filter(|saved| Some(saved.of) == change.from) {
-        match change.keep {
-            // Since the exchange it is what the failed one left.
-            Keep::Everything => {
-                saved::hand_over(site.prefix, &change.service, &saved.name, (saved.of, change.to))?;
-            }
-            Keep::Logs => saved::forget(site.prefix, &change.service, &saved.name, saved.of)?,
+    for saved in change.saved.iter().filter(|saved| change.is_copy(saved) && !change.leaves(saved)) {
+        if change.keep == Keep::Everything && saved.name == saved::ETC {
+            // Since it was put back, what was replaced is what the failed one left.
+            let slots = (&saved.of, &Slot::of(change.to));
+            saved::hand_over(site.prefix, &change.service, &saved.name, slots)?;
+        } else {
+            saved::forget(site.prefix, &change.service, &saved.name, &saved.of)?;
         }
     }
     Ok(())

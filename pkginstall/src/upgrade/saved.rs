@@ -1,16 +1,17 @@
 //! What a generation leaves: its data and its configuration, kept beside the runtime directories, and put back.
 //!
-//! `<prefix>/runtime/.kept/<service>/<n>/{data,etc}` is what generation `n` left when another took its place. It lies on
+//! `<prefix>/runtime/.kept/<service>/<slot>/{data,etc}` is what a generation left when another took its place. It lies on
 //! the file system of the runtime directory, so putting it back is two renames and needs no space, and out of reach of
 //! the service's account. What was in place is kept as `data.replaced` then: the names tell how far a way back came.
+//! Data that must not be lost has a label there, which is the step `aside`.
 
 use camino::Utf8Path;
 use copkg_spec::coordinate::ServiceCoordinate;
 
-use super::UpgradeError;
+use super::aside::{self, SetAside};
 use super::change::{Change, Mark, Saved};
 use super::swap::{Names, copy_as, free, put_into_place};
-use crate::generation::Number;
+use super::{Slot, UpgradeError};
 use crate::host::Prefix;
 use crate::service::ServiceError;
 use crate::tree::{Directory, Identity, TreeError, if_there, mounts_in};
@@ -73,23 +74,35 @@ fn refuse_mounts(path: &Utf8Path, allowed: Option<&Utf8Path>) -> Result<(), Upgr
     }
 }
 
-/// Copies a directory of the stopped service for generation `of`, durably. Returns what must be put back.
+/// Copies a directory of the stopped service into the slot `of`, durably. Returns what must be put back. What was set aside
+/// there makes room first.
 pub(super) fn copy(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     name: &str,
-    of: Number,
+    of: &Slot,
 ) -> Result<Option<Saved>, ServiceError> {
     let Some(original) = part(prefix, service, name)? else { return Ok(None) };
+    if name == DATA {
+        make_room(prefix, service, of)?;
+    }
     let place = place_of(prefix, service, of)?;
     copy_as(&original, &place, name)?;
     free(&place, &replaced(name))?;
     place.sync()?;
-    Ok(Some(Saved { name: name.to_owned(), of, mark: Mark::KeptAs(name.to_owned()) }))
+    Ok(Some(Saved { name: name.to_owned(), of: of.clone(), mark: Mark::KeptAs(name.to_owned()) }))
+}
+
+/// Makes room for a copy where something was set aside.
+fn make_room(prefix: &Prefix, service: &ServiceCoordinate, of: &Slot) -> Result<(), ServiceError> {
+    if let Some(earlier) = SetAside::of(prefix, service, of)? {
+        aside::displace(prefix, service, earlier)?;
+    }
+    aside::remove_label(prefix, service, of)
 }
 
 /// Tells whether a directory is kept that generation `of` left.
-pub(super) fn is_kept(prefix: &Prefix, service: &ServiceCoordinate, name: &str, of: Number) -> bool {
+pub(super) fn is_kept(prefix: &Prefix, service: &ServiceCoordinate, name: &str, of: &Slot) -> bool {
     prefix.kept(service).join(of.to_string()).join(name).is_dir()
 }
 
@@ -98,7 +111,7 @@ pub(super) fn in_place(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     name: &str,
-    of: Number,
+    of: &Slot,
 ) -> Result<Option<Saved>, ServiceError> {
     if part(prefix, service, name)?.is_none() {
         return Ok(None);
@@ -106,7 +119,7 @@ pub(super) fn in_place(
     let place = place_of(prefix, service, of)?;
     free(&place, &replaced(name))?;
     place.sync()?;
-    Ok(Some(Saved { name: name.to_owned(), of, mark: Mark::KeptAs(replaced(name)) }))
+    Ok(Some(Saved { name: name.to_owned(), of: of.clone(), mark: Mark::KeptAs(replaced(name)) }))
 }
 
 /// Puts what generation `of` left into place; what was there is kept beside it.
@@ -114,7 +127,7 @@ pub(super) fn exchange(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     name: &str,
-    of: Number,
+    of: &Slot,
 ) -> Result<(), ServiceError> {
     let place = place_of(prefix, service, of)?;
     if let Some(runtime) = runtime(prefix, service)? {
@@ -138,10 +151,10 @@ pub(super) fn check_way_back(prefix: &Prefix, change: &Change) -> Result<(), Ser
     Ok(())
 }
 
-/// Puts everything back that a change saved. It can be repeated.
+/// Puts everything back that a change saved, but for data that stays as the new one left it. It can be repeated.
 pub(super) fn put_back(prefix: &Prefix, change: &Change) -> Result<(), ServiceError> {
     check_way_back(prefix, change)?;
-    for saved in &change.saved {
+    for saved in change.saved.iter().filter(|saved| !change.leaves(saved)) {
         let place = if_there(place_there(prefix, change, saved))?;
         let Whereabouts::Kept { name } = whereabouts(prefix, change, saved, place.as_ref())? else {
             continue;
@@ -201,7 +214,7 @@ fn whereabouts(
 }
 
 /// Returns the name under which what took turns with `name` is kept.
-fn replaced(name: &str) -> String {
+pub(super) fn replaced(name: &str) -> String {
     format!("{name}.replaced")
 }
 
@@ -210,7 +223,7 @@ pub(super) fn hand_over(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     name: &str,
-    (from, to): (Number, Number),
+    (from, to): (&Slot, &Slot),
 ) -> Result<(), ServiceError> {
     let place = place_of(prefix, service, from)?;
     let replaced = replaced(name);
@@ -226,12 +239,42 @@ pub(super) fn hand_over(
     forget_empty(prefix, service, from)
 }
 
+/// Moves something that is kept, durably. What is not there was moved before.
+pub(super) fn move_kept(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    (from, name): (&Slot, &str),
+    (to, new_name): (&Slot, &str),
+) -> Result<(), ServiceError> {
+    let (place, new) = (place_of(prefix, service, from)?, place_of(prefix, service, to)?);
+    if place.look(name)?.is_some() {
+        place.rename(name, &new, new_name)?;
+    }
+    new.sync()?;
+    place.sync()?;
+    forget_empty(prefix, service, from)
+}
+
+/// Compares the data that was replaced, which lies in `of`, with what is in place: whether something was written since the one was copied
+/// from the other.
+pub(super) fn was_written(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    of: &Slot,
+) -> Result<bool, ServiceError> {
+    let replaced = if_there(place_of(prefix, service, of)?.child(&replaced(DATA)))?;
+    match (replaced, part(prefix, service, DATA)?) {
+        (Some(replaced), Some(shown)) => Ok(!replaced.looks_like(&shown)?),
+        (replaced, _) => Ok(replaced.is_some()),
+    }
+}
+
 /// Removes a directory that generation `of` left.
 pub(super) fn forget(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     name: &str,
-    of: Number,
+    of: &Slot,
 ) -> Result<(), ServiceError> {
     if prefix.kept(service).join(of.to_string()).is_dir() {
         let place = place_of(prefix, service, of)?;
@@ -242,7 +285,12 @@ pub(super) fn forget(
     Ok(())
 }
 
-fn forget_empty(prefix: &Prefix, service: &ServiceCoordinate, of: Number) -> Result<(), ServiceError> {
+/// Removes a slot in which nothing is.
+pub(super) fn forget_empty(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    of: &Slot,
+) -> Result<(), ServiceError> {
     kept(prefix, service)?.remove_empty(&of.to_string())?;
     Ok(())
 }
@@ -283,30 +331,39 @@ pub(super) fn kept(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Direc
     Ok(kept.open_or_make(&service.to_string())?)
 }
 
-fn place_of(prefix: &Prefix, service: &ServiceCoordinate, of: Number) -> Result<Directory, ServiceError> {
+fn place_of(prefix: &Prefix, service: &ServiceCoordinate, of: &Slot) -> Result<Directory, ServiceError> {
     Ok(kept(prefix, service)?.open_or_make(&of.to_string())?)
 }
 
-/// Tells whether data is kept that generation `of` left.
-pub(crate) fn has_kept_data(prefix: &Prefix, service: &ServiceCoordinate, of: Number) -> bool {
-    prefix.kept(service).join(of.to_string()).join(DATA).is_dir()
+/// Makes the slot `of`, durably.
+pub(super) fn make(prefix: &Prefix, service: &ServiceCoordinate, of: &Slot) -> Result<(), ServiceError> {
+    place_of(prefix, service, of)?;
+    Ok(kept(prefix, service)?.sync()?)
+}
+
+/// Tells whether a copy of the data is kept that nothing but a way back needs: what was set aside is none.
+pub(crate) fn has_copy_of_data(prefix: &Prefix, service: &ServiceCoordinate, of: &Slot) -> bool {
+    is_kept(prefix, service, DATA, of) && SetAside::of(prefix, service, of).is_ok_and(|aside| aside.is_none())
 }
 
 /// Removes the data that generation `of` left.
 pub(crate) fn forget_data(
     prefix: &Prefix,
     service: &ServiceCoordinate,
-    of: Number,
+    of: &Slot,
 ) -> Result<(), ServiceError> {
     forget(prefix, service, DATA, of)
 }
 
-/// Removes everything that generation `of` left.
+/// Removes everything that a generation left, but for what was set aside.
 pub(crate) fn forget_all(
     prefix: &Prefix,
     service: &ServiceCoordinate,
-    of: Number,
+    of: &Slot,
 ) -> Result<(), ServiceError> {
+    if SetAside::of(prefix, service, of)?.is_some() {
+        return forget(prefix, service, ETC, of);
+    }
     if prefix.kept(service).is_dir() {
         kept(prefix, service)?.remove_tree(&of.to_string())?;
     }

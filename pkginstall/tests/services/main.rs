@@ -1,6 +1,7 @@
 //! Services with real processes: started, stopped, looked at, and what becomes of those that misbehave.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
+mod aside;
 mod by_hand;
 mod concurrent;
 mod configured;
@@ -11,6 +12,7 @@ mod identity;
 mod interrupted;
 mod logs;
 mod misbehaving;
+mod model;
 mod mounts;
 mod ordinary;
 mod recovered;

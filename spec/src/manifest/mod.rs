@@ -18,7 +18,7 @@ pub use member::{Compressed, Member, Members};
 pub use running::{Health, Rotation, Template};
 pub(crate) use service::is_account;
 pub use service::{Parameter, Service, Signal};
-pub use upgrade::{Downgrade, Strategy, Upgrade};
+pub use upgrade::{Downgrade, OnReturn, Strategy, Upgrade};
 
 use crate::canonical::{self, CanonicalError};
 use crate::command::{Exit, Explain};

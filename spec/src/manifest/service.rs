@@ -27,6 +27,9 @@ pub struct Service {
     /// Runs before the service is stopped for an upgrade.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pre_stop: Option<EntryPath>,
+    /// Lets clients reach the service, when it is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admit: Option<EntryPath>,
     /// Makes the service read its configuration again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<EntryPath>,
@@ -89,6 +92,7 @@ impl Service {
             check: None,
             migrate: None,
             pre_stop: None,
+            admit: None,
             reload: None,
             reload_signal: None,
             user: None,
@@ -115,7 +119,7 @@ impl Service {
 
     /// Returns every script that the section names.
     pub fn scripts(&self) -> impl Iterator<Item = &EntryPath> {
-        let optional = [&self.check, &self.migrate, &self.pre_stop, &self.reload];
+        let optional = [&self.check, &self.migrate, &self.pre_stop, &self.admit, &self.reload];
         [&self.start, &self.stop].into_iter().chain(optional.into_iter().flatten())
     }
 

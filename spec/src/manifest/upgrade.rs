@@ -12,8 +12,36 @@ pub struct Upgrade {
     pub downgrade: Downgrade,
     /// Whether `data` is copied before it is handed to this version.
     pub snapshot: bool,
-    /// How long `migrate` and `pre-stop` may take, in seconds each.
+    /// How long `migrate`, `pre-stop` and `admit` may take, in seconds each.
     pub hook_timeout_seconds: u32,
+    /// What becomes of the data when this version was started and is not well.
+    #[serde(default, skip_serializing_if = "OnReturn::is_restore")]
+    pub on_return: OnReturn,
+}
+
+/// What becomes of the data when a version that was started is not well, and the version before runs again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnReturn {
+    /// The copy takes its place, where there is one; what was written since is set aside.
+    #[default]
+    Restore,
+    /// It stays as the new version left it: the version before reads it.
+    Keep,
+}
+
+impl OnReturn {
+    fn is_restore(&self) -> bool {
+        *self == Self::Restore
+    }
+
+    /// Returns the word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Restore => "restore",
+            Self::Keep => "keep",
+        }
+    }
 }
 
 /// In which order the old and the new version are stopped and started.
@@ -74,6 +102,7 @@ impl Upgrade {
             downgrade: if migrates { Downgrade::Forbidden } else { Downgrade::Allowed },
             snapshot: migrates,
             hook_timeout_seconds: Self::HOOK_TIMEOUT_SECONDS,
+            on_return: OnReturn::Restore,
         }
     }
 
@@ -86,6 +115,11 @@ impl Upgrade {
         }
         if self.downgrade == Downgrade::Hook && !migrates {
             return Err("downgrade = \"hook\" needs the script migrate");
+        }
+        if self.on_return == OnReturn::Keep && self.downgrade != Downgrade::Allowed {
+            return Err(
+                "on_return = \"keep\" needs downgrade = \"allowed\": the version before has to read what this one wrote",
+            );
         }
         if self.hook_timeout_seconds == 0 || self.hook_timeout_seconds > super::service::DAY {
             return Err("the timeout of the hooks is zero or more than a day");

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::configuration::{SettingKind, SettingValue};
-use crate::manifest::{Downgrade, Kind, Strategy};
+use crate::manifest::{Downgrade, Kind, OnReturn, Strategy};
 
 /// A copkg recipe: `package.toml`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -260,8 +260,11 @@ pub(super) struct Upgrade {
     pub(super) downgrade: Option<Downgrade>,
     /// Whether `data` is copied before it is handed to this version. When left out: if there is a `migrate` script.
     pub(super) snapshot: Option<bool>,
-    /// How long `migrate` and `pre-stop` may take each. `10m` when left out.
+    /// How long `migrate`, `pre-stop` and `admit` may take each. `10m` when left out.
     pub(super) hook_timeout: Option<String>,
+    /// What becomes of the data when this version was started and is not well: `restore` (default) puts the copy back and sets aside what was
+    /// written since, `keep` leaves it as this version left it, which the version before has to be able to read.
+    pub(super) on_return: Option<OnReturn>,
 }
 
 /// When the service is well. `script.d/check`, where there is one, is asked too.

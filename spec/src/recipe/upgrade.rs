@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::span::Span;
 use super::{Located, raw};
-use crate::manifest::{Downgrade, Strategy, Upgrade};
+use crate::manifest::{Downgrade, OnReturn, Strategy, Upgrade};
 
 /// What a recipe says about upgrades; what it leaves out depends on whether the package migrates data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct UpgradeRecipe {
     pub snapshot: Option<bool>,
     /// How long `migrate` and `pre-stop` may take each.
     pub hook_timeout: Option<Span>,
+    /// What becomes of the data on the way back.
+    pub on_return: Option<OnReturn>,
 }
 
 impl UpgradeRecipe {
@@ -24,7 +26,13 @@ impl UpgradeRecipe {
         let timeout = raw.hook_timeout.as_deref();
         let at = at.key("hook_timeout");
         let hook_timeout = timeout.map(|text| at.timeout(Some(text), Span::of_seconds(1))).transpose()?;
-        Ok(Self { strategy: raw.strategy, downgrade: raw.downgrade, snapshot: raw.snapshot, hook_timeout })
+        Ok(Self {
+            strategy: raw.strategy,
+            downgrade: raw.downgrade,
+            snapshot: raw.snapshot,
+            hook_timeout,
+            on_return: raw.on_return,
+        })
     }
 
     /// States it in full for a package that has, or has not, a script that migrates data. `None` where nothing is said
@@ -36,6 +44,7 @@ impl UpgradeRecipe {
             downgrade: self.downgrade.unwrap_or(assumed.downgrade),
             snapshot: self.snapshot.unwrap_or(assumed.snapshot),
             hook_timeout_seconds: self.hook_timeout.map_or(assumed.hook_timeout_seconds, Span::seconds),
+            on_return: self.on_return.unwrap_or(assumed.on_return),
         };
         (stated != assumed).then_some(stated)
     }

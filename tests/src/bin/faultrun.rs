@@ -29,7 +29,7 @@ struct Arguments {
     /// Where the points are written, one a line
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// The command line for `run`
+    /// The command line for `run`, in which $TRACEE is the number of the program
     #[arg(long, value_name = "COMMAND")]
     run: Option<String>,
     /// Only the program's own calls count, and what it starts is left alone

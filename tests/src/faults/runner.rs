@@ -155,10 +155,10 @@ impl Runner<'_> {
         self.go_on(pid, None);
     }
 
-    /// How the command ends is its own business.
+    /// How the command ends is its own business. `TRACEE` is the number of the program that waits meanwhile.
     fn run_command(&self) {
         if let Some(line) = &self.plan.command {
-            let _ = Command::new("sh").args(["-c", line]).status();
+            let _ = Command::new("sh").args(["-c", line]).env("TRACEE", self.first.to_string()).status();
         }
     }
 

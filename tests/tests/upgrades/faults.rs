@@ -1,4 +1,4 @@
-//! `kill -9` and full disks at every call of an upgrade and of a rollback that changes something.
+//! `kill -9`, full disks and signals at every call of an upgrade and of a rollback that changes something.
 //!
 //! `COPKG_SWEEP=steps` tries each step of the journal in every way, and each change of a name in the recovery after it;
 //! `COPKG_SWEEP=full` every call, which takes hours; without it some are drawn with a seed.
@@ -18,7 +18,7 @@ use crate::Outcome;
 use crate::world::{SERVICE, World, package, say};
 
 /// How many points are tried where they are not all tried.
-const DRAWN: usize = 6;
+pub(crate) const DRAWN: usize = 6;
 
 /// Decides which.
 const SEED: u64 = 20_261_121;
@@ -27,6 +27,7 @@ const SEED: u64 = 20_261_121;
 const NO_SPACE: &str = "28";
 
 const UPGRADE: [&str; 4] = ["upgrade", SERVICE, "--to", "2"];
+pub(crate) const FAILING: [&str; 4] = ["upgrade", SERVICE, "--to", "3"];
 const ROLLBACK: [&str; 3] = ["rollback", SERVICE, "--restore-data"];
 const RELOAD: [&str; 3] = ["config", "apply", SERVICE];
 
@@ -68,6 +69,16 @@ fn a_disk_that_is_full_for_one_call_of_a_rollback_leaves_a_good_version_running(
 #[test]
 fn a_disk_that_is_full_for_one_call_of_a_reload_leaves_one_configuration() -> Outcome {
     each(before_reload()?, Sweep::fill)
+}
+
+#[test]
+fn a_killed_upgrade_to_a_version_that_fails_loses_nothing_that_it_wrote() -> Outcome {
+    each(before(&FAILING)?, Sweep::kill)
+}
+
+#[test]
+fn a_disk_that_is_full_for_one_call_of_an_upgrade_that_fails_loses_nothing() -> Outcome {
+    each(before(&FAILING)?, Sweep::fill)
 }
 
 #[test]
@@ -124,14 +135,21 @@ fn leave_free(ballast: &Path, room: u64) -> Outcome {
 }
 
 /// Version 1 runs, and version 2 is there to change to.
-fn before_upgrade() -> Result<Option<Sweep>, Box<dyn Error>> {
+pub(crate) fn before_upgrade() -> Result<Option<Sweep>, Box<dyn Error>> {
     let Some(world) = world()? else { return Ok(None) };
     world.remember()?;
     Ok(Some(Sweep { world, command: &UPGRADE, before: "1", after: "2", random: Random(SEED), tried: 0 }))
 }
 
+/// Version 1 runs, and will afterwards.
+pub(crate) fn before(command: &'static [&'static str]) -> Result<Option<Sweep>, Box<dyn Error>> {
+    let Some(world) = world()? else { return Ok(None) };
+    world.remember()?;
+    Ok(Some(Sweep { world, command, before: "1", after: "1", random: Random(SEED), tried: 0 }))
+}
+
 /// Version 2 runs, and version 1 is what it was before.
-fn before_rollback() -> Result<Option<Sweep>, Box<dyn Error>> {
+pub(crate) fn before_rollback() -> Result<Option<Sweep>, Box<dyn Error>> {
     let Some(world) = world()? else { return Ok(None) };
     world.pkginstall(&UPGRADE)?.success()?;
     world.remember()?;
@@ -139,7 +157,7 @@ fn before_rollback() -> Result<Option<Sweep>, Box<dyn Error>> {
 }
 
 /// Version 1 runs, and another configuration is set for it, which it can read without being stopped.
-fn before_reload() -> Result<Option<Sweep>, Box<dyn Error>> {
+pub(crate) fn before_reload() -> Result<Option<Sweep>, Box<dyn Error>> {
     let Some(world) = world()? else { return Ok(None) };
     world.remember()?;
     Ok(Some(Sweep { world, command: &RELOAD, before: "1", after: "1", random: Random(SEED), tried: 0 }))
@@ -153,7 +171,7 @@ fn world() -> Result<Option<World>, Box<dyn Error>> {
     Ok(None)
 }
 
-fn each(sweep: Option<Sweep>, go: impl FnOnce(&mut Sweep) -> Outcome) -> Outcome {
+pub(crate) fn each(sweep: Option<Sweep>, go: impl FnOnce(&mut Sweep) -> Outcome) -> Outcome {
     let Some(mut sweep) = sweep else { return Ok(()) };
     go(&mut sweep)?;
     say(&format!(
@@ -172,13 +190,13 @@ enum Victim {
 }
 
 /// One command, and the versions before and after it.
-struct Sweep {
-    world: World,
-    command: &'static [&'static str],
-    before: &'static str,
-    after: &'static str,
+pub(crate) struct Sweep {
+    pub(crate) world: World,
+    pub(crate) command: &'static [&'static str],
+    pub(crate) before: &'static str,
+    pub(crate) after: &'static str,
     random: Random,
-    tried: usize,
+    pub(crate) tried: usize,
 }
 
 impl Sweep {
@@ -295,7 +313,7 @@ impl Sweep {
     }
 
     /// Makes the host what it was before the command.
-    fn restore(&self) -> Outcome {
+    pub(crate) fn restore(&self) -> Outcome {
         self.world.restore(&package(self.before))?;
         if self.command == RELOAD {
             self.world.pkginstall(&["config", "set", SERVICE, "motto=new"])?.success()?;
@@ -311,13 +329,17 @@ impl Sweep {
         Ok(points)
     }
 
-    fn points_from_here(&self, command: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
+    pub(crate) fn points_from_here(&self, command: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
         let log = self.world.scene.path().join("points");
         self.under_faultrun(command, &["list", "--log", &log.to_string_lossy()])?.success()?;
         Ok(fs::read_to_string(log)?.lines().map(str::to_owned).collect())
     }
 
-    fn under_faultrun(&self, command: &[&str], options: &[&str]) -> Result<Execution, Box<dyn Error>> {
+    pub(crate) fn under_faultrun(
+        &self,
+        command: &[&str],
+        options: &[&str],
+    ) -> Result<Execution, Box<dyn Error>> {
         let mut run = Command::new(env!("CARGO_BIN_EXE_faultrun"));
         run.args(options).arg("--alone").arg("--under").arg(self.world.scene.prefix()).arg("--");
         run.arg(self.world.scene.programs().path("pkginstall")).args(command);
@@ -345,6 +367,12 @@ impl Sweep {
         if sweep() == Extent::Full || total <= parts {
             return (1..=total).collect();
         }
+        self.spread(total, parts)
+    }
+
+    /// One point of each of so many parts of the way.
+    pub(crate) fn spread(&mut self, total: usize, parts: usize) -> Vec<usize> {
+        let parts = parts.min(total);
         let part = total / parts;
         (0..parts).map(|number| 1 + number * part + self.random.below(part)).collect()
     }
@@ -357,13 +385,13 @@ fn journal(points: &[String]) -> Vec<usize> {
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
+pub(crate) enum Extent {
     Drawn,
     Steps,
     Full,
 }
 
-fn sweep() -> Extent {
+pub(crate) fn sweep() -> Extent {
     match std::env::var("COPKG_SWEEP").as_deref() {
         Ok("full") => Extent::Full,
         Ok("steps") => Extent::Steps,

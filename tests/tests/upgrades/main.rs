@@ -4,6 +4,7 @@ mod debian;
 mod faults;
 mod nginx;
 mod real;
+mod signals;
 mod world;
 
 /// What a test here comes to.

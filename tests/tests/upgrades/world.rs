@@ -56,6 +56,10 @@ cd "$COPKG_RUNTIME_DIR" || exit 8
 exec sleep NAP
 "#;
 
+/// Writes what it then owns up to, and ends.
+const FAILING: &str =
+    "#!/bin/sh\ncd \"$COPKG_RUNTIME_DIR\" || exit 8\necho $$ >>data/late && echo $$ >>log/late\nexit 9\n";
+
 const MIGRATE: &str = r#"#!/bin/sh
 cd "$COPKG_RUNTIME_DIR" || exit 8
 echo half >data/format
@@ -66,7 +70,7 @@ echo VERSION >data/format
 /// What the service stores beside its format: it must be there whatever happens.
 const ENTRIES: &str = "one\ntwo\nthree\n";
 
-/// Version 1 runs with data and an edited configuration, version 2 is installed.
+/// Version 1 runs with data and an edited configuration, version 2 is installed, and version 3, which writes and fails.
 pub(crate) struct World {
     pub(crate) scene: Scene,
     /// What the service executes in the end, which nothing else on this machine does.
@@ -85,7 +89,7 @@ impl World {
         scene.trust()?;
         let number = WORLDS.fetch_add(1, Ordering::SeqCst);
         let nap = format!("600.{}{number:03}", std::process::id());
-        for version in ["1", "2"] {
+        for version in ["1", "2", "3"] {
             let file = scene.build(&tree(&scene, version, &nap)?)?;
             scene.pkginstall([Path::new("install"), &file])?.success()?;
         }
@@ -168,7 +172,24 @@ impl World {
         let rendered = fs::read_to_string(state.join("generations").join(&current).join("etc/motto"))?;
         assert_eq!(read("etc/motto"), rendered, "{moment}: generation {current} has its own configuration");
         assert!(!state.join("change.json").exists(), "{moment}: the change is not closed");
+        self.check_late(moment)?;
         Ok(version.to_owned())
+    }
+
+    /// Checks that whatever a failed version wrote is in a named place.
+    fn check_late(&self, moment: &str) -> Outcome {
+        let Ok(owned_up) = fs::read_to_string(self.runtime().join("log/late")) else { return Ok(()) };
+        let history = self.pkginstall(&["history", SERVICE, "--json"])?.success()?.json()?;
+        let asides = history["set_aside"].as_array().cloned().unwrap_or_default();
+        let paths = asides.iter().filter_map(|aside| Some(PathBuf::from(aside["path"].as_str()?)));
+        let mut written = fs::read_to_string(self.runtime().join("data/late")).unwrap_or_default();
+        for path in paths {
+            written += &fs::read_to_string(path.join("late")).unwrap_or_default();
+        }
+        for line in owned_up.lines() {
+            assert!(written.lines().any(|one| one == line), "{moment}: {line} is lost: {history}");
+        }
+        Ok(())
     }
 }
 
@@ -188,7 +209,7 @@ fn tree(scene: &Scene, version: &str, nap: &str) -> Result<PathBuf, Box<dyn Erro
     let text = |text: &str| text.replace("VERSION", version).replace("NAP", nap);
     let write = |path: &str, mode, contents: &str| scene.write(tree.join(path), mode, text(contents));
     write("package.toml", 0o644, RECIPE)?;
-    write("bin/server", 0o755, SERVER)?;
+    write("bin/server", 0o755, if version == "3" { FAILING } else { SERVER })?;
     write("script.d/migrate", 0o755, MIGRATE)?;
     write("script.d/reload", 0o755, "#!/bin/sh\nexit 0\n")?;
     write("etc/motto.j2", 0o644, "{{ config.motto }}\n")?;

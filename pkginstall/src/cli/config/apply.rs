@@ -3,12 +3,14 @@
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::manifest::OnReturn;
 use serde_json::{Value as Json, json};
 
 use super::super::Context;
 use super::super::select::{Selector, select};
 use super::super::start::at_site;
 use super::super::stop::not_begun;
+use super::super::upgrade::on_return;
 use crate::configure::Accept;
 use crate::interrupt;
 use crate::upgrade::{Reconfiguration, Reconfigured, Way, reconfigure};
@@ -26,6 +28,10 @@ pub(super) struct Apply {
     /// Restart, also what can be reloaded
     #[arg(long)]
     restart: bool,
+    /// Copy the data before (restore), or leave it as the new configuration left it (keep), should the service not be well; it stays when left
+    /// out
+    #[arg(long, value_name = "WHAT", value_parser = on_return)]
+    on_return: Option<OnReturn>,
     /// Why, for the history
     #[arg(long, value_name = "TEXT", default_value = "configured")]
     reason: String,
@@ -48,6 +54,7 @@ pub(super) fn run(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failu
             service: service.clone(),
             accept: args.accept,
             way,
+            on_return: args.on_return,
             reason: args.reason.clone(),
         };
         let one = at_site(context, |site| reconfigure(site, &request))?;

@@ -44,6 +44,7 @@ fn rows(settings: &Settings) -> Vec<(String, Json, Origin)> {
     let mut rows: Vec<_> = settings.prefix.iter().map(|prefix| row("prefix", prefix)).collect();
     rows.extend([
         row("lock_timeout_seconds", &settings.lock_timeout_seconds),
+        row("keep_data_days", &settings.keep_data_days),
         row("backend", &settings.backend),
         row("fetch.attempts", &fetch.attempts),
         row("fetch.connect_timeout_seconds", &fetch.connect_timeout_seconds),
