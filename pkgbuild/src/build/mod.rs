@@ -59,6 +59,7 @@ impl Prepared {
             tree: &self.collection.tree,
             kind: recipe.package.kind,
             platform,
+            service: self.collection.service.as_ref(),
             named: self.collection.named.as_ref(),
             build_prefixes: &self.build_prefixes,
         }

@@ -96,8 +96,12 @@ fn describe(contents: &Contents, signers: &[String]) -> String {
 fn service(contents: &Contents) -> Vec<(&'static str, String)> {
     let Some(service) = contents.manifest().service() else { return Vec::new() };
     let mut lines = vec![("start", service.start.to_string()), ("stop", service.stop.to_string())];
-    let optional =
-        [("check", &service.check), ("migrate", &service.migrate), ("pre-stop", &service.pre_stop)];
+    let optional = [
+        ("check", &service.check),
+        ("migrate", &service.migrate),
+        ("pre-stop", &service.pre_stop),
+        ("snapshot", &service.snapshot),
+    ];
     lines
         .extend(optional.into_iter().filter_map(|(name, script)| Some((name, script.as_ref()?.to_string()))));
     lines.extend(service.user.iter().map(|user| ("user", user.clone())));

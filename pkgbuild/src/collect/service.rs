@@ -68,6 +68,7 @@ pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Serv
         upgrade: service.upgrade.contract(migrate.is_some()),
         migrate,
         pre_stop: script("pre-stop"),
+        snapshot: script("snapshot"),
         reload: script("reload"),
         reload_signal: service.reload_signal,
         user: service.user.clone(),
@@ -83,6 +84,7 @@ pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Serv
         logs: service.logs.clone(),
         config: service.config.clone(),
         templates: service.templates.clone(),
+        rehearsal: service.rehearsal.clone(),
         ..Service::new(script("start")?, script("stop")?)
     })
 }

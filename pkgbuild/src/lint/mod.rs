@@ -8,6 +8,7 @@ mod elf;
 mod exec;
 mod interpreter;
 mod modes;
+mod rehearsal;
 mod rule;
 mod scripts;
 mod symlinks;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::index::EntryPath;
-use copkg_spec::manifest::Kind;
+use copkg_spec::manifest::{Kind, Service};
 use copkg_spec::platform::Platform;
 use copkg_spec::recipe::{Allowance, closest};
 use serde::Serialize;
@@ -90,6 +91,8 @@ pub struct Subject<'a> {
     pub platform: &'a Platform,
     /// What of the package the command line of its service names, if it has one.
     pub named: Option<&'a NamedFiles>,
+    /// How it runs, where it is a service that has its scripts.
+    pub service: Option<&'a Service>,
     /// Where it was built, when scripts ran there: a path that no file should mention.
     pub build_prefixes: &'a [PathBuf],
 }
@@ -115,6 +118,7 @@ pub fn lint_tree(subject: Subject<'_>, allowances: &[Allowance]) -> Result<Vec<F
     findings.extend(exec::check(subject));
     findings.extend(modes::check(subject.tree));
     findings.extend(symlinks::check(subject.tree));
+    findings.extend(rehearsal::check(subject.service));
     allow(&mut findings, allowances);
     Ok(findings)
 }

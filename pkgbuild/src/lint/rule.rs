@@ -39,6 +39,8 @@ pub enum Rule {
     ScriptLineEnds,
     /// A pointer of Git LFS in the place of a file.
     LfsPointer,
+    /// A default that leads outside of the service.
+    LeadsOutside,
 }
 
 /// How bad a finding is.
@@ -63,7 +65,7 @@ impl Severity {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::MissingStartScript,
         Self::MissingStopScript,
         Self::SpecialBits,
@@ -80,6 +82,7 @@ impl Rule {
         Self::ScriptInterpreter,
         Self::ScriptLineEnds,
         Self::LfsPointer,
+        Self::LeadsOutside,
     ];
 
     /// Returns the name that recipes and reports use.
@@ -101,6 +104,7 @@ impl Rule {
             Self::ScriptInterpreter => "script-interpreter",
             Self::ScriptLineEnds => "script-line-ends",
             Self::LfsPointer => "lfs-pointer",
+            Self::LeadsOutside => "leads-outside",
         }
     }
 
@@ -108,7 +112,8 @@ impl Rule {
     pub fn severity(self) -> Severity {
         match self {
             // It leads nowhere in the package, and may lead somewhere once a service has run.
-            Self::DanglingSymlink => Severity::Warning,
+            // A default that leads outside works; only rehearsals need more.
+            Self::DanglingSymlink | Self::LeadsOutside => Severity::Warning,
             _ => Severity::Error,
         }
     }

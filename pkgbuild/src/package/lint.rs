@@ -30,6 +30,7 @@ pub fn lint(path: &Path, scratch: &Path) -> Result<Vec<Finding>, PackageLintErro
         tree: &tree,
         kind: manifest.kind(),
         platform: manifest.platform(),
+        service: manifest.service(),
         named: named.as_ref(),
         build_prefixes: &[],
     };
