@@ -9,6 +9,7 @@ mod error;
 mod identity;
 mod list;
 mod mounts;
+mod live;
 mod remove;
 
 pub use copy::Copied;
@@ -16,6 +17,7 @@ pub use error::TreeError;
 pub use identity::Identity;
 pub use list::names_in;
 pub use mounts::mounts_in;
+pub use live::LiveCopy;
 pub use remove::Removed;
 
 use std::fs::File;
