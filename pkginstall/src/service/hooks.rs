@@ -25,6 +25,8 @@ pub enum OptionalScript {
     Reload,
     /// `script.d/migrate`: brings the data of another version to this one.
     Migrate,
+    /// `script.d/snapshot`: copies the data of a service that runs, for a rehearsal.
+    Snapshot,
     /// `script.d/pre-stop`: runs before the service is stopped for an upgrade.
     PreStop,
 }
@@ -36,6 +38,7 @@ impl OptionalScript {
             Self::Check => "check",
             Self::Reload => "reload",
             Self::Migrate => "migrate",
+            Self::Snapshot => "snapshot",
             Self::PreStop => "pre-stop",
         }
     }
@@ -45,6 +48,7 @@ impl OptionalScript {
             Self::Check => service.check.as_ref(),
             Self::Reload => service.reload.as_ref(),
             Self::Migrate => service.migrate.as_ref(),
+            Self::Snapshot => service.snapshot.as_ref(),
             Self::PreStop => service.pre_stop.as_ref(),
         }
     }

@@ -8,16 +8,16 @@ mod copy;
 mod error;
 mod identity;
 mod list;
-mod mounts;
 mod live;
+mod mounts;
 mod remove;
 
 pub use copy::Copied;
 pub use error::TreeError;
 pub use identity::Identity;
 pub use list::names_in;
-pub use mounts::mounts_in;
 pub use live::LiveCopy;
+pub use mounts::mounts_in;
 pub use remove::Removed;
 
 use std::fs::File;

@@ -1,10 +1,12 @@
 //! Services with real processes: started, stopped, looked at, and what becomes of those that misbehave.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
+mod attested;
 mod by_hand;
 mod concurrent;
 mod configured;
 mod damaged;
+mod databases;
 mod described;
 mod forgotten;
 mod identity;
@@ -14,6 +16,7 @@ mod misbehaving;
 mod mounts;
 mod ordinary;
 mod recovered;
+mod rehearsed;
 mod running;
 mod scene;
 mod supervised;
