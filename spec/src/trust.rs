@@ -139,7 +139,7 @@ pub enum TrustError {
         group: Group,
     },
     /// A pinned key's signature does not fit the manifest.
-    #[error("the signature of key {} does not fit the package", key.short())]
+    #[error("the signature of key {} does not fit", key.short())]
     WrongSignature {
         /// The key that is said to have signed.
         key: KeyId,

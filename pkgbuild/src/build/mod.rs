@@ -60,6 +60,7 @@ impl Prepared {
             kind: recipe.package.kind,
             version: recipe.package.coordinate.version(),
             platform,
+            service: self.collection.service.as_ref(),
             named: self.collection.named.as_ref(),
             build_prefixes: &self.build_prefixes,
         }

@@ -101,6 +101,7 @@ fn service(contents: &Contents) -> Vec<(&'static str, String)> {
         ("migrate", &service.migrate),
         ("pre-stop", &service.pre_stop),
         ("admit", &service.admit),
+        ("snapshot", &service.snapshot),
     ];
     lines
         .extend(optional.into_iter().filter_map(|(name, script)| Some((name, script.as_ref()?.to_string()))));

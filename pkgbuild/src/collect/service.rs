@@ -69,6 +69,7 @@ pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Serv
         migrate,
         pre_stop: script("pre-stop"),
         admit: script("admit"),
+        snapshot: script("snapshot"),
         reload: script("reload"),
         reload_signal: service.reload_signal,
         user: service.user.clone(),
@@ -84,6 +85,7 @@ pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Serv
         logs: service.logs.clone(),
         config: service.config.clone(),
         templates: service.templates.clone(),
+        rehearsal: service.rehearsal.clone(),
         ..Service::new(script("start")?, script("stop")?)
     })
 }

@@ -8,6 +8,7 @@ mod elf;
 mod exec;
 mod interpreter;
 mod modes;
+mod rehearsal;
 mod rule;
 mod scripts;
 mod symlinks;
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::Version;
 use copkg_spec::index::EntryPath;
-use copkg_spec::manifest::Kind;
+use copkg_spec::manifest::{Kind, Service};
 use copkg_spec::platform::Platform;
 use copkg_spec::recipe::{Allowance, closest};
 use serde::Serialize;
@@ -94,6 +95,8 @@ pub struct Subject<'a> {
     pub named: Option<&'a NamedFiles>,
     /// Its version.
     pub version: &'a Version,
+    /// How it runs, where it is a service that has its scripts.
+    pub service: Option<&'a Service>,
     /// Where it was built, when scripts ran there: a path that no file should mention.
     pub build_prefixes: &'a [PathBuf],
 }
@@ -120,6 +123,7 @@ pub fn lint_tree(subject: Subject<'_>, allowances: &[Allowance]) -> Result<Vec<F
     findings.extend(modes::check(subject.tree));
     findings.extend(symlinks::check(subject.tree));
     findings.extend(version::check(subject.version));
+    findings.extend(rehearsal::check(subject.service));
     allow(&mut findings, allowances);
     Ok(findings)
 }

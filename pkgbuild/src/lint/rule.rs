@@ -41,6 +41,8 @@ pub enum Rule {
     LfsPointer,
     /// A version that counts as a pre-release for a word that means nothing.
     OddVersion,
+    /// A default that leads outside of the service.
+    LeadsOutside,
 }
 
 /// How bad a finding is.
@@ -83,6 +85,7 @@ impl Rule {
         Self::ScriptLineEnds,
         Self::LfsPointer,
         Self::OddVersion,
+        Self::LeadsOutside,
     ];
 
     /// Returns the name that recipes and reports use.
@@ -105,6 +108,7 @@ impl Rule {
             Self::ScriptLineEnds => "script-line-ends",
             Self::LfsPointer => "lfs-pointer",
             Self::OddVersion => "odd-version",
+            Self::LeadsOutside => "leads-outside",
         }
     }
 
@@ -112,7 +116,8 @@ impl Rule {
     pub fn severity(self) -> Severity {
         match self {
             // It leads nowhere in the package, and may lead somewhere once a service has run.
-            Self::DanglingSymlink | Self::OddVersion => Severity::Warning,
+            // A default that leads outside works; only rehearsals need more.
+            Self::DanglingSymlink | Self::OddVersion | Self::LeadsOutside => Severity::Warning,
             _ => Severity::Error,
         }
     }

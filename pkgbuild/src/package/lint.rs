@@ -32,6 +32,7 @@ pub fn lint(path: &Path, scratch: &Path) -> Result<Vec<Finding>, PackageLintErro
         kind: manifest.kind(),
         version: coordinate.version(),
         platform: manifest.platform(),
+        service: manifest.service(),
         named: named.as_ref(),
         build_prefixes: &[],
     };

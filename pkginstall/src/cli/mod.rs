@@ -23,6 +23,7 @@ mod opened;
 mod progress;
 mod recover;
 mod rehearse;
+mod rehearse_inside;
 mod reload;
 mod remove;
 mod repair;
@@ -104,6 +105,9 @@ enum Command {
     Rollback(rollback::Rollback),
     /// Try an upgrade on a copy, with other ports
     Rehearse(rehearse::Rehearse),
+    /// Run the part of a rehearsal that has a network of its own
+    #[command(hide = true)]
+    RehearseInside(rehearse_inside::RehearseInside),
     /// Show the changes of a service: when, by whom, why, and how they ended
     History(history::Show),
     /// Say why a service is what it is, back to the source of its package
@@ -174,6 +178,7 @@ impl Command {
         matches!(
             self,
             Self::Install(_)
+                | Self::RehearseInside(_)
                 | Self::Remove(_)
                 | Self::Repair(_)
                 | Self::Start(_)
@@ -227,6 +232,7 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Upgrade(args) => upgrade::run(args, context),
         Command::Rollback(args) => rollback::run(args, context),
         Command::Rehearse(args) => rehearse::run(args, context),
+        Command::RehearseInside(args) => rehearse_inside::run(args, context),
         Command::History(args) => history::run(args, context),
         Command::Why(args) => why::run(args, context),
         Command::Diff(args) => diff::run(args, context),

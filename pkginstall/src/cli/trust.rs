@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::host::{Catalogue, Effect};
-use crate::trust;
+use crate::trust::{self, Purpose};
 
 /// The arguments of `trust`.
 #[derive(Debug, Args)]
@@ -38,6 +38,9 @@ struct Add {
     /// How many different keys must sign a package
     #[arg(long, value_name = "N")]
     threshold: Option<u32>,
+    /// Let them say that changes of the group's packages were rehearsed, and nothing else
+    #[arg(long)]
+    rehearsals: bool,
     /// Only say what would be trusted
     #[arg(long)]
     dry_run: bool,
@@ -51,6 +54,9 @@ struct Remove {
     /// The ids of the keys; none means all
     #[arg(value_name = "KEY-ID")]
     keys: Vec<KeyId>,
+    /// Take away keys that were added with `--rehearsals`
+    #[arg(long)]
+    rehearsals: bool,
     /// Only check that it could be taken away
     #[arg(long)]
     dry_run: bool,
@@ -73,8 +79,14 @@ fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
         .collect::<Result<_, _>>()?;
     let wait = context.wait();
     let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(notice.to_string()))?;
-    let added =
-        trust::add(&catalogue, &args.groups, &keys, args.threshold, Effect::of_dry_run(args.dry_run))?;
+    let added = trust::add(
+        &catalogue,
+        purpose(args.rehearsals),
+        &args.groups,
+        &keys,
+        args.threshold,
+        Effect::of_dry_run(args.dry_run),
+    )?;
     context
         .report
         .data(&json!({ "changed": added.changed && !args.dry_run, "pin": to_json(&added.pin) }), || {
@@ -84,10 +96,16 @@ fn add(args: &Add, context: &mut Context) -> Result<Exit, Failure> {
 }
 
 fn list(context: &mut Context) -> Result<Exit, Failure> {
-    let keyring = trust::read(&context.prefix()?)?;
+    let prefix = context.prefix()?;
+    let keyring = trust::read(&prefix)?;
+    let rehearsals = trust::read_for(&prefix, Purpose::Rehearsals)?;
     let pins: Vec<Value> = keyring.pins().map(to_json).collect();
-    context.report.data(&json!({ "pins": pins }), || keyring.pins().map(text).collect::<Vec<_>>().join("\n"));
-    if pins.is_empty() {
+    let of_rehearsals: Vec<Value> = rehearsals.pins().map(to_json).collect();
+    context.report.data(&json!({ "pins": pins, "rehearsals": of_rehearsals }), || {
+        let for_rehearsals = rehearsals.pins().map(|pin| format!("for rehearsals: {}", text(pin)));
+        keyring.pins().map(text).chain(for_rehearsals).collect::<Vec<_>>().join("\n")
+    });
+    if pins.is_empty() && of_rehearsals.is_empty() {
         context.report.note("no key is trusted; `pkginstall trust add GROUP KEY` adds one");
     }
     Ok(Exit::Ok)
@@ -97,9 +115,19 @@ fn remove(args: &Remove, context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let wait = context.wait();
     let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| context.report.note(notice.to_string()))?;
-    trust::remove(&catalogue, &args.groups, &args.keys, Effect::of_dry_run(args.dry_run))?;
+    trust::remove(
+        &catalogue,
+        purpose(args.rehearsals),
+        &args.groups,
+        &args.keys,
+        Effect::of_dry_run(args.dry_run),
+    )?;
     context.report.data(&json!({ "changed": !args.dry_run, "groups": args.groups }), String::new);
     Ok(Exit::Ok)
+}
+
+fn purpose(rehearsals: bool) -> Purpose {
+    if rehearsals { Purpose::Rehearsals } else { Purpose::Packages }
 }
 
 fn to_json(pin: &Pin) -> Value {

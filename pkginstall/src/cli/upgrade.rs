@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
@@ -20,7 +20,9 @@ use crate::generation::{Cause, GenerationError, Generations};
 use crate::host::Effect;
 use crate::interrupt;
 use crate::receipts;
-use crate::upgrade::{self, Done, Keep, Reload, Request, Restore, Slot, Target, UpgradeError};
+use crate::upgrade::{
+    self, Done, Keep, Rehearsable, Rehearsed, Reload, Request, Restore, Slot, Target, UpgradeError,
+};
 
 /// The arguments of `upgrade`.
 #[derive(Debug, Args)]
@@ -45,9 +47,10 @@ pub(super) struct Upgrade {
     pub(super) repo: Option<String>,
     #[command(flatten)]
     offline: Offline,
-    /// Only to what `rehearse` tried with success, down to the digest
-    #[arg(long)]
-    rehearsed: bool,
+    /// Only what `rehearse` tried with success, down to the digests; with a file: on another host, as trusted keys say in it
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "not asked for, what passed here, what a file says")]
+    rehearsed: Option<Option<Utf8PathBuf>>,
     /// Whose side to take where a change of the configuration by hand contradicts that of the package
     #[arg(long, value_name = "SIDE")]
     accept: Option<Accept>,
@@ -136,8 +139,14 @@ fn upgrade_one(
     if args.dry_run {
         return dry_run(context, &request, &package);
     }
-    if args.rehearsed {
-        upgrade::check_rehearsed(&prefix, service, &package)?;
+    if let Some(verdict) = &args.rehearsed {
+        let parameters = Some(&args.parameters[..]).filter(|given| !given.is_empty());
+        let now = (context.ambient.clock)();
+        let change = Rehearsable { service, package: &package, parameters, now };
+        match verdict {
+            None => Rehearsed::check_own(&prefix, change)?,
+            Some(file) => upgrade::check_attested(&prefix, &context.working_directory().join(file), change)?,
+        }
     }
     let done = at_site(context, |site| upgrade::upgrade(site, &request))?;
     if done.to.is_some() {

@@ -28,6 +28,16 @@ pub enum Accept {
     Theirs,
 }
 
+impl Accept {
+    /// Returns the word that the command line has for it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Theirs => "theirs",
+        }
+    }
+}
+
 /// Names three contents that are merged: the digest of their digests.
 pub(super) type Triple = Digest;
 

@@ -5,8 +5,9 @@ use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8Path;
-use copkg_spec::configuration::{Facts, Shown, TemplateText};
+use copkg_spec::configuration::{Facts, SettingValue, Shown, TemplateText};
 use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::digest::Digest;
 use copkg_spec::durable::{self, Existing};
 use copkg_spec::index::EntryPath;
 
@@ -101,7 +102,7 @@ pub(crate) fn render(
     service: &ServiceCoordinate,
     parameters: &[String],
 ) -> Result<Rendered, ServiceError> {
-    let scene = Scene::new(site, installed, service, parameters)?;
+    let scene = Scene::new(site.prefix, site.environment, installed, service, parameters)?;
     let mut rendered = Rendered::default();
     for template in &installed.service.templates {
         let text = installed.read_text(site.prefix, &template.src)?;
@@ -126,9 +127,68 @@ pub(crate) fn render_text(
     parameters: &[String],
     text: &str,
 ) -> Result<String, ServiceError> {
-    let scene = Scene::new(site, installed, service, parameters)?;
+    render_for(site.prefix, site.environment, installed, service, parameters, text)
+}
+
+/// The same, of any prefix.
+///
+/// # Errors
+/// As [`render`].
+pub(crate) fn render_for(
+    prefix: &Prefix,
+    environment: &BTreeMap<String, String>,
+    installed: &InstalledService,
+    service: &ServiceCoordinate,
+    parameters: &[String],
+    text: &str,
+) -> Result<String, ServiceError> {
+    let scene = Scene::new(prefix, environment, installed, service, parameters)?;
     let text = TemplateText::parse(copkg_spec::recipe::FILE_NAME, text).map_err(ConfigureError::from)?;
     Ok(scene.render(&text)?)
+}
+
+/// Renders the configuration as every host would where the same is set, and returns the digests of its files: with directories that
+/// stand for those of a host, with the references of secrets, and with what stands in for some values.
+///
+/// # Errors
+/// When a value is unknown or breaks a rule, or a template is not what was installed.
+pub(crate) fn render_portable(
+    prefix: &Prefix,
+    installed: &InstalledService,
+    service: &ServiceCoordinate,
+    parameters: &[String],
+    instead: &BTreeMap<String, SettingValue>,
+) -> Result<BTreeMap<EntryPath, Digest>, ServiceError> {
+    let values = Values::read(prefix, service, &installed.package, &installed.service)?;
+    let values = values.iter().map(|(name, value)| {
+        let value = instead.get(name.as_str()).or(value.value.as_ref());
+        (name.clone(), value.cloned())
+    });
+    let values: BTreeMap<_, _> = values.collect();
+    let mut named = installed.parameters(parameters);
+    for (name, value) in instead {
+        if let Some(parameter) = named.get_mut(name) {
+            *parameter = value.to_string();
+        }
+    }
+    let facts = Facts {
+        service,
+        package: &installed.package,
+        runtime_dir: "/runtime",
+        software_dir: "/software",
+        prefix: "/",
+        parameters: &named,
+        values: &values,
+    };
+    let mut rendered = BTreeMap::new();
+    for template in &installed.service.templates {
+        let text = installed.read_text(prefix, &template.src)?;
+        let parsed = TemplateText::parse(template.src.as_str(), &text).map_err(ConfigureError::from)?;
+        // What cannot be rendered from the reference of a secret is named by its template.
+        let bytes = parsed.render(&facts, Shown::NoValues).unwrap_or(text);
+        rendered.insert(template.dst.clone(), Digest::of(bytes.as_bytes()));
+    }
+    Ok(rendered)
 }
 
 /// Everything that the templates of one service are filled with.
@@ -143,21 +203,15 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(
-        site: &'a Site<'_>,
+        prefix: &'a Prefix,
+        environment: &'a BTreeMap<String, String>,
         installed: &'a InstalledService,
         service: &'a ServiceCoordinate,
         parameters: &[String],
     ) -> Result<Self, ServiceError> {
-        let values = Values::read(site.prefix, service, &installed.package, &installed.service)?;
+        let values = Values::read(prefix, service, &installed.package, &installed.service)?;
         let parameters = installed.parameters(parameters);
-        Ok(Self {
-            prefix: site.prefix,
-            installed,
-            service,
-            parameters,
-            values,
-            environment: site.environment,
-        })
+        Ok(Self { prefix, installed, service, parameters, values, environment })
     }
 
     fn render(&self, text: &TemplateText) -> Result<String, ConfigureError> {

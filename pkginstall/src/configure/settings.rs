@@ -1,6 +1,8 @@
 //! Sets values of a service, checked against what its package declares before anything is written.
 
-use copkg_spec::configuration::SettingName;
+use std::collections::BTreeMap;
+
+use copkg_spec::configuration::{SettingName, SettingValue};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::ConfigureError;
@@ -34,6 +36,21 @@ pub fn assign(
     });
     let assignments = each.collect::<Result<Vec<_>, ConfigureError>>()?;
     Ok(values_file::set(prefix, service, &assignments, effect)?)
+}
+
+/// Sets values that were checked.
+///
+/// # Errors
+/// When the file of the values cannot be read or written.
+pub(crate) fn put_values(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    values: BTreeMap<String, SettingValue>,
+) -> Result<(), ConfigureError> {
+    let assignments: Vec<Assignment> =
+        values.into_iter().map(|(name, value)| Assignment::Set(name, value)).collect();
+    values_file::set(prefix, service, &assignments, Effect::Real)?;
+    Ok(())
 }
 
 /// Takes values back, so that the package's default counts again. A name that is not set is no error: one that the package

@@ -139,14 +139,9 @@ impl Values {
         let mut resolved = BTreeMap::new();
         for (name, value) in &self.all {
             match &value.value {
-                Some(SettingValue::Text(text)) if value.setting.is_secret() => {
-                    let reference: SecretReference = text.parse().map_err(|why| ConfigureError::Secret {
-                        key: name.to_string(),
-                        reference: "that is set".into(),
-                        why,
-                    })?;
-                    let secret = secret::resolve(name, &reference, environment)?;
-                    resolved.insert(name.clone(), Some(SettingValue::Text(secret)));
+                Some(_) if value.setting.is_secret() => {
+                    let secret = self.secret(name, environment)?;
+                    resolved.insert(name.clone(), secret.map(SettingValue::Text));
                 }
                 None if !value.setting.optional => {}
                 other => {
@@ -155,6 +150,27 @@ impl Values {
             }
         }
         Ok(resolved)
+    }
+
+    /// Fetches the secret of the setting `name`; `None` where there is none to fetch.
+    ///
+    /// # Errors
+    /// When it is not where its reference says.
+    pub(crate) fn secret(
+        &self,
+        name: &SettingName,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Option<String>, ConfigureError> {
+        let value = self.all.get(name).filter(|value| value.setting.is_secret());
+        let Some(SettingValue::Text(text)) = value.and_then(|value| value.value.as_ref()) else {
+            return Ok(None);
+        };
+        let reference: SecretReference = text.parse().map_err(|why| ConfigureError::Secret {
+            key: name.to_string(),
+            reference: "that is set".into(),
+            why,
+        })?;
+        secret::resolve(name, &reference, environment).map(Some)
     }
 
     /// Returns the package that declares them.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::configuration::SettingValue;
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::durable::{self, Existing};
@@ -36,11 +36,26 @@ pub(super) fn read(
     service: &ServiceCoordinate,
 ) -> Result<BTreeMap<String, Written>, ConfigureError> {
     let path = values_file(prefix, service);
-    let text = text_of(&path)?;
+    parse(&path, &text_of(&path)?)
+}
+
+/// Reads values from a file that must be there, each with its line.
+///
+/// # Errors
+/// When it cannot be read or is no TOML of values.
+pub(crate) fn read_values(
+    path: &Utf8Path,
+) -> Result<BTreeMap<String, (SettingValue, usize)>, ConfigureError> {
+    let text = fs::read_to_string(path).map_err(ConfigureError::file("read", path))?;
+    let written = parse(path, &text)?.into_iter();
+    Ok(written.map(|(key, Written { value, line })| (key, (value, line))).collect())
+}
+
+fn parse(path: &Utf8Path, text: &str) -> Result<BTreeMap<String, Written>, ConfigureError> {
     let line_at = |offset: usize| text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1;
-    let parsed: Result<BTreeMap<Spanned<String>, SettingValue>, _> = toml::from_str(&text);
+    let parsed: Result<BTreeMap<Spanned<String>, SettingValue>, _> = toml::from_str(text);
     let parsed = parsed.map_err(|error| ConfigureError::Syntax {
-        path: path.clone(),
+        path: path.to_owned(),
         line: error.span().map_or(1, |span| line_at(span.start)),
         why: error.message().to_owned(),
     })?;

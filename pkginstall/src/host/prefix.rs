@@ -85,6 +85,11 @@ impl Prefix {
         Self { config_file: state.join("config.toml"), root, state, lender: Some(Box::new(self.clone())) }
     }
 
+    /// Tells whether this is the scratch prefix of a rehearsal.
+    pub fn is_rehearsal(&self) -> bool {
+        self.lender.is_some()
+    }
+
     /// Returns the prefix that the packages belong to.
     fn owner(&self) -> &Self {
         self.lender.as_deref().unwrap_or(self)

@@ -14,6 +14,9 @@ const KEPT: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "L
 /// What PATH is where we have none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Is set for every script of a rehearsal, and so for the service itself.
+pub(crate) const REHEARSAL: &str = "COPKG_REHEARSAL";
+
 /// Returns the environment of a script of `package` for `service`, without the mark of a start.
 pub(super) fn environment(
     ours: &BTreeMap<String, String>,
@@ -39,6 +42,9 @@ pub(super) fn environment(
         ("COPKG_SOFTWARE_DIR", prefix.install_dir(package).to_string()),
     ] {
         all.insert(name.into(), value);
+    }
+    if prefix.is_rehearsal() {
+        all.insert(REHEARSAL.into(), "1".into());
     }
     all
 }

@@ -26,6 +26,8 @@ pub enum OptionalScript {
     Reload,
     /// `script.d/migrate`: brings the data of another version to this one.
     Migrate,
+    /// `script.d/snapshot`: copies the data of a service that runs, for a rehearsal.
+    Snapshot,
     /// `script.d/pre-stop`: runs before the service is stopped for an upgrade.
     PreStop,
     /// `script.d/admit`: lets clients reach the service when it is good.
@@ -39,6 +41,7 @@ impl OptionalScript {
             Self::Check => "check",
             Self::Reload => "reload",
             Self::Migrate => "migrate",
+            Self::Snapshot => "snapshot",
             Self::PreStop => "pre-stop",
             Self::Admit => "admit",
         }
@@ -49,6 +52,7 @@ impl OptionalScript {
             Self::Check => service.check.as_ref(),
             Self::Reload => service.reload.as_ref(),
             Self::Migrate => service.migrate.as_ref(),
+            Self::Snapshot => service.snapshot.as_ref(),
             Self::PreStop => service.pre_stop.as_ref(),
             Self::Admit => service.admit.as_ref(),
         }

@@ -30,6 +30,7 @@ mod survivors;
 
 pub use account::{Account, RunAs};
 pub use adopt::{AdoptRequest, adopt, check_adopt};
+pub(crate) use environment::REHEARSAL;
 pub use error::ServiceError;
 pub use exec::exec;
 pub use failure::{LastLines, StartFailure};
@@ -48,7 +49,7 @@ pub use reload::{check_reload, reload};
 pub use restart::{check_restart, recorded_request, restart, start_wanted};
 pub use rotate::{Rotated, When, rotate};
 pub(crate) use start::Start;
-pub(crate) use stop::{signal_of, stop_locked};
+pub(crate) use stop::{kill, signal_of, stop_locked};
 pub(crate) use survivors::refuse_survivors;
 
 pub use start::{StartRequest, check_start, start};

@@ -62,6 +62,28 @@ pub fn check_stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Ou
 
 /// Stops a service. Its lock is held. A stop that has begun is finished whatever signal comes: it cannot be taken back.
 pub(crate) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
+    stop_in(site, service, Manner::InOrder)
+}
+
+/// Kills what lives of a service that is thrown away: none of its scripts is run.
+pub(crate) fn kill(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<(), ServiceError> {
+    stop_in(site, service, Manner::AtOnce).map(|_| ())
+}
+
+/// How a service is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// By its stop script, then by a signal.
+    InOrder,
+    /// It is killed.
+    AtOnce,
+}
+
+fn stop_in(
+    site: &mut Site<'_>,
+    service: &ServiceCoordinate,
+    manner: Manner,
+) -> Result<Outcome, ServiceError> {
     let _undisturbed = Undisturbed::begin();
     let record = ServiceRecord::read(site.prefix, service)?;
     if let Ok(look) = Look::at(site.prefix, service, record.as_ref()) {
@@ -76,8 +98,13 @@ pub(crate) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> R
     let mut family = look.family.clone();
     family.remember(&look.family.find()?.all);
     let lives = !look.processes.is_empty() || !family.find()?.all.is_empty();
-    if lives {
-        end(site, service, record.as_ref(), look.state, &family)?;
+    match manner {
+        Manner::InOrder if lives => end(site, service, record.as_ref(), look.state, &family)?,
+        Manner::AtOnce if lives => {
+            let survivors = process::end(&family, Signal::KILL, Duration::ZERO)?;
+            refuse_survivors(service, &survivors)?;
+        }
+        Manner::InOrder | Manner::AtOnce => {}
     }
     if look.pid_file == PidFile::Stale {
         site.note(format!("removing a stale run/start.pid of {service}: nothing was signalled"));

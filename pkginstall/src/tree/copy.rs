@@ -13,6 +13,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::live::{Copying, LiveCopy};
 use super::{Directory, TreeError};
 use crate::interrupt;
 
@@ -29,6 +30,21 @@ pub struct Copied {
 }
 
 impl Directory {
+    /// Copies everything in this directory as [`Self::copy_into`] does, while others write to it. Its own name is `name`.
+    ///
+    /// # Errors
+    /// As [`Self::copy_into`].
+    pub fn copy_live_into(
+        &self,
+        target: &Self,
+        name: &str,
+        live: &LiveCopy<'_>,
+    ) -> Result<Copied, TreeError> {
+        let mut copying = Copying { copied: Copied::default(), live: Some(live), here: name.to_owned() };
+        self.copy_entries(target, &mut copying)?;
+        Ok(copying.copied)
+    }
+
     /// Copies everything in this directory, and its own owner, mode and times, to `target`, which is empty.
     ///
     /// Nothing is durable before [`Directory::sync_file_system`].
@@ -36,9 +52,9 @@ impl Directory {
     /// # Errors
     /// When something cannot be read or written, or is neither a file nor a directory, a link, a pipe or a socket.
     pub fn copy_into(&self, target: &Self) -> Result<Copied, TreeError> {
-        let mut copied = Copied::default();
-        self.copy_entries(target, &mut copied)?;
-        Ok(copied)
+        let mut copying = Copying { copied: Copied::default(), live: None, here: String::new() };
+        self.copy_entries(target, &mut copying)?;
+        Ok(copying.copied)
     }
 
     /// Adds up the bytes of all files below this directory.
@@ -73,21 +89,36 @@ impl Directory {
         shared
     }
 
-    fn copy_entries(&self, target: &Self, copied: &mut Copied) -> Result<(), TreeError> {
+    fn copy_entries(&self, target: &Self, copying: &mut Copying<'_>) -> Result<(), TreeError> {
         for (name, stat) in self.entries()? {
+            if copying.leaves_out(&name) {
+                continue;
+            }
             interrupt::check().map_err(|source| TreeError::make(&target.path, source))?;
             let shown = target.path.join(name.to_string_lossy().as_ref());
             let wrote = |source: Errno| TreeError::make(&shown, source);
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => {
+                    let child = match self.child(&*name) {
+                        Err(error) if copying.is_gone(&error) => continue,
+                        child => child?,
+                    };
                     rustix::fs::mkdirat(target, &*name, Mode::RWXU).map_err(wrote)?;
-                    self.child(&*name)?.copy_entries(&target.child(&*name)?, copied)?;
+                    let length = copying.here.len();
+                    copying.here.push('/');
+                    copying.here.push_str(&name.to_string_lossy());
+                    child.copy_entries(&target.child(&*name)?, copying)?;
+                    copying.here.truncate(length);
                 }
-                FileType::RegularFile => {
-                    self.copy_file(&name, target, &stat, copied)?;
-                }
+                FileType::RegularFile => match self.copy_file(&name, target, &stat, &mut copying.copied) {
+                    Err(error) if copying.is_gone(&error) => {}
+                    done => done?,
+                },
                 FileType::Symlink => {
-                    let to = rustix::fs::readlinkat(self, &*name, Vec::new()).map_err(wrote)?;
+                    let to = match rustix::fs::readlinkat(self, &*name, Vec::new()) {
+                        Err(Errno::NOENT) if copying.live.is_some() => continue,
+                        to => copying.link(to.map_err(wrote)?.into_bytes()),
+                    };
                     rustix::fs::symlinkat(&*to, target, &*name).map_err(wrote)?;
                     dress_link(target, &name, &stat).map_err(wrote)?;
                 }
@@ -285,6 +316,31 @@ mod tests {
     fn nix_fifo(path: &std::path::Path) {
         let mode = Mode::RUSR | Mode::WUSR;
         rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, mode, 0).unwrap();
+    }
+
+    #[test]
+    fn a_copy_of_what_is_in_use_leaves_out_what_it_is_told_and_moves_links() {
+        let scene = tempfile::tempdir().unwrap();
+        let (from, to) = (scene.path().join("from"), scene.path().join("to"));
+        fs::create_dir_all(from.join("db/tmp")).unwrap();
+        fs::create_dir(&to).unwrap();
+        for name in ["db/postmaster.pid", "db/table", "db/tmp/sort"] {
+            fs::write(from.join(name), "x").unwrap();
+        }
+        std::os::unix::fs::symlink(from.join("db/table"), from.join("inside")).unwrap();
+        std::os::unix::fs::symlink("/from/elsewhere", from.join("outside")).unwrap();
+        let path = |path: &std::path::Path| Utf8Path::from_path(path).unwrap().to_owned();
+        let (old, new) = (path(&from), path(&to));
+        let left_out = |path: &str| path == "data/db/postmaster.pid" || path == "data/db/tmp";
+        let live = LiveCopy { left_out: &left_out, moved: (&old, &new) };
+        Directory::open(&old)
+            .unwrap()
+            .copy_live_into(&Directory::open(&new).unwrap(), "data", &live)
+            .unwrap();
+        assert_eq!(fs::read(to.join("db/table")).unwrap(), b"x");
+        assert!(!to.join("db/postmaster.pid").exists() && !to.join("db/tmp").exists());
+        assert_eq!(fs::read_link(to.join("inside")).unwrap(), to.join("db/table"));
+        assert_eq!(fs::read_link(to.join("outside")).unwrap().to_str(), Some("/from/elsewhere"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod copy;
 mod error;
 mod identity;
 mod list;
+mod live;
 mod mounts;
 mod remove;
 
@@ -16,6 +17,7 @@ pub use copy::Copied;
 pub use error::TreeError;
 pub use identity::Identity;
 pub use list::names_in;
+pub use live::LiveCopy;
 pub use mounts::mounts_in;
 pub use remove::Removed;
 

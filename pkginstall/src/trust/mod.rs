@@ -17,12 +17,38 @@ use copkg_spec::trust::{GroupPattern, Keyring, Pin};
 use crate::host::{Catalogue, Effect, Prefix};
 use crate::tree::names_in;
 
-/// Reads every pin of the prefix.
+/// What keys are pinned for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To sign packages.
+    Packages,
+    /// To say that a change was rehearsed.
+    Rehearsals,
+}
+
+impl Purpose {
+    fn directory(self, prefix: &Prefix) -> Utf8PathBuf {
+        match self {
+            Self::Packages => prefix.trust(),
+            Self::Rehearsals => prefix.trust().join("rehearsals"),
+        }
+    }
+}
+
+/// Reads every pin of the prefix for packages.
+///
+/// # Errors
+/// As [`read_for`].
+pub fn read(prefix: &Prefix) -> Result<Keyring, TrustStoreError> {
+    read_for(prefix, Purpose::Packages)
+}
+
+/// Reads every pin of the prefix for a purpose.
 ///
 /// # Errors
 /// When a file cannot be read or is no pin: trust is never guessed.
-pub fn read(prefix: &Prefix) -> Result<Keyring, TrustStoreError> {
-    let directory = prefix.trust();
+pub fn read_for(prefix: &Prefix, purpose: Purpose) -> Result<Keyring, TrustStoreError> {
+    let directory = purpose.directory(prefix);
     let failed = |source| TrustStoreError::Read { path: directory.clone(), source };
     let mut keyring = Keyring::new();
     for name in names_in(&directory).map_err(failed)? {
@@ -40,13 +66,14 @@ pub fn read(prefix: &Prefix) -> Result<Keyring, TrustStoreError> {
 /// When the threshold is more than there are keys, or the file system refuses.
 pub fn add(
     catalogue: &Catalogue<'_>,
+    purpose: Purpose,
     groups: &GroupPattern,
     keys: &[PublicKey],
     threshold: Option<u32>,
     effect: Effect,
 ) -> Result<Added, TrustStoreError> {
     let prefix = catalogue.prefix();
-    let old = read(prefix)?.pins().find(|pin| pin.groups == *groups).cloned();
+    let old = read_for(prefix, purpose)?.pins().find(|pin| pin.groups == *groups).cloned();
     let mut pin = old.clone().unwrap_or(Pin { groups: groups.clone(), threshold: 1, keys: Vec::new() });
     for key in keys {
         if !pin.keys.iter().any(|known| known.id() == key.id()) {
@@ -58,7 +85,7 @@ pub fn add(
     check_threshold(&pin)?;
     let changed = old.as_ref() != Some(&pin);
     if changed && effect == Effect::Real {
-        write(prefix, &pin)?;
+        write(&purpose.directory(prefix), &pin)?;
     }
     Ok(Added { pin, changed })
 }
@@ -78,12 +105,13 @@ pub struct Added {
 /// When there is no such pin or key, the threshold would be more than there are keys, or the file system refuses.
 pub fn remove(
     catalogue: &Catalogue<'_>,
+    purpose: Purpose,
     groups: &GroupPattern,
     keys: &[KeyId],
     effect: Effect,
 ) -> Result<(), TrustStoreError> {
     let prefix = catalogue.prefix();
-    let found = read(prefix)?.pins().find(|pin| pin.groups == *groups).cloned();
+    let found = read_for(prefix, purpose)?.pins().find(|pin| pin.groups == *groups).cloned();
     let mut pin = found.ok_or_else(|| TrustStoreError::NoPin { groups: groups.clone() })?;
     for key in keys {
         let at = pin.keys.iter().position(|known| known.id() == *key);
@@ -98,11 +126,12 @@ pub fn remove(
         return Ok(());
     }
     if stays {
-        return write(prefix, &pin);
+        return write(&purpose.directory(prefix), &pin);
     }
-    let path = path_of(prefix, groups);
+    let directory = purpose.directory(prefix);
+    let path = path_of(&directory, groups);
     std::fs::remove_file(&path)
-        .and_then(|()| durable::sync_directory(prefix.trust().as_std_path()))
+        .and_then(|()| durable::sync_directory(directory.as_std_path()))
         .map_err(|source| TrustStoreError::Write { path, source })
 }
 
@@ -133,15 +162,15 @@ fn read_pin(path: &Utf8Path) -> Result<Pin, TrustStoreError> {
     serde_json::from_slice(&bytes).map_err(|source| TrustStoreError::Pin { path: path.to_owned(), source })
 }
 
-fn write(prefix: &Prefix, pin: &Pin) -> Result<(), TrustStoreError> {
-    let path = path_of(prefix, &pin.groups);
+fn write(directory: &Utf8Path, pin: &Pin) -> Result<(), TrustStoreError> {
+    let path = path_of(directory, &pin.groups);
     let failed = |source| TrustStoreError::Write { path: path.clone(), source };
-    durable::create_dir_all(prefix.trust().as_std_path()).map_err(failed)?;
+    durable::create_dir_all(directory.as_std_path()).map_err(failed)?;
     let text = serde_json::to_vec_pretty(pin).map_err(|error| failed(error.into()))?;
     durable::write(path.as_std_path(), 0o644, Existing::Replace, &text).map_err(failed)
 }
 
 /// `com.example.*` is `com.example._.json`: no label is `_`, and no shell expands it.
-fn path_of(prefix: &Prefix, groups: &GroupPattern) -> Utf8PathBuf {
-    prefix.trust().join(format!("{}.json", groups.to_string().replace('*', "_")))
+fn path_of(directory: &Utf8Path, groups: &GroupPattern) -> Utf8PathBuf {
+    directory.join(format!("{}.json", groups.to_string().replace('*', "_")))
 }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{SetAside, Slot};
+use super::attest::AttestError;
+use super::inside::Elsewhere;
+use super::outside::Lead;
 use crate::generation::{GenerationError, Number};
 use crate::host::HostError;
 use crate::interrupt::Interrupted;
@@ -240,7 +243,7 @@ pub enum UpgradeError {
         path: Utf8PathBuf,
     },
     /// Nobody rehearsed it.
-    #[error("{package} was not rehearsed for {service} with success: its digest is {digest}")]
+    #[error("{package} was not rehearsed for {service} with success: {why}; its digest is {digest}")]
     NotRehearsed {
         /// The service.
         service: ServiceCoordinate,
@@ -248,9 +251,27 @@ pub enum UpgradeError {
         package: PackageCoordinate,
         /// Its digest.
         digest: Digest,
+        /// What is missing, or is another than when it was rehearsed.
+        why: String,
+    },
+    /// A verdict of another host is not believed.
+    #[error(transparent)]
+    Attest(#[from] AttestError),
+    /// What it would run with leads outside of the service: nothing was run.
+    #[error(
+        "{package} was not rehearsed for {service}: what it would run with leads outside of it: {}",
+        .leads.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    LeadsOutside {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The package.
+        package: PackageCoordinate,
+        /// What leads outside.
+        leads: Vec<Lead>,
     },
     /// The rehearsal failed. The service itself was never touched.
-    #[error("the rehearsal of {package} for {service} {}; the service was not touched", verb(.source))]
+    #[error("the rehearsal of {package} for {service} {}; the service was not touched", if *.interrupted { "was interrupted" } else { "failed" })]
     RehearsalFailed {
         /// The service.
         service: ServiceCoordinate,
@@ -258,7 +279,20 @@ pub enum UpgradeError {
         package: PackageCoordinate,
         /// Why.
         #[source]
-        source: Box<ServiceError>,
+        source: Elsewhere,
+        /// What to do.
+        hint: Option<String>,
+        /// Whether a signal ended it.
+        interrupted: bool,
+    },
+    /// The rehearsal was to have a network of its own.
+    #[error("there is no network of its own for the rehearsal of {service}; nothing was run")]
+    NoNetwork {
+        /// The service.
+        service: ServiceCoordinate,
+        /// Why.
+        #[source]
+        source: Elsewhere,
     },
     /// A step of the service refused before anything was changed.
     #[error(transparent)]
@@ -304,19 +338,22 @@ impl Explain for UpgradeError {
     fn exit(&self) -> Exit {
         match self {
             Self::Reverted(reverted) if reverted.is_interruption() => Exit::Interrupted,
-            Self::RehearsalFailed { source, .. } if is_interruption(source) => Exit::Interrupted,
+            Self::RehearsalFailed { interrupted: true, .. } => Exit::Interrupted,
             Self::Reverted(_)
             | Self::Unfinished { .. }
             | Self::NoSpace { .. }
-            | Self::RehearsalFailed { .. } => Exit::Failure,
+            | Self::RehearsalFailed { .. }
+            | Self::NoNetwork { .. } => Exit::Failure,
             Self::DowngradeForbidden { .. }
             | Self::NotGood { .. }
             | Self::OfAnotherVersion { .. }
             | Self::CannotKeep { .. }
-            | Self::DataElsewhere { .. } => Exit::Conflict,
+            | Self::DataElsewhere { .. }
+            | Self::LeadsOutside { .. } => Exit::Conflict,
             Self::NoWayBack { .. } | Self::NoKeptData { .. } => Exit::NotFound,
             Self::SharedParameters { .. } => Exit::Usage,
             Self::NotRehearsed { .. } => Exit::Trust,
+            Self::Attest(error) => error.exit(),
             Self::Service(error) => error.exit(),
         }
     }
@@ -337,8 +374,11 @@ impl Explain for UpgradeError {
             Self::NoSpace { .. } => "disk_full",
             Self::DataElsewhere { .. } => "data_elsewhere",
             Self::NotRehearsed { .. } => "not_rehearsed",
-            Self::RehearsalFailed { source, .. } if is_interruption(source) => source.code(),
+            Self::RehearsalFailed { interrupted: true, .. } => "interrupted",
+            Self::LeadsOutside { .. } => "rehearsal_leads_outside",
             Self::RehearsalFailed { .. } => "rehearsal_failed",
+            Self::NoNetwork { .. } => "no_rehearsal_network",
+            Self::Attest(error) => error.code(),
             Self::Service(error) => error.code(),
         }
     }
@@ -371,7 +411,18 @@ impl Explain for UpgradeError {
             Self::NotRehearsed { service, package, .. } => {
                 Some(format!("`pkginstall rehearse {service} --to {}`", package.version()))
             }
-            Self::RehearsalFailed { .. } => None,
+            Self::LeadsOutside { leads, .. } => {
+                let first = leads.first().map_or("NAME", |lead| lead.name.trim_start_matches('-'));
+                Some(format!(
+                    "nothing was run. Give each a value for rehearsals, with `--set {first}=…`, in a file with `--values`, or \
+                     in [service.rehearsal] of the recipe; where nothing is changed there, say so with `--allow-outside {first}`"
+                ))
+            }
+            Self::RehearsalFailed { hint, .. } => hint.clone(),
+            Self::NoNetwork { .. } => Some(
+                "allow network namespaces on this host (unprivileged user namespaces, or root), or leave `--network` out".into(),
+            ),
+            Self::Attest(error) => error.hint(),
             Self::Service(error) => error.hint(),
         }
     }

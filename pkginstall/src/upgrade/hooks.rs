@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use camino::Utf8Path;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::plan::Migration;
@@ -11,7 +12,7 @@ use crate::generation::Generation;
 use crate::hook::{HookEnd, Ran};
 use crate::interrupt;
 use crate::service::{
-    HookRequest, InstalledService, LastLines, OptionalScript, ServiceError, Site, run_hook,
+    self, HookRequest, InstalledService, LastLines, OptionalScript, ServiceError, Site, run_hook,
 };
 
 /// Runs `pre-stop` of the generation that is about to be stopped.
@@ -20,7 +21,7 @@ pub(super) fn pre_stop(
     service: &ServiceCoordinate,
     from: &Generation,
 ) -> Result<(), ServiceError> {
-    call(site, service, (&from.package, OptionalScript::PreStop), from.parameters.clone())
+    call(site, service, (&from.package, OptionalScript::PreStop), from.parameters.clone(), BTreeMap::new())
 }
 
 /// Runs `admit` of a generation that is good: from here on its clients may reach it.
@@ -37,7 +38,23 @@ pub(super) fn migrate(
 ) -> Result<(), ServiceError> {
     let Migration { package, from, to } = migration;
     let arguments = vec![format!("--from={}", from.version()), format!("--to={}", to.version())];
-    call(site, service, (package, OptionalScript::Migrate), arguments)
+    call(site, service, (package, OptionalScript::Migrate), arguments, BTreeMap::new())
+}
+
+/// Has `snapshot` of a package copy the data of a service that runs into the empty directory `into`.
+pub(super) fn snapshot(
+    site: &mut Site<'_>,
+    from: &Generation,
+    package: &PackageCoordinate,
+    into: &Utf8Path,
+) -> Result<(), ServiceError> {
+    let environment = BTreeMap::from([
+        (service::REHEARSAL.to_owned(), "1".to_owned()),
+        ("COPKG_SNAPSHOT_DIR".to_owned(), into.to_string()),
+    ]);
+    let mut arguments = from.parameters.clone();
+    arguments.push(format!("--snapshot-dir={into}"));
+    call(site, &from.service, (package, OptionalScript::Snapshot), arguments, environment)
 }
 
 fn call(
@@ -45,10 +62,10 @@ fn call(
     service: &ServiceCoordinate,
     (package, script): (&PackageCoordinate, OptionalScript),
     arguments: Vec<String>,
+    environment: BTreeMap<String, String>,
 ) -> Result<(), ServiceError> {
     let contract = InstalledService::open(site.prefix, package)?.service.upgrade();
     let limit = Duration::from_secs(contract.hook_timeout_seconds.into());
-    let environment = BTreeMap::new();
     let request = HookRequest { service, package, script, arguments, environment, limit };
     let Some(ran) = run_hook(site, &request)? else { return Ok(()) };
     if ran.is_success() {

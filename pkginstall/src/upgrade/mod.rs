@@ -10,10 +10,16 @@
 //! dies, is led back: the old generation, its data and its configuration are what they were, and it runs if it ran.
 
 mod aside;
+mod attest;
 mod change;
 mod error;
 mod health;
 mod hooks;
+mod inside;
+mod live_copy;
+mod network;
+mod outside;
+mod own_address;
 mod pending;
 mod perform;
 mod plan;
@@ -25,17 +31,25 @@ mod reloaded;
 mod revert;
 mod saved;
 mod slot;
+mod stand_ins;
 mod swap;
 mod together;
+mod verdict;
 
 pub use aside::SetAside;
+pub use attest::{AttestError, SigningKey, check_attested, read_signing_key, write_attested};
 pub use error::{Data, Now, Reverted, Step, UpgradeError};
+pub use inside::{InsideEnd, InsideRequest, run_inside};
+pub use network::RehearsalNetwork;
+pub use outside::Lead;
 pub use pending::{PendingChange, has_left_rehearsal};
 pub use perform::{Done, Reload, Request, Target, check, upgrade};
 pub use plan::{Keep, Restore};
 pub use reconfigure::{Reconfiguration, Reconfigured, Way, reconfigure};
 pub use recover::{Left, NotRecovered, left_behind, left_rehearsals, recover_all};
-pub use rehearse::{Rehearsed, check_rehearsed, clear_left_rehearsal, rehearse};
+pub use rehearse::{RehearsalRequest, clear_left_rehearsal, rehearse};
+pub use stand_ins::RehearsalValues;
+pub use verdict::{Basis, Rehearsable, Rehearsed};
 
 pub(crate) use perform::start_as;
 pub(crate) use recover::recover;

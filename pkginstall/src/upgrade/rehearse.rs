@@ -6,55 +6,54 @@
 
 use std::time::Instant;
 
-use camino::Utf8PathBuf;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
-use copkg_spec::digest::Digest;
-use copkg_spec::durable::{self, Existing};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use copkg_spec::durable;
+use jiff::{SignedDuration, Timestamp};
 
-use super::ports::Ports;
-use super::{Keep, Reload, Request, Restore, Target, UpgradeError, perform, saved};
+use super::UpgradeError;
+use super::inside::{self, Elsewhere, InsideEnd, InsideRequest};
+use super::network::RehearsalNetwork;
+use super::stand_ins::{self, RehearsalValues, Stage, StandIns};
+use super::verdict::{Basis, Rehearsed};
+use super::{live_copy, outside};
 use crate::configure::{self, Accept};
-use crate::generation::{Actor, Cause, Generation, GenerationError, Generations, Outcome, Proposal, Trial};
+use crate::generation::{Actor, Generation, GenerationError, Generations, Outcome, Proposal, Trial};
 use crate::host::{Lock, Prefix};
 use crate::interrupt::Undisturbed;
-use crate::runtime::RuntimeDirectory;
-use crate::service::{self, InstalledService, RunAs, ServiceError, Site, Told};
+use crate::service::{self, InstalledService, ServiceError, Site, Told};
 use crate::tree::{Directory, if_there};
 use crate::unit::Backends;
 
-/// What came of a rehearsal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rehearsed {
+/// What to rehearse.
+#[derive(Debug, Clone)]
+pub struct RehearsalRequest<'a> {
     /// The service.
-    pub service: ServiceCoordinate,
-    /// The package that was rehearsed.
-    pub package: PackageCoordinate,
-    /// Its digest: this one, and no other, was rehearsed.
-    pub digest: Digest,
-    /// The digest of the package that the service runs.
-    pub from: Digest,
-    /// The parameters that it was started with, with other ports.
-    pub parameters: Vec<String>,
-    /// When.
-    pub time: Timestamp,
-    /// How long migration, start and trial took, in milliseconds.
-    pub took_milliseconds: u64,
-    /// Bytes of data and configuration that were copied; shared blocks count.
-    pub copied_bytes: u64,
+    pub service: &'a ServiceCoordinate,
+    /// The installed package to change to.
+    pub package: &'a PackageCoordinate,
+    /// The parameters that the service is to have; those that it has when left out.
+    pub parameters: Option<Vec<String>>,
+    /// Values for the rehearsal alone.
+    pub values: RehearsalValues<'a>,
+    /// The names of settings and parameters that may lead outside of the service.
+    pub allow_outside: &'a [String],
+    /// Whose side is taken where a change of the configuration by hand contradicts that of the package.
+    pub accept: Option<Accept>,
+    /// The network; a network of its own, where that can be had, when left out.
+    pub network: Option<RehearsalNetwork>,
+    /// For how many days the verdict counts.
+    pub valid_days: u16,
+    /// This program, which is started once more to run something in another network, and options of every command for it.
+    pub ourselves: &'a [String],
 }
 
-/// Rehearses the change of `service` to an installed package, and writes the verdict down.
+/// Rehearses the change of a service to an installed package, and writes the verdict down.
 ///
 /// # Errors
-/// When it fails: then the last verdict on this package is withdrawn.
-pub fn rehearse(
-    site: &mut Site<'_>,
-    service: &ServiceCoordinate,
-    package: &PackageCoordinate,
-    accept: Option<Accept>,
-) -> Result<Rehearsed, UpgradeError> {
+/// When what it would run with leads outside of the service, in which case nothing was run; or when it fails. Either way
+/// the last verdict on this package is withdrawn.
+pub fn rehearse(site: &mut Site<'_>, request: &RehearsalRequest<'_>) -> Result<Rehearsed, UpgradeError> {
+    let RehearsalRequest { service, package, .. } = *request;
     let none = || GenerationError::None { service: service.clone() };
     let from = Generations::of(site.prefix, service).current()?.ok_or_else(none)?;
     let installed = InstalledService::open(site.prefix, package)?;
@@ -74,11 +73,10 @@ pub fn rehearse(
     let _lock = lock(&mut stage, real, service)?;
     clear(&mut stage, service)?;
     let began = Instant::now();
-    let tried = try_out(&mut stage, real, &from, &installed, accept);
+    let tried = try_out(&mut stage, real, &from, &installed, request);
     let cleared = clear(&mut stage, service);
-    let verdict = verdict_file(real, service, installed.digest);
     match tried {
-        Ok((parameters, copied_bytes)) => {
+        Ok(Tried { stand_ins: StandIns { parameters, replaced, .. }, basis, copied_bytes, network }) => {
             cleared?;
             let rehearsed = Rehearsed {
                 service: service.clone(),
@@ -86,50 +84,21 @@ pub fn rehearse(
                 digest: installed.digest,
                 from: from.digest,
                 parameters,
+                replaced,
+                basis,
+                network,
                 time: clock(),
+                expires: expiry(clock(), request.valid_days),
                 took_milliseconds: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
                 copied_bytes,
             };
-            write(&verdict, &rehearsed)?;
+            rehearsed.write(real)?;
             Ok(rehearsed)
         }
         Err(error) => {
-            let _ = std::fs::remove_file(&verdict);
-            Err(failed(service, package, error))
+            Rehearsed::withdraw(real, service, installed.digest);
+            Err(error)
         }
-    }
-}
-
-/// Tells whether the change of `service` from what it is to `package` was rehearsed with success.
-///
-/// # Errors
-/// When it was not.
-pub fn check_rehearsed(
-    prefix: &Prefix,
-    service: &ServiceCoordinate,
-    package: &PackageCoordinate,
-) -> Result<(), UpgradeError> {
-    let digest = InstalledService::open(prefix, package)?.digest;
-    let from = Generations::of(prefix, service).current()?.map(|from| from.digest);
-    let verdict = std::fs::read(verdict_file(prefix, service, digest)).ok();
-    let verdict = verdict.and_then(|bytes| serde_json::from_slice::<Rehearsed>(&bytes).ok());
-    if verdict.is_some_and(|verdict| verdict.digest == digest && Some(verdict.from) == from) {
-        return Ok(());
-    }
-    Err(UpgradeError::NotRehearsed { service: service.clone(), package: package.clone(), digest })
-}
-
-/// Says which step failed: the rehearsal was led back like any other change, on the copy.
-fn failed(service: &ServiceCoordinate, package: &PackageCoordinate, error: UpgradeError) -> UpgradeError {
-    let (service, package) = (service.clone(), package.clone());
-    match error {
-        UpgradeError::Reverted(reverted) => {
-            UpgradeError::RehearsalFailed { service, package, source: Box::new(reverted.source) }
-        }
-        UpgradeError::Service(error) => {
-            UpgradeError::RehearsalFailed { service, package, source: Box::new(error) }
-        }
-        other => other,
     }
 }
 
@@ -138,14 +107,17 @@ fn try_out(
     real: &Prefix,
     from: &Generation,
     installed: &InstalledService,
-    accept: Option<Accept>,
-) -> Result<(Vec<String>, u64), UpgradeError> {
+    request: &RehearsalRequest<'_>,
+) -> Result<Tried, UpgradeError> {
     let service = &from.service;
-    let copied = copy(stage, real, from)?;
-    let mut ports = Ports::default();
-    let parameters = ports.of_parameters(installed, &from.parameters)?;
-    ports.of_settings(stage.prefix, service, installed)?;
-    drop(ports);
+    copy_settings(stage.prefix, real, service)?;
+    let ground = Stage { real, scratch: stage.prefix, service, installed };
+    let parameters = request.parameters.as_ref().unwrap_or(&from.parameters);
+    let stand_ins = stand_ins::put(ground, request.values, parameters)?;
+    outside::refuse(stage.environment, ground, from, &stand_ins, request.allow_outside)?;
+    let basis = Basis::of(real, from, installed, parameters, &stand_ins.replaced)?;
+    let copied = live_copy::copy(&mut Site { prefix: real, tell: &mut *stage.tell, ..*stage }, ground, from)?;
+    outside::refuse_links(ground, request.allow_outside)?;
     let generations = Generations::of(stage.prefix, service);
     let proposal = Proposal {
         parent: None,
@@ -165,44 +137,56 @@ fn try_out(
     let good = Outcome { state: Trial::Good, since: (stage.clock)(), why: None };
     generations.set_outcome(before.number, &good)?;
     generations.switch_to(before.number)?;
-    let target = Target::Package { package: installed.package.clone(), parameters: Some(parameters.clone()) };
-    perform::upgrade(
-        stage,
-        &Request {
-            service: service.clone(),
-            target,
-            cause: Cause::Upgrade,
-            reason: "rehearsal".into(),
-            keep: Keep::Logs,
-            restore: Restore::Nothing,
-            on_return: None,
-            accept,
-            reload: Reload::Never,
-            asked: None,
-        },
-    )?;
-    Ok((parameters, copied))
+    let inside = InsideRequest {
+        service: service.clone(),
+        package: installed.package.clone(),
+        parameters: stand_ins.parameters.clone(),
+        accept: request.accept,
+        network: request.network.unwrap_or(RehearsalNetwork::Loopback),
+    };
+    let network = run(stage, real, request, inside)?;
+    Ok(Tried { stand_ins, basis, copied_bytes: copied, network })
 }
 
-/// Copies data and configuration into the runtime directory of the scratch prefix.
-fn copy(stage: &Site<'_>, real: &Prefix, from: &Generation) -> Result<u64, ServiceError> {
-    let installed = InstalledService::open(stage.prefix, &from.package)?;
-    let (run_as, _) = RunAs::resolve(&from.package, installed.service.user.as_deref(), stage.user)?;
-    RuntimeDirectory::make(stage.prefix, &from.service, run_as.owner())?;
-    copy_settings(stage.prefix, real, &from.service)?;
-    let mut bytes = 0;
-    let (Some(original), Some(target)) =
-        (saved::runtime(real, &from.service)?, saved::runtime(stage.prefix, &from.service)?)
-    else {
-        return Ok(bytes);
-    };
-    for name in [saved::DATA, saved::ETC] {
-        if let Some(original) = if_there(original.child(name))? {
-            let copied = original.copy_into(&target.child(name)?)?;
-            bytes += copied.written_bytes + copied.shared_bytes;
+fn expiry(now: Timestamp, days: u16) -> Timestamp {
+    now.saturating_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX)
+}
+
+/// What a rehearsal that passed was.
+struct Tried {
+    stand_ins: StandIns,
+    basis: Basis,
+    copied_bytes: u64,
+    network: RehearsalNetwork,
+}
+
+/// Runs it in a process of its own, and without a network of its own where the kernel has none and nobody insists.
+fn run(
+    stage: &mut Site<'_>,
+    real: &Prefix,
+    request: &RehearsalRequest<'_>,
+    mut inside: InsideRequest,
+) -> Result<RehearsalNetwork, UpgradeError> {
+    let mut end = inside::start_again(real, request.ourselves, &inside)?;
+    if let InsideEnd::Refused { causes } = &end {
+        let (service, causes) = (inside.service.clone(), causes.clone());
+        if request.network.is_some() {
+            return Err(UpgradeError::NoNetwork { service, source: Elsewhere::of(causes) });
         }
+        stage.warn(format!("the rehearsal has the network of this host: {}", causes.join(": ")));
+        inside.network = RehearsalNetwork::Host;
+        end = inside::start_again(real, request.ourselves, &inside)?;
     }
-    Ok(bytes)
+    let (service, package) = (inside.service, inside.package);
+    let failed = |causes, hint, interrupted| {
+        let source = Elsewhere::of(causes);
+        Err(UpgradeError::RehearsalFailed { service, package, source, hint, interrupted })
+    };
+    match end {
+        InsideEnd::Passed => Ok(inside.network),
+        InsideEnd::Failed { causes, hint, interrupted } => failed(causes, hint, interrupted),
+        InsideEnd::Refused { causes } => failed(causes, None, false),
+    }
 }
 
 /// Copies what was set for the service and what was decided about conflicts: the configuration is rendered from it.
@@ -250,24 +234,11 @@ fn clear(stage: &mut Site<'_>, service: &ServiceCoordinate) -> Result<(), Servic
     if !root.exists() {
         return Ok(());
     }
+    // The process of one whose command was killed ends first.
+    let _lock = stage.lock(service)?;
     crate::hook::end_leftovers(&root)?;
-    match service::stop(stage, service) {
-        Err(ServiceError::NeverStarted { .. }) | Ok(_) => {}
-        Err(error) => return Err(error),
-    }
+    // Not by its scripts: they would have the network of this host.
+    service::kill(stage, service)?;
     let (Some(parent), Some(name)) = (root.parent(), root.file_name()) else { return Ok(()) };
     Ok(Directory::open(parent)?.remove_tree(name)?)
-}
-
-fn verdict_file(prefix: &Prefix, service: &ServiceCoordinate, digest: Digest) -> Utf8PathBuf {
-    prefix.service_state(service).join("rehearsals").join(format!("{digest}.json"))
-}
-
-fn write(path: &Utf8PathBuf, rehearsed: &Rehearsed) -> Result<(), GenerationError> {
-    let directory = path.parent().unwrap_or(path);
-    let failed = || GenerationError::file("write", path);
-    durable::create_dir_all(directory.as_std_path()).map_err(failed())?;
-    let text = serde_json::to_vec_pretty(rehearsed).map_err(std::io::Error::from);
-    let written = text.and_then(|text| durable::write(path.as_std_path(), 0o644, Existing::Replace, &text));
-    written.map_err(failed())
 }

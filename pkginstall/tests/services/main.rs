@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
 mod aside;
+mod attested;
 mod by_hand;
 mod concurrent;
 mod configured;
 mod damaged;
+mod databases;
 mod described;
 mod forgotten;
 mod identity;
@@ -16,6 +18,7 @@ mod model;
 mod mounts;
 mod ordinary;
 mod recovered;
+mod rehearsed;
 mod running;
 mod scene;
 mod supervised;

@@ -4,6 +4,7 @@
 //! when a package is built, when a value is set, and when the templates are rendered. Pure: files, environment and
 //! secrets are the host's.
 
+mod destination;
 mod error;
 mod filters;
 mod reference;
@@ -13,6 +14,7 @@ mod template;
 mod tests;
 mod value;
 
+pub use destination::{Destination, HostName, SettingRole, destinations, destinations_of_secret, is_port};
 pub use error::{SettingError, TemplateError};
 pub(crate) use filters::{bytes_of, milliseconds_of};
 pub use reference::SecretReference;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::destination::broken_endpoint;
 use super::filters::{bytes_of, milliseconds_of};
 use super::{SecretReference, SettingError, SettingValue};
 use crate::coordinate::{CoordinateError, serde_as_text};
@@ -60,6 +61,8 @@ pub enum SettingKind {
     Size,
     /// A secret, by reference.
     Secret,
+    /// An address outside of the service: `HOST:PORT`, or a URL with a host.
+    Endpoint,
 }
 
 /// A declared setting.
@@ -168,6 +171,9 @@ impl Setting {
             (SettingKind::Secret, SettingValue::Text(text)) => {
                 text.parse::<SecretReference>().map(|_| (None, ""))
             }
+            (SettingKind::Endpoint, SettingValue::Text(text)) => {
+                broken_endpoint(text).map_or(Ok((None, "")), Err)
+            }
             (SettingKind::Secret, _) => Err("a secret is given by reference".into()),
             (kind, value) => Err(format!("it is {}, and not {}", value.shape(), kind.noun())),
         }
@@ -182,7 +188,8 @@ impl Setting {
             return Err("the least is more than the most".into());
         }
         let has_limits = self.min.is_some() || self.max.is_some();
-        let limitless = matches!(self.kind, SettingKind::Boolean | SettingKind::Secret);
+        let limitless =
+            matches!(self.kind, SettingKind::Boolean | SettingKind::Secret | SettingKind::Endpoint);
         if limitless && has_limits {
             return Err(format!("{} has no limits", self.kind.noun()));
         }
@@ -211,6 +218,7 @@ impl SettingKind {
             Self::Duration => "a length of time such as \"30s\"",
             Self::Size => "a size such as \"64MiB\"",
             Self::Secret => "a secret",
+            Self::Endpoint => "an endpoint such as \"db.example.com:5432\"",
         }
     }
 }

@@ -14,6 +14,9 @@ const MANIFEST_TYPE: &str = "application/vnd.copkg.package.v1+json";
 /// The type of what a patch says of itself, as it is signed.
 const PATCH_TYPE: &str = "application/vnd.copkg.patch.v1+json";
 
+/// The type of the verdict of a rehearsal, as it is signed.
+const REHEARSAL_TYPE: &str = "application/vnd.copkg.rehearsal.v1+json";
+
 /// A document to be signed, with its type.
 #[derive(Debug, Clone, Copy)]
 pub struct Payload<'a> {
@@ -30,6 +33,11 @@ impl<'a> Payload<'a> {
     /// Takes the bytes of a `patch.json`.
     pub fn patch(bytes: &'a [u8]) -> Self {
         Self { payload_type: PATCH_TYPE, bytes }
+    }
+
+    /// Takes the canonical bytes of the verdict of a rehearsal.
+    pub fn rehearsal(bytes: &'a [u8]) -> Self {
+        Self { payload_type: REHEARSAL_TYPE, bytes }
     }
 
     /// Returns what is really signed: `DSSEv1`, then length and text of the type and of the bytes, as DSSE 1.0 says.

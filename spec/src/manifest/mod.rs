@@ -5,6 +5,7 @@
 
 mod format;
 mod member;
+mod rehearsal;
 mod running;
 mod service;
 mod text;
@@ -15,6 +16,7 @@ use thiserror::Error;
 
 pub use format::{FORMAT, Format, FormatError};
 pub use member::{Compressed, Member, Members};
+pub use rehearsal::{Rehearsable, Rehearsal, outside_by_default};
 pub use running::{Health, Rotation, Template};
 pub(crate) use service::is_account;
 pub use service::{Parameter, Service, Signal};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Health, Rotation, Template, Upgrade};
+use super::{Health, Rehearsable, Rehearsal, Rotation, Template, Upgrade};
 use crate::configuration::{Setting, SettingName, Uses};
 use crate::coordinate::{CoordinateError, Label, ServiceLabel, serde_as_text};
 use crate::index::EntryPath;
@@ -30,6 +30,9 @@ pub struct Service {
     /// Lets clients reach the service, when it is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admit: Option<EntryPath>,
+    /// Copies the data of the service while it runs, for a rehearsal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<EntryPath>,
     /// Makes the service read its configuration again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<EntryPath>,
@@ -73,6 +76,9 @@ pub struct Service {
     /// What is rendered with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<Template>,
+    /// How a change to this version is rehearsed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
 }
 
 /// The longest that anything may take, in seconds.
@@ -93,6 +99,7 @@ impl Service {
             migrate: None,
             pre_stop: None,
             admit: None,
+            snapshot: None,
             reload: None,
             reload_signal: None,
             user: None,
@@ -109,6 +116,7 @@ impl Service {
             logs: None,
             config: BTreeMap::new(),
             templates: Vec::new(),
+            rehearsal: None,
         }
     }
 
@@ -119,7 +127,8 @@ impl Service {
 
     /// Returns every script that the section names.
     pub fn scripts(&self) -> impl Iterator<Item = &EntryPath> {
-        let optional = [&self.check, &self.migrate, &self.pre_stop, &self.admit, &self.reload];
+        let optional =
+            [&self.check, &self.migrate, &self.pre_stop, &self.admit, &self.snapshot, &self.reload];
         [&self.start, &self.stop].into_iter().chain(optional.into_iter().flatten())
     }
 
@@ -144,6 +153,11 @@ impl Service {
         self.health.as_ref().map_or(Ok(()), Health::check)?;
         if self.config.iter().any(|(name, setting)| setting.check_declaration(name).is_err()) {
             return Err("a setting of the service contradicts itself");
+        }
+        let parameters: Vec<&str> = self.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        let declared = Rehearsable { settings: &self.config, parameters: &parameters };
+        if self.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.check(declared).is_err()) {
+            return Err("the rehearsal names a setting or a value that the service does not take");
         }
         let places = || self.templates.iter().map(|template| template.dst.as_str()).enumerate();
         let within = |one: &str, other: &str| one == other || one.starts_with(&format!("{other}/"));

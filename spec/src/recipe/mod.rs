@@ -14,6 +14,7 @@ mod package;
 mod pattern;
 mod place;
 mod raw;
+mod rehearsal;
 mod running;
 mod service;
 mod settings;

@@ -248,6 +248,23 @@ pub(super) struct Service {
     /// Templates of the package that are rendered with these values.
     #[serde(default)]
     pub(super) templates: Vec<Template>,
+    /// How a change to this version is rehearsed.
+    pub(super) rehearsal: Option<Rehearsal>,
+}
+
+/// How a change to this version is rehearsed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rehearsal {
+    /// Values of settings and parameters, by name, that stand in for those of production.
+    #[serde(default)]
+    pub(super) values: BTreeMap<String, SettingValue>,
+    /// Settings and parameters that may lead outside of the service: nothing is changed there.
+    #[serde(default)]
+    pub(super) allow_outside: Vec<String>,
+    /// Globs of what is not copied, of paths in the runtime directory; one without a slash matches a name at any depth.
+    #[serde(default)]
+    pub(super) exclude: Vec<String>,
 }
 
 /// How a service is brought from one version to another.
@@ -303,7 +320,7 @@ pub(super) struct Logs {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Setting {
-    /// `string`, `integer`, `boolean`, `list`, `duration`, `size` or `secret`.
+    /// `string`, `integer`, `boolean`, `list`, `duration`, `size`, `secret` or `endpoint`.
     #[serde(rename = "type")]
     pub(super) kind: SettingKind,
     /// Its value when none is set. Without one it must be set, unless it is `optional`.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::context::Context;
 use super::error::Problem;
 use super::span::Span;
-use super::{Located, UpgradeRecipe, raw, running, settings};
+use super::{Located, UpgradeRecipe, raw, rehearsal, running, settings};
 use crate::configuration::{Setting, SettingName};
 use crate::coordinate::{Label, ServiceLabel};
 use crate::index::EntryPath;
-use crate::manifest::{Health, Rotation, Signal, Template, is_account};
+use crate::manifest::{Health, Rehearsable, Rehearsal, Rotation, Signal, Template, is_account};
 
 /// How the service runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct ServiceRecipe {
     pub config: BTreeMap<SettingName, Setting>,
     /// What is rendered with it.
     pub templates: Vec<Template>,
+    /// How a change to it is rehearsed.
+    pub rehearsal: Option<Rehearsal>,
 }
 
 /// What starts and stops a service.
@@ -89,6 +91,14 @@ const STOP_TIMEOUT: Span = Span::of_seconds(30);
 impl ServiceRecipe {
     pub(super) fn resolve(raw: raw::Service, at: &Context) -> Result<Self, Located> {
         let stop_signal = raw.stop_signal.as_deref().unwrap_or("TERM");
+        let config = settings::settings(raw.config, &at.key("config"))?;
+        let parameters = parameters(raw.parameters, &at.key("parameters"))?;
+        let rehearse = |raw| {
+            let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+            let declared = Rehearsable { settings: &config, parameters: &names };
+            rehearsal::rehearsal(raw, declared, &at.key("rehearsal"))
+        };
+        let rehearsal = raw.rehearsal.map(rehearse).transpose()?;
         Ok(Self {
             launch: launch(raw.exec, raw.pid_file, at)?,
             stop_signal: at.key("stop_signal").parse(stop_signal)?,
@@ -97,14 +107,15 @@ impl ServiceRecipe {
             stop_timeout: at.key("stop_timeout").timeout(raw.stop_timeout.as_deref(), STOP_TIMEOUT)?,
             directories: at.key("directories").parse_each(&raw.directories)?,
             output: if raw.console { Output::Console } else { Output::Log },
-            parameters: parameters(raw.parameters, &at.key("parameters"))?,
+            parameters,
             upgrade: UpgradeRecipe::resolve(raw.upgrade, &at.key("upgrade"))?,
             reload_signal: at.key("reload_signal").parse_option(raw.reload_signal.as_deref())?,
             after: at.key("after").parse_each(&raw.after)?,
             health: raw.health.map(|health| running::health(&health, &at.key("health"))).transpose()?,
             logs: raw.logs.map(|logs| running::logs(&logs, &at.key("logs"))).transpose()?,
-            config: settings::settings(raw.config, &at.key("config"))?,
+            config,
             templates: settings::templates(&raw.templates, &at.key("templates"))?,
+            rehearsal,
             user: raw.user.map(|user| account(user, &at.key("user"))).transpose()?,
         })
     }

@@ -28,6 +28,7 @@ pub(super) fn facts(details: &Details) -> Vec<Fact> {
     facts.extend(script("Check", &service.check));
     facts.extend(script("Migrate", &service.migrate));
     facts.extend(script("Before stopping", &service.pre_stop));
+    facts.extend(script("Copying its data", &service.snapshot));
     facts.extend(service.user.as_deref().map(|user| Fact::mono("Runs as", line(user))));
     facts.push(Fact::text(
         "Times",
