@@ -8,6 +8,7 @@ mod damaged;
 mod described;
 mod forgotten;
 mod identity;
+mod inherited;
 mod interrupted;
 mod logs;
 mod misbehaving;
