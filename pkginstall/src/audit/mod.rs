@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 
 use copkg_spec::digest::Digest;
-use copkg_spec::index::{Entry, EntryPath, Index, Mode};
+use copkg_spec::index::{Entry, EntryPath, Index};
 use rayon::prelude::*;
 use rustix::fs::{FileType, Stat};
 use serde::Serialize;
 
-use crate::tree::{Directory, READ_ONLY_DIRECTORY, TreeError, if_there};
+use crate::tree::{Directory, TreeError, if_there};
 
 /// One way in which a tree is not what its index says.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -78,12 +78,15 @@ impl std::fmt::Display for Difference {
 /// The bits of a mode that let somebody write.
 const WRITABLE: u32 = 0o222;
 
+/// The mode that every directory of a package is signed with.
+const DIRECTORY: u32 = 0o755;
+
 /// Which modes an installed tree has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Modes {
     /// 0444, 0555 and, for directories, 0555.
     ReadOnly,
-    /// The signed ones, as earlier versions of this program installed them.
+    /// The signed ones, as earlier versions of this program installed them, or those.
     Signed,
 }
 
@@ -159,7 +162,7 @@ impl Audit {
         let mut differences = Vec::new();
         if path.is_empty() {
             let stat = directory.look(".")?;
-            differences.extend(stat.and_then(|stat| mode_difference(".", &stat, self.directory_mode())));
+            differences.extend(stat.and_then(|stat| self.mode_difference(".", &stat, DIRECTORY)));
         }
         for entry in entries {
             differences.extend(self.entry(&directory, entry)?);
@@ -184,11 +187,11 @@ impl Audit {
         }
         Ok(match entry {
             Entry::Directory { .. } => {
-                mode_difference(path.as_str(), &stat, self.directory_mode()).into_iter().collect()
+                self.mode_difference(path.as_str(), &stat, DIRECTORY).into_iter().collect()
             }
             Entry::File { mode, size, sha256, .. } => {
                 let mut differences: Vec<_> =
-                    mode_difference(path.as_str(), &stat, self.file_mode(*mode)).into_iter().collect();
+                    self.mode_difference(path.as_str(), &stat, mode.bits()).into_iter().collect();
                 let same_size = u64::try_from(stat.st_size) == Ok(*size);
                 if !same_size || (self.reads(&stat) && digest(directory, path)? != *sha256) {
                     differences.extend(one(What::Changed));
@@ -203,18 +206,20 @@ impl Audit {
         })
     }
 
-    fn directory_mode(self) -> u32 {
-        match self.modes {
-            Modes::ReadOnly => READ_ONLY_DIRECTORY,
-            Modes::Signed => 0o755,
-        }
-    }
-
-    fn file_mode(self, mode: Mode) -> u32 {
-        match self.modes {
-            Modes::ReadOnly => mode.read_only_bits(),
-            Modes::Signed => mode.bits(),
-        }
+    /// Compares a mode with those that an installed file or directory may have, which was signed with `signed`.
+    fn mode_difference(self, path: &str, stat: &Stat, signed: u32) -> Option<Difference> {
+        let read_only = signed & !WRITABLE;
+        let found = stat.st_mode & 0o7777;
+        let (is_right, expected) = match self.modes {
+            Modes::ReadOnly => (found == read_only, read_only),
+            // A repair makes it read-only.
+            Modes::Signed => (found == signed || found == read_only, signed),
+        };
+        let text = |mode: u32| format!("{mode:04o}");
+        (!is_right).then(|| Difference {
+            path: path.to_owned(),
+            what: What::Mode { expected: text(expected), found: text(found) },
+        })
     }
 
     fn reads(self, stat: &Stat) -> bool {
@@ -228,15 +233,6 @@ impl Audit {
 fn digest(directory: &Directory, path: &EntryPath) -> Result<Digest, TreeError> {
     let file = directory.open_file(path.name())?;
     Digest::of_reader(file).map_err(|source| TreeError::open(&directory.path().join(path.name()), source))
-}
-
-fn mode_difference(path: &str, stat: &Stat, expected: u32) -> Option<Difference> {
-    let found = stat.st_mode & 0o7777;
-    let text = |mode: u32| format!("{mode:04o}");
-    (found != expected).then(|| Difference {
-        path: path.to_owned(),
-        what: What::Mode { expected: text(expected), found: text(found) },
-    })
 }
 
 fn type_of_entry(entry: &Entry) -> &'static str {

@@ -88,7 +88,12 @@ fn recover_intent(
             Outcome::Removed
         }
         Operation::Discard => Outcome::Removed,
-        Operation::Repair => Outcome::RepairEnded,
+        Operation::Repair => {
+            if let Some(receipt) = receipts::read(prefix, &intent.package)? {
+                seal(prefix, &receipt)?;
+            }
+            Outcome::RepairEnded
+        }
     };
     let Err(error) = delete_staged(prefix, &entry.id) else { return Ok((outcome, set_aside)) };
     // The package is gone. What cannot be deleted must not keep it from being installed again.
@@ -178,13 +183,7 @@ fn is_finished(prefix: &Prefix, id: &OperationId, intent: &Intent) -> Result<boo
 /// and lost the rest: all was moved at once, when all of it was durable.
 fn finish_install(prefix: &Prefix, id: &OperationId, receipt: &Receipt) -> Result<bool, HostError> {
     if Directory::open(&prefix.staging())?.look(id.as_str())?.is_none() {
-        if receipt.read_only
-            && let Some(parent) = parent_of(prefix, &receipt.package)?
-            && let Some(tree) = if_there(parent.child(receipt.package.version().as_str()))?
-        {
-            tree.make_read_only()?;
-            tree.sync()?;
-        }
+        seal(prefix, receipt)?;
         return Ok(true);
     }
     match put_in_place(prefix, id, &receipt.package).and_then(Moved::sync) {
@@ -192,6 +191,18 @@ fn finish_install(prefix: &Prefix, id: &OperationId, receipt: &Receipt) -> Resul
         Err(error) if is_occupied(&error) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Makes the top directory of an installed tree read-only, where a power cut or a crash came before that.
+fn seal(prefix: &Prefix, receipt: &Receipt) -> Result<(), HostError> {
+    if receipt.read_only
+        && let Some(parent) = parent_of(prefix, &receipt.package)?
+        && let Some(tree) = if_there(parent.child(receipt.package.version().as_str()))?
+    {
+        tree.make_read_only()?;
+        tree.sync()?;
+    }
+    Ok(())
 }
 
 /// A tree that was moved to or from its place, which a power cut could still undo.
