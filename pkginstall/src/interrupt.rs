@@ -14,6 +14,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use thiserror::Error;
 
+use crate::inherited;
+
 struct Flags {
     /// Nothing interruptible is under way: signals do what they always do.
     idle: Arc<AtomicBool>,
@@ -132,7 +134,7 @@ fn flags() -> io::Result<&'static Flags> {
     }
     let flags = Flags { idle: Arc::new(AtomicBool::new(true)), signal: Arc::new(AtomicUsize::new(0)) };
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        if signal == SIGHUP && is_ignored(signal) {
+        if signal == SIGHUP && inherited::was_ignored(signal) {
             continue;
         }
         // In this order: what it does depends on how things stood before it.
@@ -141,12 +143,4 @@ fn flags() -> io::Result<&'static Flags> {
         flag::register_usize(signal, Arc::clone(&flags.signal), number)?;
     }
     Ok(FLAGS.get_or_init(|| flags))
-}
-
-/// Tells whether whoever started us had us ignore `signal`.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
-    mask & (1 << (signal - 1)) != 0
 }

@@ -17,6 +17,7 @@ pub mod generation;
 pub mod health;
 pub mod hook;
 pub mod host;
+pub mod inherited;
 pub mod interrupt;
 pub mod metadata;
 pub mod patch;

@@ -9,8 +9,11 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 use copkg_spec::command::Streams;
 use pkginstall::cli::{self, Ambient, Surroundings};
+use pkginstall::inherited;
 
 fn main() -> ExitCode {
+    // Should the kernel refuse, a service inherits more than it should, and nothing else is wrong.
+    let _ = inherited::set_stated_values();
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -54,6 +54,12 @@ pub enum SceneError {
     Example(#[from] ExampleError),
 }
 
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.make_writable();
+    }
+}
+
 impl Scene {
     /// Makes a scratch directory with a publisher's key in it.
     ///
@@ -82,6 +88,13 @@ impl Scene {
         let scene = Self { programs, directory, prefix };
         scene.pkgbuild(["keygen", "publisher"])?.success()?;
         Ok(scene)
+    }
+
+    /// Gives our own account the write permission that installed files and directories do not have: nobody but root could remove
+    /// them otherwise.
+    pub fn make_writable(&self) {
+        let mut command = Command::new("chmod");
+        let _ = command.args(["-R", "u+rwX"]).arg(&self.prefix).stderr(Stdio::null()).status();
     }
 
     /// Moves the prefix elsewhere.

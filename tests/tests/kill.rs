@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -36,6 +37,13 @@ fn a_killed_removal_leaves_the_package_absent_or_whole() -> Outcome {
 }
 
 #[test]
+fn a_killed_removal_keeps_what_is_not_the_packages() -> Outcome {
+    let case = Case::new(Operation::RemoveChanged)?;
+    assert!(case.absent.iter().any(|path| path.contains("/data/rows")), "{:?}", case.absent);
+    case.try_all()
+}
+
+#[test]
 fn a_killed_upgrade_by_a_patch_leaves_the_package_absent_or_whole() -> Outcome {
     let case = Case::upgrade()?;
     case.try_all()
@@ -54,12 +62,18 @@ enum Operation {
     Upgrade,
     Remove,
     Repair,
+    /// Of a package in which somebody stored something.
+    RemoveChanged,
 }
 
 impl Operation {
+    fn is_removal(self) -> bool {
+        matches!(self, Self::Remove | Self::RemoveChanged)
+    }
+
     /// Of an upgrade only what patches add to an installation is new, and of a repair its end, so a part of their points does.
     fn stride(self) -> usize {
-        if matches!(self, Self::Upgrade | Self::Repair) { 3 } else { 1 }
+        if matches!(self, Self::Upgrade | Self::Repair | Self::RemoveChanged) { 3 } else { 1 }
     }
 }
 
@@ -84,19 +98,29 @@ impl Case {
         scene.trust()?;
         let coordinate = format!("{GROUP}:target:1.0.0");
         let install = ["install".to_owned(), file.to_string_lossy().into_owned()];
-        let remove = ["remove".to_owned(), coordinate];
+        let remove = ["remove".to_owned(), coordinate.clone()];
         // A prefix that has seen both, so that what is left does not depend on being the first.
         scene.pkginstall(["install".as_ref(), other.as_os_str()])?.success()?;
         scene.pkginstall(&install)?.success()?;
         scene.pkginstall(&remove)?.success()?;
-        let absent = contents(scene.prefix());
+        let mut absent = contents(scene.prefix());
         if operation == Operation::Install {
             snapshot(&scene, "before")?;
         }
         scene.pkginstall(&install)?.success()?;
+        if operation == Operation::RemoveChanged {
+            let data = scene.software(&coordinate).join("data");
+            scene.make_writable();
+            fs::create_dir(&data)?;
+            fs::write(data.join("rows"), "some")?;
+        }
         let whole = contents(scene.prefix());
-        if operation == Operation::Remove {
+        if operation.is_removal() {
             snapshot(&scene, "before")?;
+        }
+        if operation == Operation::RemoveChanged {
+            scene.pkginstall(&remove)?.success()?;
+            absent = contents(scene.prefix());
         }
         assert_ne!(absent, whole);
         let command = if operation == Operation::Install { install } else { remove };
@@ -223,9 +247,9 @@ impl Case {
             1 => {
                 // Trying again ends as if nothing had happened, whether or not it was done already.
                 let again = self.scene.pkginstall(&self.command)?;
-                let gone = self.operation == Operation::Remove && again.code == Some(5);
+                let gone = self.operation.is_removal() && again.code == Some(5);
                 assert!(again.is_success() || gone, "{moment}: {again}");
-                Some(self.operation != Operation::Remove)
+                Some(!self.operation.is_removal())
             }
             _ => {
                 self.scene.pkginstall(["remove", &format!("{GROUP}:stranger:1")])?.expect_code(5)?;
@@ -236,9 +260,11 @@ impl Case {
         let is_whole = found == self.whole;
         assert!(is_whole || found == self.absent, "{moment}, then {then}: {}", self.strange(&found));
         assert!(wanted.is_none_or(|wanted| wanted == is_whole), "{moment}: tried again without effect");
-        let verify = self.scene.pkginstall(["verify", "--all"])?;
-        let is_sound = is_whole || self.operation != Operation::Repair;
-        assert_eq!(verify.is_success(), is_sound, "{moment}, then {then}: {verify}");
+        if self.operation != Operation::RemoveChanged {
+            let verify = self.scene.pkginstall(["verify", "--all"])?;
+            let is_sound = is_whole || self.operation != Operation::Repair;
+            assert_eq!(verify.is_success(), is_sound, "{moment}, then {then}: {verify}");
+        }
         Ok(())
     }
 
@@ -249,6 +275,7 @@ impl Case {
     }
 
     fn restore(&self) -> Outcome {
+        self.scene.make_writable();
         fs::remove_dir_all(self.scene.prefix())?;
         copy(&self.scene, &self.before, self.scene.prefix())
     }
@@ -281,32 +308,44 @@ fn copy(scene: &Scene, from: &Path, to: &Path) -> Outcome {
     Ok(())
 }
 
-/// Returns what lies below the prefix, files with their contents, without what changes from run to run.
+/// Returns what lies below the prefix, software with its modes and contents, without what changes from run to run.
 fn contents(prefix: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut open = vec![prefix.to_owned()];
     while let Some(directory) = open.pop() {
         for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
             let path = entry.path();
-            let name = path.strip_prefix(prefix).unwrap_or(&path).display().to_string();
+            let name = path.strip_prefix(prefix).unwrap_or(&path);
+            let name = without_operation(&name.display().to_string());
+            let mode =
+                fs::symlink_metadata(&path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
             let kind = entry.file_type();
             let is_record = name.starts_with(".copkg");
             let description = match kind {
                 Ok(kind) if kind.is_dir() => {
                     open.push(path);
-                    "directory".to_owned()
+                    if is_record { "directory".to_owned() } else { format!("directory {mode:o}") }
                 }
                 Ok(kind) if kind.is_symlink() => {
                     fs::read_link(path).unwrap_or_default().display().to_string()
                 }
                 // A receipt has the time of the installation in it.
                 _ if is_record => "record".to_owned(),
-                _ => digest(&path),
+                _ => format!("{mode:o} {}", digest(&path)),
             };
             found.insert(format!("{name}: {description}"));
         }
     }
     found
+}
+
+/// What is kept of a removed package lies in a directory whose name ends with a part of the operation's.
+fn without_operation(name: &str) -> String {
+    let mut parts: Vec<&str> = name.split('/').collect();
+    if let Some(kept) = parts.get_mut(2).filter(|_| name.starts_with("software/.set-aside/")) {
+        *kept = kept.rsplit_once('.').map_or(*kept, |(package, _)| package);
+    }
+    parts.join("/")
 }
 
 fn digest(path: &Path) -> String {

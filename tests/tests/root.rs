@@ -39,6 +39,37 @@ fn root_starts_a_service_as_the_user_that_the_recipe_names() -> Outcome {
 }
 
 #[test]
+fn what_root_installs_with_a_closed_umask_is_open_to_the_user_of_a_service() -> Outcome {
+    if !rustix::process::geteuid().is_root() {
+        skip("[service] user", "only root can start something as another user");
+        return Ok(());
+    }
+    let scene = Scene::new()?;
+    let place = tempfile::Builder::new().prefix("copkg-root-").permissions(open_to_all()).tempdir()?;
+    let scene = scene.with_prefix(place.path().join("host"));
+    let file = sleeper(&scene, "user = \"nobody\"\n")?.to_string_lossy().into_owned();
+    let coordinate = format!("{GROUP}:sleeper:1");
+    let steps: [&[&str]; 3] = [
+        &["trust", "add", GROUP, "publisher.pub"],
+        &["install", &file],
+        &["start", &coordinate, "--as", "1.sleeper.dev.local"],
+    ];
+    for step in steps {
+        with_umask(&scene, "077", step)?.success()?;
+    }
+    let owners = owners(&scene.prefix().join("runtime/1.sleeper.dev.local"));
+    scene.pkginstall(["stop", "1.sleeper.dev.local"])?.success()?;
+    assert_eq!(owners?, (NOBODY, NOBODY));
+    // Everybody may look.
+    let home = tempfile::Builder::new().prefix("copkg-user-").permissions(open_to_all()).tempdir()?;
+    fs::copy(scene.programs().path("pkginstall"), home.path().join("pkginstall"))?;
+    give_to_nobody(home.path())?;
+    let list = as_nobody(&scene, home.path(), &["list"])?.success()?;
+    assert!(list.out.contains(&coordinate), "{list}");
+    Ok(())
+}
+
+#[test]
 fn everything_works_below_a_prefix_without_root() -> Outcome {
     let scene = Scene::new()?;
     let file = sleeper(&scene, "")?;
@@ -61,9 +92,22 @@ fn everything_works_below_a_prefix_without_root() -> Outcome {
         &["remove", &coordinate],
     ];
     give_to_nobody(home.path())?;
-    for step in steps {
+    let (last, before) = steps.split_last().ok_or("no steps")?;
+    for step in before {
         as_nobody(&scene, home.path(), step)?.success()?;
     }
+    // What its owner put into the package all the same outlives it.
+    let software = scene.software(&coordinate);
+    let writable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&software, writable)?;
+    fs::create_dir(software.join("mine"))?;
+    fs::write(software.join("mine/rows"), "rows")?;
+    give_to_nobody(&software.join("mine"))?;
+    let remove: Vec<&str> = last.iter().copied().chain(["--json"]).collect();
+    let removed = as_nobody(&scene, home.path(), &remove)?.success()?.json()?;
+    let kept = removed["packages"][0]["set_aside"]["path"].as_str().ok_or("nothing was kept")?;
+    assert_eq!(fs::read_to_string(Path::new(kept).join("mine/rows"))?, "rows");
+    fs::remove_dir_all(scene.prefix().join("software/.set-aside"))?;
     assert_eq!(scene.traces(), [""; 0]);
     Ok(())
 }
@@ -98,6 +142,23 @@ fn owners(runtime: &Path) -> Result<(u32, u32), Box<dyn Error>> {
     let pid = fs::read_to_string(runtime.join("run/start.pid"))?;
     let process = fs::metadata(Path::new("/proc").join(pid.lines().next().unwrap_or_default()))?.uid();
     Ok((process, fs::metadata(runtime.join("data/alive"))?.uid()))
+}
+
+fn with_umask(scene: &Scene, umask: &str, arguments: &[&str]) -> Result<Execution, Box<dyn Error>> {
+    let inner = scene.command("pkginstall", arguments);
+    let mut outer = Command::new("sh");
+    outer
+        .args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    outer.current_dir(inner.get_current_dir().unwrap_or(scene.path()));
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    Ok(scene.run(&mut outer)?)
 }
 
 fn as_nobody(scene: &Scene, home: &Path, arguments: &[&str]) -> Result<Execution, Box<dyn Error>> {

@@ -1,10 +1,12 @@
 //! Removing one package: the receipt goes first, so that a half-removed package is never taken for an installed one.
+//!
+//! What lies in its tree and is not the package's is never deleted: see `host::SetAside`.
 
 use copkg_spec::command::Failure;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::{Change, RemoveError};
-use crate::host::{self, Catalogue};
+use crate::host::{self, Catalogue, SetAside};
 use crate::receipts::{self, ReceiptError};
 
 /// Whether a package is removed while services run from it.
@@ -20,7 +22,10 @@ pub enum InUse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removal {
     /// It was removed now.
-    Now,
+    Now {
+        /// What lay in it and was not the package's.
+        set_aside: Option<SetAside>,
+    },
     /// Another command removed it meanwhile.
     Before,
 }
@@ -56,13 +61,14 @@ pub fn remove(
             return Err(RemoveError::InUse { package: coordinate.clone(), services });
         }
         let intent = catalogue.open_removal(coordinate, change.now)?;
-        host::take_away(change.prefix, intent.id(), coordinate)?;
+        let set_aside = host::take_away(change.prefix, intent.id(), coordinate)?;
         // It is gone for everybody now; deleting the files may take a while and hinders nobody.
         drop(catalogue);
         let Err(source) = host::delete_staged(change.prefix, intent.id()) else {
             intent.close()?;
-            return Ok(Removal::Now);
+            return Ok(Removal::Now { set_aside });
         };
+        // Nothing was set aside then: that takes the whole tree out of staging.
         let path = change.prefix.staging().join(intent.id().as_str());
         // Whoever recovers it now sets the files aside and writes down that they are stuck.
         drop(intent);

@@ -11,7 +11,7 @@ use super::{Change, InstallError, Installation};
 use crate::host::{self, Catalogue, OpenIntent};
 use crate::receipts::{self, ReceiptError};
 use crate::stage::{Payload, stage};
-use crate::tree::Directory;
+use crate::tree::{Directory, TreeError};
 
 /// Replaces the tree of an installed package by a whole one. Its payload comes out of `payload`.
 ///
@@ -63,10 +63,23 @@ fn replace(
     if let Some(parent) = above.last() {
         let version = package.version().as_str();
         match parent.look(version)? {
-            Some(_) => staging.exchange(intent.id().as_str(), parent, version)?,
+            Some(_) => {
+                // Its owner could not move a directory that is read-only.
+                if_directory(parent.open_to_change(version))?;
+                staging.exchange(intent.id().as_str(), parent, version)?;
+            }
             None => staging.rename(intent.id().as_str(), parent, version)?,
         }
+        parent.child(version)?.make_read_only()?;
     }
     staging.sync()?;
     Ok(above.iter().rev().try_for_each(Directory::sync)?)
+}
+
+/// Whatever else than a directory is in the place goes as it is.
+fn if_directory(opened: Result<Directory, TreeError>) -> Result<(), TreeError> {
+    match opened {
+        Err(error) if !error.is_not_a_directory() => Err(error),
+        _ => Ok(()),
+    }
 }

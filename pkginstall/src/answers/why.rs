@@ -176,7 +176,7 @@ fn process(pid: u32) -> Process {
 fn package(prefix: &Prefix, receipt: &Receipt) -> Result<(Trusted, Option<usize>, Vec<Source>), Failure> {
     let contents = receipts::contents(prefix, receipt)?;
     let tree = Directory::open(&prefix.install_dir(&receipt.package))?;
-    let differences = audit::audit(&tree, contents.index())?.len();
+    let differences = audit::audit(&tree, contents.index(), receipt.modes())?.len();
     let sources = contents.provenance().map(sources).unwrap_or_default();
     Ok((signers(prefix, &receipt.package, receipt.digest)?, Some(differences), sources))
 }

@@ -60,6 +60,9 @@ pub(super) struct Place {
     /// How long to wait for another command, in seconds; 0 fails at once [env: `COPKG_LOCK_TIMEOUT`]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub lock_timeout: Option<u32>,
+    /// As root, work in a prefix that belongs to another account, which then decides what root runs
+    #[arg(long, global = true)]
+    pub as_root: bool,
 }
 
 /// The option that says whether servers are asked.
@@ -88,6 +91,8 @@ pub struct Context<'a> {
     pub settings: Settings,
     /// Whether the host is being booted.
     pub boot: Boot,
+    /// Whether root may work in a prefix that belongs to another account.
+    pub as_root: bool,
 }
 
 impl<'a> Context<'a> {
@@ -108,7 +113,7 @@ impl<'a> Context<'a> {
             user: ambient.user,
         };
         let settings = Settings::load(&given, &places)?;
-        Ok(Self { report, ambient, settings, boot: Boot::default() })
+        Ok(Self { report, ambient, settings, boot: Boot::default(), as_root: place.as_root })
     }
 
     /// Returns the prefix.
@@ -116,7 +121,8 @@ impl<'a> Context<'a> {
     /// # Errors
     /// When nothing says where it is and the user is not root.
     pub fn prefix(&self) -> Result<Prefix, PrefixError> {
-        self.settings.prefix()
+        let prefix = self.settings.prefix()?;
+        Ok(if self.as_root { prefix.as_root() } else { prefix })
     }
 
     /// Returns how long to wait for a lock.

@@ -60,6 +60,13 @@ struct Shown {
     lines: Vec<String>,
 }
 
+impl Logs {
+    /// Tells whether logs are put aside, and not only read.
+    pub(super) fn rotates(&self) -> bool {
+        self.rotate
+    }
+}
+
 pub(super) fn run(args: &Logs, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let services = select(&args.services, context)?;

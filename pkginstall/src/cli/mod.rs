@@ -20,6 +20,7 @@ mod list;
 mod listed;
 mod logs;
 mod opened;
+mod owner;
 mod progress;
 mod recover;
 mod rehearse;
@@ -148,14 +149,18 @@ pub fn run(surroundings: Surroundings) -> Exit {
         Ok(cli) => cli,
         Err(error) => return unparsed(&surroundings.arguments, &error, surroundings.streams),
     };
-    let Surroundings { streams, ambient, .. } = surroundings;
+    let Surroundings { streams, ambient, arguments } = surroundings;
     let mut report = Report::new(cli.options.clone(), streams);
     // These two must work whatever the configuration says.
     let result = match &cli.command {
         Command::Completions(args) if args.list.is_none() => Ok(completions::run(args, &mut report)),
         Command::Version(args) => Ok(version::run(args, &mut report)),
-        command => Context::new(&mut report, &cli.place, command.repository(), ambient)
-            .and_then(|mut context| in_order(command, &mut context)),
+        command => {
+            Context::new(&mut report, &cli.place, command.repository(), ambient).and_then(|mut context| {
+                owner::check(command, &context, &arguments)?;
+                in_order(command, &mut context)
+            })
+        }
     };
     let exit = result.unwrap_or_else(|failure| report.fail(&failure));
     report.end(exit)
@@ -206,6 +211,25 @@ impl Command {
             Self::Upgrade(args) => args.repo.as_deref(),
             Self::Rehearse(args) => args.repo.as_deref(),
             _ => None,
+        }
+    }
+
+    /// Tells whether the command changes nothing, keeps nothing and runs nothing of the prefix.
+    fn only_looks(&self) -> bool {
+        match self {
+            Self::List(_)
+            | Self::Verify(_)
+            | Self::History(_)
+            | Self::Diff(_)
+            | Self::Status(_)
+            | Self::Dirs(_)
+            | Self::Completions(_)
+            | Self::Version(_) => true,
+            Self::Logs(args) => !args.rotates(),
+            Self::Trust(args) => args.only_looks(),
+            Self::Repo(args) => args.only_looks(),
+            Self::Config(args) => args.only_looks(),
+            _ => false,
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::activate::{Change, InUse, Removal, RemoveError, remove};
 use crate::gc::{Reason, Survey};
-use crate::host::{Catalogue, Notice};
+use crate::host::{self, Catalogue, Notice, SetAside};
 use crate::interrupt;
 use crate::receipts::{self, ReceiptError};
 use crate::service;
@@ -19,7 +19,8 @@ pub(super) struct Remove {
     /// The packages, as group:id:version
     #[arg(required = true, value_name = "COORD")]
     packages: Vec<PackageCoordinate>,
-    /// Remove the files even while a service runs from them, or a rollback needs them; the service is never stopped
+    /// Remove the files even while a service runs from them, or a rollback needs them; the service is never stopped, and files that
+    /// are not the package's are kept all the same
     #[arg(long)]
     force: bool,
     /// Only say what would be removed
@@ -50,12 +51,15 @@ pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure>
     let mut failures = Vec::new();
     for package in &args.packages {
         interrupt::check()?;
-        let removed = if args.dry_run { Ok("would_remove") } else { remove_one(args, context, package) };
+        let removed =
+            if args.dry_run { would_remove(context, package) } else { remove_one(args, context, package) };
         match removed {
-            Ok(outcome) => {
+            Ok((outcome, set_aside)) => {
                 context.report.note(format!("{package}: {}", outcome.replace('_', " ")));
                 let path = prefix.install_dir(package);
-                rows.push(json!({ "package": package, "outcome": outcome, "path": path }));
+                rows.push(
+                    json!({ "package": package, "outcome": outcome, "path": path, "set_aside": set_aside }),
+                );
             }
             // One that cannot be removed keeps none of the others from it.
             Err(failure) => failures.push(failure),
@@ -80,11 +84,23 @@ fn refuse_needed(survey: &Survey, package: &PackageCoordinate) -> Result<(), Rem
     if reasons.is_empty() { Ok(()) } else { Err(RemoveError::Needed { package: package.clone(), reasons }) }
 }
 
+fn would_remove(
+    context: &mut Context,
+    package: &PackageCoordinate,
+) -> Result<(&'static str, Option<SetAside>), Failure> {
+    let names = host::foreign(&context.prefix()?, package)?;
+    if !names.is_empty() {
+        let names = host::shown(&names);
+        context.report.warn(format!("{package}: files that are not the package's would be kept: {names}"));
+    }
+    Ok(("would_remove", None))
+}
+
 fn remove_one(
     args: &Remove,
     context: &mut Context,
     package: &PackageCoordinate,
-) -> Result<&'static str, Failure> {
+) -> Result<(&'static str, Option<SetAside>), Failure> {
     let prefix = context.prefix()?;
     let in_use = if args.force { InUse::RemoveAnyway } else { InUse::Refuse };
     let (wait, now) = (context.wait(), context.now());
@@ -93,7 +109,12 @@ fn remove_one(
     let mut change = Change { prefix: &prefix, wait, now, tell: &mut tell };
     let running = |package: &PackageCoordinate| service::running_from(&prefix, package);
     match remove(&mut change, package, in_use, running)? {
-        Removal::Now => Ok("removed"),
-        Removal::Before => Ok("already_removed"),
+        Removal::Now { set_aside, .. } => {
+            if let Some(set_aside) = &set_aside {
+                context.report.warn(set_aside.to_string());
+            }
+            Ok(("removed", set_aside))
+        }
+        Removal::Before => Ok(("already_removed", None)),
     }
 }

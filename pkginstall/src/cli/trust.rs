@@ -17,6 +17,13 @@ pub(super) struct Trust {
     command: TrustCommand,
 }
 
+impl Trust {
+    /// Tells whether nothing is changed.
+    pub(super) fn only_looks(&self) -> bool {
+        matches!(self.command, TrustCommand::List)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum TrustCommand {
     /// Let keys speak for a group

@@ -54,7 +54,7 @@ pub(super) fn differences(prefix: &Prefix, package: &PackageCoordinate) -> Resul
     let root = if_there(Directory::open(&prefix.install_dir(package)))?;
     match root {
         None => Ok(vec![Difference { path: ".".into(), what: What::Missing }]),
-        Some(root) => Ok(audit::audit(&root, contents.index())?),
+        Some(root) => Ok(audit::audit(&root, contents.index(), receipt.modes())?),
     }
 }
 

@@ -17,9 +17,9 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::activate::{Change, InUse, RemoveError, remove};
+use crate::activate::{Change, InUse, Removal, RemoveError, remove};
 use crate::generation::{Generations, Number};
-use crate::host::{Effect, Lock, Notice, Prefix, reserve};
+use crate::host::{self, Effect, Lock, Notice, Prefix, SetAside, reserve};
 use crate::interrupt;
 use crate::receipts;
 use crate::service::{self, Site, Told};
@@ -61,6 +61,8 @@ pub struct Swept {
     pub packages: Vec<PackageCoordinate>,
     /// Bytes of the files of these packages.
     pub package_bytes: u64,
+    /// What lay in these packages and was not theirs.
+    pub set_aside: Vec<SetAside>,
     /// What could not be looked at or removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failure>,
@@ -213,23 +215,42 @@ fn remove_package(
         return Ok(());
     }
     let Some(receipt) = receipts::read(site.prefix, package)? else { return Ok(()) };
-    if effect == Effect::Real && !take_away(site, package)? {
-        return Ok(());
+    match effect {
+        Effect::Real if !take_away(site, package, swept)? => return Ok(()),
+        Effect::Real => {}
+        Effect::DryRun => tell_of_foreign(site, package)?,
     }
     swept.packages.push(package.clone());
     swept.package_bytes += receipt.bytes;
     Ok(())
 }
 
+/// Says what a removal would keep.
+fn tell_of_foreign(site: &mut Site<'_>, package: &PackageCoordinate) -> Result<(), Failure> {
+    let names = host::foreign(site.prefix, package)?;
+    if !names.is_empty() {
+        let names = host::shown(&names);
+        site.warn(format!("{package}: files that are not the package's would be kept: {names}"));
+    }
+    Ok(())
+}
+
 /// Removes a package; `false` when a service began to use it meanwhile, which is no failure.
-fn take_away(site: &mut Site<'_>, package: &PackageCoordinate) -> Result<bool, Failure> {
+fn take_away(site: &mut Site<'_>, package: &PackageCoordinate, swept: &mut Swept) -> Result<bool, Failure> {
     let (prefix, wait, now): (&Prefix, _, _) = (site.prefix, site.wait, (site.clock)());
     let tell = &mut *site.tell;
     let mut notice = |notice: Notice| tell(Told::Note(notice.to_string()));
     let mut change = Change { prefix, wait, now, tell: &mut notice };
     let running = |package: &PackageCoordinate| service::running_from(prefix, package);
     match remove(&mut change, package, InUse::Refuse, running) {
-        Ok(_) => Ok(true),
+        Ok(Removal::Now { set_aside, .. }) => {
+            if let Some(set_aside) = set_aside {
+                site.warn(set_aside.to_string());
+                swept.set_aside.push(set_aside);
+            }
+            Ok(true)
+        }
+        Ok(Removal::Before) => Ok(true),
         Err(RemoveError::InUse { .. }) => Ok(false),
         Err(error @ RemoveError::FilesLeft { .. }) => {
             site.warn(Failure::of(&error).to_string());

@@ -1,4 +1,4 @@
-//! Starts a script: in a session of its own, with a clean environment, its output in a file.
+//! Starts a script: in a session of its own, with a clean environment, under stated conditions, its output in a file.
 //!
 //! Comes after `script`, which says what to execute. The start and the stop script of a service are launched from here
 //! and watched by their own steps; every other script goes through [`super::run`].
@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
-use rustix::fs::Mode;
-use rustix::process::{Signal, umask};
+use rustix::process::Signal;
 
-use super::{HookError, script};
+use super::{HookError, NotSet, conditions, script};
 use crate::interrupt::is_interrupted;
 use crate::process::{self, Children, Ended, Family, ProcessHandle};
 use crate::runtime::Output;
@@ -37,21 +36,18 @@ pub(crate) struct Launch<'a> {
 #[derive(Debug)]
 pub(crate) struct Launched {
     pub(crate) handle: ProcessHandle,
+    /// What of its conditions is the caller's.
+    pub(crate) not_set: Vec<NotSet>,
     pub(crate) at: Instant,
 }
 
 impl Launch<'_> {
     /// Starts the script.
     pub(crate) fn start(self, children: &Children) -> Result<Launched, HookError> {
-        let failed = |source| HookError::Spawn { script: self.script.to_owned(), source };
-        let mut command = self.prepare(script::command(self.script).map_err(failed)?)?;
-        command.stdin(Stdio::null());
-        let at = Instant::now();
-        let child = spawn_as(self.run_as, command).map_err(failed)?;
-        Ok(Launched { handle: children.hold(child.id())?, at })
+        self.start_gated(children, |_| Ok(()))
     }
 
-    /// Starts the script, which does nothing before `admit` has been handed its number.
+    /// Starts the script, which does nothing before its conditions are set and `admit` has been handed its number.
     ///
     /// A shell waits at the gate and then becomes the script. Should we be killed in between, it goes away.
     pub(crate) fn start_gated(
@@ -70,6 +66,7 @@ impl Launch<'_> {
         let at = Instant::now();
         let mut child = spawn_as(self.run_as, command).map_err(failed)?;
         let handle = children.hold(child.id())?;
+        let not_set = conditions::set(child.id());
         let opened = admit(child.id()).and_then(|()| match child.stdin() {
             Some(gate) => gate.write_all(b"go\n"),
             None => Ok(()),
@@ -77,7 +74,7 @@ impl Launch<'_> {
         // Closing the gate unopened ends the shell.
         drop(child);
         opened.map_err(failed)?;
-        Ok(Launched { handle, at })
+        Ok(Launched { handle, not_set, at })
     }
 
     fn prepare(&self, mut command: Command) -> Result<Command, HookError> {
@@ -141,8 +138,5 @@ fn spawn_as(run_as: &RunAs, command: Command) -> io::Result<Child> {
 }
 
 fn spawn(command: Command) -> io::Result<Child> {
-    let ours = umask(Mode::from_raw_mode(0o022));
-    let child = CommandWrap::from(command).wrap(ProcessSession).spawn();
-    umask(ours);
-    child
+    CommandWrap::from(command).wrap(ProcessSession).spawn()
 }

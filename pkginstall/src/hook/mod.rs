@@ -5,6 +5,7 @@
 //! forked. Nothing here waits on a pipe that a script's child could hold open.
 
 mod cgroup;
+mod conditions;
 mod error;
 mod launch;
 mod leftovers;
@@ -16,4 +17,5 @@ pub use error::HookError;
 pub use leftovers::end_leftovers;
 pub use run::{Hook, HookEnd, Keep, Ran, run};
 
+pub(crate) use conditions::{NotSet, set as set_conditions};
 pub(crate) use launch::{Launch, Launched};

@@ -92,7 +92,11 @@ impl Explain for HostError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unsafe { .. } => {
-                Some("choose another prefix, or take the write permission of others away".into())
+                Some(
+                    "choose another prefix, or take the write permission of others away; where root may trust its owner, say so \
+                     with `--as-root`"
+                        .into(),
+                )
             }
             Self::Reserve { .. } => Some("make room there, for example with `pkginstall gc`".into()),
             Self::Stuck(_) => Some("put that right, then run `pkginstall recover`".into()),

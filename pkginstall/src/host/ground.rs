@@ -13,6 +13,7 @@ use super::{HostError, Prefix};
 use crate::tree::{Directory, TreeError};
 
 const OTHERS_WRITE: u32 = 0o002;
+const GROUP_WRITES: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;
 
@@ -22,7 +23,8 @@ const ROOT: u32 = 0;
 /// When another user could swap what we write, or the file system refuses.
 pub fn prepare(prefix: &Prefix) -> Result<(), HostError> {
     let mine = rustix::process::geteuid().as_raw();
-    check_parents(prefix.root(), mine)?;
+    let trust = if mine == ROOT && !prefix.is_as_root() { Trust::Root } else { Trust::Owners };
+    check_parents(prefix.root(), mine, trust)?;
     for (directory, mode) in directories(prefix) {
         make(&directory, mode)?;
         check_own(&directory)?;
@@ -54,18 +56,43 @@ fn directories(prefix: &Prefix) -> [(Utf8PathBuf, u32); 6] {
     ]
 }
 
+/// Whom the directories above a prefix may belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Root alone: what root installs and runs, nobody else may replace.
+    Root,
+    /// Anybody who does not let everybody write to them.
+    Owners,
+}
+
 /// Checks the prefix and everything above it that is there, behind symbolic links too.
-fn check_parents(root: &Utf8Path, mine: u32) -> Result<(), HostError> {
+fn check_parents(root: &Utf8Path, mine: u32, trust: Trust) -> Result<(), HostError> {
     let there = root.ancestors().find(|path| path.exists()).unwrap_or(Utf8Path::new("/"));
     let real = there.canonicalize_utf8().map_err(|source| TreeError::open(there, source))?;
     let mut below: Option<u32> = None;
     for path in real.ancestors() {
         let metadata = path.metadata().map_err(|source| TreeError::open(path, source))?;
         let (mode, owner) = (metadata.mode(), metadata.uid());
+        if trust == Trust::Root {
+            check_of_root(path, &metadata)?;
+        }
         if mode & OTHERS_WRITE != 0 {
             check_sticky(path, mode, below.unwrap_or(owner), mine)?;
         }
         below = Some(owner);
+    }
+    Ok(())
+}
+
+/// What another account owns, or a group other than root's may write to, can be replaced below root's feet.
+fn check_of_root(path: &Utf8Path, metadata: &fs::Metadata) -> Result<(), HostError> {
+    let (mode, owner, group) = (metadata.mode(), metadata.uid(), metadata.gid());
+    let refused = |why: String| Err(HostError::Unsafe { path: path.to_owned(), why });
+    if owner != ROOT {
+        return refused(format!("user {owner} owns it, and may replace what root installs"));
+    }
+    if mode & GROUP_WRITES != 0 && mode & STICKY == 0 && group != ROOT {
+        return refused(format!("group {group} may write to it (mode {:04o})", mode & 0o7777));
     }
     Ok(())
 }
@@ -94,7 +121,7 @@ fn check_own(path: &Utf8Path) -> Result<(), HostError> {
     Ok(())
 }
 
-/// Makes a directory and its missing parents. The umask may take permissions away, never add any.
+/// Makes a directory and its missing parents. The umask of this program is 022, whatever its caller has.
 fn make(path: &Utf8Path, mode: u32) -> Result<(), HostError> {
     if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Ok(());
@@ -147,6 +174,27 @@ mod tests {
         assert_eq!(failure.code, "unsafe_prefix");
         fs::set_permissions(&above, fs::Permissions::from_mode(0o1777)).unwrap();
         prepare(&prefix).unwrap();
+    }
+
+    #[test]
+    fn a_parent_that_another_user_may_replace_is_refused_for_root_unless_root_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let prefix = prefix(&directory);
+        let above = directory.path().join("above");
+        fs::create_dir(&above).unwrap();
+        if !rustix::process::geteuid().is_root() {
+            // Only root can make such a directory, and only for root it is refused.
+            return prepare(&prefix).unwrap();
+        }
+        std::os::unix::fs::chown(&above, Some(4711), None).unwrap();
+        let failure = Failure::from(prepare(&prefix).unwrap_err());
+        assert!(failure.code == "unsafe_prefix" && failure.message.contains("4711"), "{failure:?}");
+        std::os::unix::fs::chown(&above, Some(0), Some(4712)).unwrap();
+        prepare(&prefix).unwrap();
+        fs::set_permissions(&above, fs::Permissions::from_mode(0o775)).unwrap();
+        let failure = Failure::from(prepare(&prefix).unwrap_err());
+        assert!(failure.message.contains("group 4712"), "{failure:?}");
+        prepare(&prefix.as_root()).unwrap();
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod lock;
 mod prefix;
 mod recover;
 pub mod reserve;
+mod set_aside;
 mod stuck;
 
 pub use catalogue::{Catalogue, Effect, Notice, Pending};
@@ -22,4 +23,5 @@ pub use prefix::{Prefix, PrefixError};
 pub use recover::{
     Moved, Recovered, delete_staged, is_occupied, make_parents, put_in_place, take_away, undo_install,
 };
+pub use set_aside::{SetAside, foreign, shown};
 pub use stuck::{Stuck, stuck};

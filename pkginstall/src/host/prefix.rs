@@ -57,6 +57,8 @@ pub struct Prefix {
     config_file: Utf8PathBuf,
     /// Whose packages these are, where a rehearsal borrows them.
     lender: Option<Box<Prefix>>,
+    /// Whether root works in it although it belongs to another account.
+    as_root: bool,
 }
 
 impl Prefix {
@@ -73,7 +75,7 @@ impl Prefix {
         let is_host = root == "/";
         let state = if is_host { "/var/lib/copkg".into() } else { root.join(".copkg") };
         let config_file = if is_host { "/etc/copkg/config.toml".into() } else { state.join("config.toml") };
-        Ok(Self { root, state, config_file, lender: None })
+        Ok(Self { root, state, config_file, lender: None, as_root: false })
     }
 
     /// Returns the scratch prefix in which a change of `service` is rehearsed: its services and runtime directories are its
@@ -82,7 +84,19 @@ impl Prefix {
     pub fn rehearsal(&self, service: &ServiceCoordinate) -> Self {
         let root = self.runtime().join(".rehearsal").join(service.to_string());
         let state = root.join(".copkg");
-        Self { config_file: state.join("config.toml"), root, state, lender: Some(Box::new(self.clone())) }
+        let (config_file, lender) = (state.join("config.toml"), Some(Box::new(self.clone())));
+        Self { root, state, config_file, lender, as_root: self.as_root }
+    }
+
+    /// Lets root work in it although it, or a directory above it, belongs to another account.
+    #[must_use]
+    pub fn as_root(self) -> Self {
+        Self { as_root: true, ..self }
+    }
+
+    /// Tells whether root may work in it although it belongs to another account.
+    pub fn is_as_root(&self) -> bool {
+        self.as_root
     }
 
     /// Tells whether this is the scratch prefix of a rehearsal.
@@ -108,6 +122,11 @@ impl Prefix {
     /// Returns where packages are written before they are whole, on the same file system as [`Self::software`].
     pub fn staging(&self) -> Utf8PathBuf {
         self.owner().root.join("software/.staging")
+    }
+
+    /// Returns where files are kept that lay in a package which was removed, and were not the package's.
+    pub fn set_aside(&self) -> Utf8PathBuf {
+        self.owner().root.join("software/.set-aside")
     }
 
     /// Returns where `package` is installed.

@@ -8,8 +8,9 @@ use copkg_spec::coordinate::PackageCoordinate;
 use rustix::io::Errno;
 
 use super::journal::{self, Entry};
+use super::set_aside::{SetAside, set_aside};
 use super::{HostError, Intent, Operation, OperationId, Prefix};
-use crate::receipts;
+use crate::receipts::{self, Receipt};
 use crate::tree::{Directory, Identity, Removed, TreeError, if_there};
 
 /// What recovery did.
@@ -19,6 +20,9 @@ pub struct Recovered {
     pub package: PackageCoordinate,
     /// What became of it.
     pub outcome: Outcome,
+    /// What lay in it and was not the package's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<SetAside>,
 }
 
 /// What became of a package whose change was cut short.
@@ -43,7 +47,8 @@ impl std::fmt::Display for Recovered {
             Outcome::Removed => "a removal that was cut short is finished",
             Outcome::RepairEnded => "a repair was cut short; `verify` says whether it has to be repeated",
         };
-        write!(f, "{}: {what}", self.package)
+        write!(f, "{}: {what}", self.package)?;
+        self.set_aside.as_ref().map_or(Ok(()), |set_aside| write!(f, "; {set_aside}"))
     }
 }
 
@@ -56,29 +61,41 @@ pub(super) fn recover(prefix: &Prefix, entry: &mut Entry) -> Result<Option<Recov
         // Its owner died before it had written it down, and so before it did anything.
         None => None,
         Some(intent) => {
-            let outcome = recover_intent(prefix, entry, &intent)?;
-            Some(Recovered { package: intent.package, outcome })
+            let (outcome, set_aside) = recover_intent(prefix, entry, &intent)?;
+            Some(Recovered { package: intent.package, outcome, set_aside })
         }
     };
     journal::remove(&entry.path)?;
     Ok(recovered)
 }
 
-fn recover_intent(prefix: &Prefix, entry: &mut Entry, intent: &Intent) -> Result<Outcome, HostError> {
+fn recover_intent(
+    prefix: &Prefix,
+    entry: &mut Entry,
+    intent: &Intent,
+) -> Result<(Outcome, Option<SetAside>), HostError> {
+    let mut set_aside = None;
     let outcome = match intent.operation {
-        Operation::Install if is_finished(prefix, &entry.id, intent)? => return Ok(Outcome::Installed),
+        Operation::Install if is_finished(prefix, &entry.id, intent)? => {
+            return Ok((Outcome::Installed, None));
+        }
         Operation::Install => {
             undo_place(prefix, &entry.id, &intent.package, intent.staged)?;
             Outcome::Undone
         }
         Operation::Remove => {
-            take_away(prefix, &entry.id, &intent.package)?;
+            set_aside = take_away(prefix, &entry.id, &intent.package)?;
             Outcome::Removed
         }
         Operation::Discard => Outcome::Removed,
-        Operation::Repair => Outcome::RepairEnded,
+        Operation::Repair => {
+            if let Some(receipt) = receipts::read(prefix, &intent.package)? {
+                seal(prefix, &receipt)?;
+            }
+            Outcome::RepairEnded
+        }
     };
-    let Err(error) = delete_staged(prefix, &entry.id) else { return Ok(outcome) };
+    let Err(error) = delete_staged(prefix, &entry.id) else { return Ok((outcome, set_aside)) };
     // The package is gone. What cannot be deleted must not keep it from being installed again.
     if intent.operation != Operation::Discard {
         let written = journal::discard(&mut entry.file, intent);
@@ -130,14 +147,22 @@ fn undo_place(
     remove_empty_parents(prefix, package)
 }
 
-/// Takes a package away: first the receipt, then the tree, which is moved to staging. It is then not installed any more.
+/// Takes a package away: first the receipt, then the tree, which is moved to staging; what is not the package's is kept from there.
+/// It is then not installed any more, and what is left in staging is to be deleted.
 ///
 /// # Errors
 /// When the file system refuses; it can be repeated.
-pub fn take_away(prefix: &Prefix, id: &OperationId, package: &PackageCoordinate) -> Result<(), HostError> {
-    receipts::forget(prefix, package)?;
+pub fn take_away(
+    prefix: &Prefix,
+    id: &OperationId,
+    package: &PackageCoordinate,
+) -> Result<Option<SetAside>, HostError> {
+    receipts::withdraw(prefix, package)?;
     unplace(prefix, id, package)?;
-    remove_empty_parents(prefix, package)
+    let set_aside = set_aside(prefix, id, package)?;
+    receipts::forget(prefix, package)?;
+    remove_empty_parents(prefix, package)?;
+    Ok(set_aside)
 }
 
 /// Deletes what an operation has in staging.
@@ -150,21 +175,34 @@ pub fn delete_staged(prefix: &Prefix, id: &OperationId) -> Result<(), HostError>
 
 /// Tells whether an installation has its receipt, and finishes it then.
 fn is_finished(prefix: &Prefix, id: &OperationId, intent: &Intent) -> Result<bool, HostError> {
-    let receipt = receipts::read(prefix, &intent.package)?;
-    Ok(receipt.is_some_and(|receipt| receipt.operation == *id) && finish_install(prefix, id, intent)?)
+    let receipt = receipts::read(prefix, &intent.package)?.filter(|receipt| receipt.operation == *id);
+    receipt.map_or(Ok(false), |receipt| finish_install(prefix, id, &receipt))
 }
 
-/// Sees to it that the tree of a package that has its receipt is in its place. A power cut may have kept the one and not the other:
-/// both were moved at once, when all of both was durable.
-fn finish_install(prefix: &Prefix, id: &OperationId, intent: &Intent) -> Result<bool, HostError> {
+/// Sees to it that the tree of a package that has its receipt is in its place, and read-only. A power cut may have kept the receipt
+/// and lost the rest: all was moved at once, when all of it was durable.
+fn finish_install(prefix: &Prefix, id: &OperationId, receipt: &Receipt) -> Result<bool, HostError> {
     if Directory::open(&prefix.staging())?.look(id.as_str())?.is_none() {
+        seal(prefix, receipt)?;
         return Ok(true);
     }
-    match put_in_place(prefix, id, &intent.package).and_then(Moved::sync) {
+    match put_in_place(prefix, id, &receipt.package).and_then(Moved::sync) {
         Ok(()) => Ok(true),
         Err(error) if is_occupied(&error) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Makes the top directory of an installed tree read-only, where a power cut or a crash came before that.
+fn seal(prefix: &Prefix, receipt: &Receipt) -> Result<(), HostError> {
+    if receipt.read_only
+        && let Some(parent) = parent_of(prefix, &receipt.package)?
+        && let Some(tree) = if_there(parent.child(receipt.package.version().as_str()))?
+    {
+        tree.make_read_only()?;
+        tree.sync()?;
+    }
+    Ok(())
 }
 
 /// A tree that was moved to or from its place, which a power cut could still undo.
@@ -182,7 +220,8 @@ impl Moved {
     }
 }
 
-/// Moves the staged tree into the place of `package`.
+/// Moves the staged tree into the place of `package`, and makes it read-only: the owner of a directory that is read-only could
+/// not move it to another parent. A crash in between leaves a tree without a receipt, which recovery undoes.
 ///
 /// # Errors
 /// When something is there already, as [`is_occupied`] tells, or the file system refuses.
@@ -194,7 +233,11 @@ pub fn put_in_place(
     let mut above = make_parents(prefix, package)?;
     let staging = Directory::open(&prefix.staging())?;
     if let Some(parent) = above.last() {
-        staging.rename(id.as_str(), parent, package.version().as_str())?;
+        let version = package.version().as_str();
+        staging.rename(id.as_str(), parent, version)?;
+        let tree = parent.child(version)?;
+        tree.make_read_only()?;
+        above.push(tree);
     }
     above.insert(0, staging);
     Ok(Moved(above))
@@ -223,8 +266,12 @@ pub fn is_occupied(error: &TreeError) -> bool {
 fn unplace(prefix: &Prefix, id: &OperationId, package: &PackageCoordinate) -> Result<(), HostError> {
     let Some(parent) = parent_of(prefix, package)? else { return Ok(()) };
     let version = package.version().as_str();
-    if parent.look(version)?.is_none() {
-        return Ok(());
+    match parent.open_to_change(version) {
+        // Whatever else is in the place goes as it is.
+        Ok(_) => {}
+        Err(error) if error.is_not_a_directory() && parent.look(version)?.is_some() => {}
+        Err(error) if error.is_not_a_directory() => return Ok(()),
+        Err(error) => return Err(error.into()),
     }
     let staging = Directory::open(&prefix.staging())?;
     // A removal that was cut short may have left a part of the tree under this name already.

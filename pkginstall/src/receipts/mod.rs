@@ -23,6 +23,7 @@ use copkg_spec::platform::Platform;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Modes;
 use crate::host::{OperationId, Prefix};
 use crate::repository::VouchedBy;
 use crate::tree::names_in;
@@ -58,6 +59,10 @@ pub struct Receipt {
     pub operation: OperationId,
     /// Bytes of all files together.
     pub bytes: u64,
+    /// Whether files and directories were installed without any write permission. Earlier versions of this program left them
+    /// their signed modes.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 impl Receipt {
@@ -82,7 +87,13 @@ impl Receipt {
             installed,
             operation,
             bytes: manifest.counts().bytes,
+            read_only: true,
         }
+    }
+
+    /// Returns which modes the files have.
+    pub fn modes(&self) -> Modes {
+        if self.read_only { Modes::ReadOnly } else { Modes::Signed }
     }
 }
 
@@ -290,7 +301,36 @@ fn write_head(path: &Utf8Path, head: &[u8]) -> io::Result<()> {
     file.write_all(head)
 }
 
-/// Takes the receipt away, then the head. From here on the package is not installed.
+/// Takes the receipt away, durably. From here on the package is not installed; its head still says what belongs to it.
+///
+/// # Errors
+/// When the file system refuses; it can be repeated.
+pub fn withdraw(prefix: &Prefix, package: &PackageCoordinate) -> Result<(), ReceiptError> {
+    let receipt = prefix.receipt(package);
+    match receipt.parent().filter(|directory| directory.exists()) {
+        None => Ok(()),
+        Some(directory) => remove_file(&receipt).and_then(|()| sync(directory)),
+    }
+}
+
+/// Reads what belonged to a package whose receipt was withdrawn; `None` where its head is gone, too.
+///
+/// # Errors
+/// When the head cannot be read.
+pub fn withdrawn(prefix: &Prefix, package: &PackageCoordinate) -> Result<Option<Contents>, ReceiptError> {
+    let path = prefix.head(package);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|source| ReceiptError::read(&path, source))?,
+    };
+    let mut reader = bytes.as_slice();
+    let head = Head::read(&mut reader)
+        .map_err(|e| ReceiptError::Head { path: path.clone(), source: Box::new(e) })?;
+    let contents = head.without_trust().read_contents(&mut reader);
+    contents.map(Some).map_err(|source| ReceiptError::Contents { path, source: Box::new(source) })
+}
+
+/// Takes the receipt away, then the head. From here on nothing says that the package was installed.
 ///
 /// # Errors
 /// When the file system refuses; it can be repeated.
@@ -299,8 +339,7 @@ pub fn forget(prefix: &Prefix, package: &PackageCoordinate) -> Result<(), Receip
     if !directory.exists() {
         return Ok(());
     }
-    remove_file(&prefix.receipt(package))?;
-    sync(&directory)?;
+    withdraw(prefix, package)?;
     remove_file(&prefix.head(package))?;
     remove_leftovers(&directory)?;
     for empty in directory.ancestors().take(2) {

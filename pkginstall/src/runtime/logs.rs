@@ -23,17 +23,22 @@ pub struct LogDirectory {
 }
 
 impl LogDirectory {
-    /// Opens the directory `name` of a runtime directory; `None` when it is not there.
+    /// Opens the directory at `path` below a runtime directory; `None` when it is not there.
     ///
     /// # Errors
     /// When it cannot be opened, or is no directory.
-    pub fn open(runtime: &RuntimeDirectory, name: &str) -> Result<Option<Self>, RuntimeError> {
-        let path = runtime.path().join(name);
-        match openat(runtime.handle(), name, directory_flags(), Mode::empty()) {
-            Ok(handle) => Ok(Some(Self { path, handle })),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(refused("open", path, error)),
+    pub fn open(runtime: &RuntimeDirectory, path: &str) -> Result<Option<Self>, RuntimeError> {
+        let (mut here, mut handle) = (runtime.path().to_owned(), None);
+        for name in path.split('/') {
+            here.push(name);
+            let within = handle.as_ref().unwrap_or(runtime.handle());
+            handle = match openat(within, name, directory_flags(), Mode::empty()) {
+                Ok(handle) => Some(handle),
+                Err(Errno::NOENT) => return Ok(None),
+                Err(error) => return Err(refused("open", here, error)),
+            };
         }
+        Ok(handle.map(|handle| Self { path: here, handle }))
     }
 
     /// Returns where it is.
@@ -53,6 +58,20 @@ impl LogDirectory {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Opens a file to read it; `None` when it is not there, or is no regular file with one name.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open_to_read(&self, name: &str) -> Result<Option<File>, RuntimeError> {
+        let path = self.path.join(name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match openat(&self.handle, name, flags, Mode::empty()) {
+            Ok(file) => Ok(check_file(&file, &path).is_ok().then(|| file.into())),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(None),
+            Err(error) => Err(refused("read", path, error)),
+        }
     }
 
     /// Opens a file to read and to cut it.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 use camino::Utf8PathBuf;
-use rustix::io::dup;
+use rustix::io::fcntl_dupfd_cloexec;
 
 use super::{Owner, RuntimeDirectory, RuntimeError};
 
@@ -64,7 +64,7 @@ impl Output {
             path: self.path.clone(),
             source: error.into(),
         };
-        Ok(dup(&self.file).map_err(failed)?.into())
+        Ok(fcntl_dupfd_cloexec(&self.file, 0).map_err(failed)?.into())
     }
 
     /// Returns how long the file is.

@@ -35,6 +35,8 @@ pub(super) fn environment(
         all.insert("LOGNAME".into(), account.name.clone());
     }
     for (name, value) in [
+        // Software is read-only, and what Python would leave in it is nothing of the package's.
+        ("PYTHONDONTWRITEBYTECODE", "1".into()),
         ("COPKG_SERVICE", service.to_string()),
         ("COPKG_PACKAGE", package.to_string()),
         ("COPKG_PREFIX", prefix.root().to_string()),

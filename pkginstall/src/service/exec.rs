@@ -11,6 +11,7 @@ use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::environment::environment;
 use super::{InstalledService, RunAs, ServiceError, ServiceRecord, Site};
+use crate::hook::set_conditions;
 use crate::runtime::RuntimeDirectory;
 
 /// Becomes `command`, with the environment of `service`. Returns only when that is not possible.
@@ -43,6 +44,10 @@ fn prepare(
         command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let mut ready = Command::new(program);
     ready.args(arguments).env_clear().envs(variables).current_dir(runtime.path());
+    // While we may raise limits.
+    for not_set in set_conditions(std::process::id()) {
+        site.warn(not_set.to_string());
+    }
     if let RunAs::Account(account) = &run_as {
         let refused = |source: io::Error| ServiceError::Exec { program: program.to_owned(), source };
         // The thread that becomes the command: the others end with it.

@@ -1,20 +1,21 @@
 //! What services wrote: the last lines of the newest files in `console/` and `log/`, and what is added to them.
 //!
+//! The service's account may change these directories: they are reached by handles, and no link is followed.
 //! Memory is bounded whatever a file's size: the place of the last lines is found from the end, and the bytes from there
 //! on are passed through.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::ServiceCoordinate;
+use rustix::fs::FileType;
 use serde::Serialize;
 
 use super::ServiceError;
 use crate::host::Prefix;
-use crate::tree::names_in;
+use crate::tree::{Directory, TreeError, if_there};
 
 /// How much is read at a time.
 const BLOCK: usize = 64 << 10;
@@ -33,31 +34,29 @@ pub struct LogFile {
 /// # Errors
 /// When the service has no runtime directory, or a directory cannot be read.
 pub fn find_logs(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Vec<LogFile>, ServiceError> {
-    let runtime = prefix.runtime_dir(service);
-    if !runtime.exists() {
+    let Some(runtime) = if_there(Directory::open(&prefix.runtime_dir(service)))? else {
         return Err(ServiceError::NeverStarted { service: service.clone() });
-    }
+    };
     let mut found = Vec::new();
     for directory in ["console", "log"] {
-        let newest = newest(&runtime.join(directory))?;
+        let Some(directory) = if_there(runtime.child(directory))? else { continue };
+        let newest = newest(&directory)?;
         found.extend(newest.map(|path| LogFile { service: service.clone(), path }));
     }
     Ok(found)
 }
 
-fn newest(directory: &Utf8Path) -> Result<Option<Utf8PathBuf>, ServiceError> {
-    let failed = |source| ServiceError::Log { path: directory.to_owned(), source };
-    let mut newest: Option<(SystemTime, Utf8PathBuf)> = None;
-    for name in names_in(directory).map_err(failed)? {
-        let path = directory.join(name);
-        let Ok(metadata) = path.symlink_metadata() else { continue };
-        let Ok(modified) = metadata.modified() else { continue };
-        let candidate = (modified, path);
-        if metadata.is_file() && newest.as_ref().is_none_or(|newest| candidate > *newest) {
+fn newest(directory: &Directory) -> Result<Option<Utf8PathBuf>, ServiceError> {
+    let mut newest = None;
+    for name in directory.names()? {
+        let Some(stat) = directory.look(&name)? else { continue };
+        let candidate = ((stat.st_mtime, stat.st_mtime_nsec), name);
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if is_file && newest.as_ref().is_none_or(|newest| candidate > *newest) {
             newest = Some(candidate);
         }
     }
-    Ok(newest.map(|(_, path)| path))
+    Ok(newest.map(|(_, name)| directory.path().join(name)))
 }
 
 /// Returns the last line of a file, if it can be read.
@@ -114,9 +113,10 @@ impl Follow {
 
     fn step(&mut self, write: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<bool> {
         let mut anything = self.read_on(write)?;
-        let (ours, there) = (self.file.metadata()?, std::fs::metadata(&self.log.path));
-        if there.is_ok_and(|there| (there.dev(), there.ino()) != (ours.dev(), ours.ino())) {
-            self.file = open(&self.log.path)?;
+        let Ok(next) = open(&self.log.path) else { return Ok(anything) };
+        let (ours, there) = (self.file.metadata()?, next.metadata()?);
+        if (there.dev(), there.ino()) != (ours.dev(), ours.ino()) {
+            self.file = next;
             self.position = 0;
             anything |= self.read_on(write)?;
         }
@@ -142,8 +142,14 @@ impl Follow {
     }
 }
 
+/// Opens a file of `console/` or `log/` of a runtime directory: neither it nor its directory may be a link.
 fn open(path: &Utf8Path) -> io::Result<File> {
-    let file = File::open(path)?;
+    let directory = path.parent().unwrap_or(Utf8Path::new("/"));
+    let runtime = directory.parent().unwrap_or(Utf8Path::new("/"));
+    let opened = Directory::open(runtime)
+        .and_then(|runtime| runtime.child(directory.file_name().unwrap_or(".")))
+        .and_then(|directory| directory.open_file(path.file_name().unwrap_or(".")));
+    let file = opened.map_err(TreeError::into_cause)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
@@ -211,6 +217,20 @@ mod tests {
         assert_eq!(last(&text, 1), b"last\n");
         assert_eq!(last(&text, 2), text[6..]);
         assert_eq!(last(&text, 3), text);
+    }
+
+    #[test]
+    fn no_link_is_followed_to_a_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| Utf8PathBuf::from_path_buf(directory.path().join(name)).unwrap();
+        std::fs::create_dir_all(path("elsewhere")).unwrap();
+        std::fs::write(path("elsewhere/x.log"), "not for everybody\n").unwrap();
+        std::fs::create_dir_all(path("runtime/log")).unwrap();
+        std::os::unix::fs::symlink(path("elsewhere/x.log"), path("runtime/log/x.log")).unwrap();
+        std::os::unix::fs::symlink(path("elsewhere"), path("runtime/console")).unwrap();
+        assert!(open(&path("elsewhere/x.log")).is_ok());
+        assert!(open(&path("runtime/log/x.log")).is_err());
+        assert!(open(&path("runtime/console/x.log")).is_err());
     }
 
     #[test]

@@ -260,7 +260,7 @@ impl<'r> Start<'r> {
 
     fn try_start(
         &self,
-        site: &Site<'_>,
+        site: &mut Site<'_>,
         record: &ServiceRecord,
         runtime: &RuntimeDirectory,
         output: &Output,
@@ -268,6 +268,9 @@ impl<'r> Start<'r> {
         let Some(run) = &record.run else { return Ok(Err(StartFailure::NoProcess)) };
         let mut children = Children::adopt()?;
         let script = self.launch(site, &run.start_id, runtime, output, &children)?;
+        for not_set in &script.not_set {
+            site.warn(not_set.to_string());
+        }
         let family = Family { sessions: script.session(), orphans: Orphans::Ours, ..run.family() };
         let settled = self.watch(&script, &family, runtime, &mut children);
         if !matches!(settled, Ok(Ok(_))) {

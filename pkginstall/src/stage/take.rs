@@ -24,7 +24,7 @@ pub enum LinkMode {
     Auto,
     /// Cloned; fetched where the file system cannot
     Clone,
-    /// Linked: one file in both versions, so what writes to one changes the other
+    /// Linked: one read-only file in both versions
     Hardlink,
     /// Copied
     Copy,
@@ -88,7 +88,7 @@ impl<'d> Taker<'d> {
     fn empty(&mut self, path: &EntryPath, mode: Mode) -> Result<Taken, TreeError> {
         self.into.enter(parent(path))?;
         let here = self.into.here();
-        let file = here.create_file(path.name(), mode.bits())?;
+        let file = here.create_file(path.name(), mode.read_only_bits())?;
         rustix::fs::futimens(&file, &self.times)
             .map_err(|error| TreeError::make(&here.path().join(path.name()), error))?;
         Ok(Taken::Yes)
@@ -129,7 +129,7 @@ impl<'d> Taker<'d> {
         }
         let here = self.into.here();
         let failed = |source: std::io::Error| TreeError::make(&here.path().join(path.name()), source);
-        let mut file = here.create_file(path.name(), mode.bits())?;
+        let mut file = here.create_file(path.name(), mode.read_only_bits())?;
         let is_clone = self.clone(&source, &file);
         let found = if is_clone {
             // The clone itself: the donor may be written to meanwhile.
@@ -157,9 +157,11 @@ impl<'d> Taker<'d> {
         result.is_ok()
     }
 
-    /// Links the donor's file, unless its mode is another one or the file system refuses.
+    /// Links the donor's file, unless its mode is another one (as that of a version from before software was read-only) or the
+    /// file system refuses.
     fn link(&mut self, place: &Place, source: &File, path: &EntryPath, mode: Mode) -> bool {
-        let fits = rustix::fs::fstat(source).is_ok_and(|stat| stat.st_mode & 0o7777 == mode.bits());
+        let bits = mode.read_only_bits();
+        let fits = rustix::fs::fstat(source).is_ok_and(|stat| stat.st_mode & 0o7777 == bits);
         let from = self.sources[place.donor].here();
         fits && rustix::fs::linkat(from, place.path.name(), self.into.here(), path.name(), AtFlags::empty())
             .is_ok()

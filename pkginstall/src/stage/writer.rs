@@ -2,7 +2,8 @@
 //!
 //! Entries come in the order of a walk, so the handles of the directories above the present one are enough: a stack.
 //! Directories are made before any file, links when no file is written any more, and directories get their time last of
-//! all. Modes do not depend on the umask; the time of everything is the source date of the package.
+//! all. Modes do not depend on the umask; the time of everything is the source date of the package. A file is made with its
+//! final mode, which lets nobody write to it; a directory loses its write permission when everything in it is there.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -12,14 +13,11 @@ use std::thread;
 
 use copkg_spec::archive::Sink;
 use copkg_spec::index::{Entry, EntryPath, Index, LinkTarget, Mode};
-use rustix::fs::{AtFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, Mode as FileMode, Timespec, Timestamps};
 
 use super::early::Early;
 use crate::interrupt;
-use crate::tree::{Directory, TreeError};
-
-/// The mode of directories.
-const DIRECTORY: u32 = 0o755;
+use crate::tree::{Directory, READ_ONLY_DIRECTORY, TreeError};
 
 /// Makes the directories of a package, side by side.
 pub(super) fn make_directories(
@@ -44,7 +42,9 @@ pub(super) fn make_directories(
     })
 }
 
-/// Makes the symbolic links of a package, and sets the times of its directories, side by side.
+/// Makes the symbolic links of a package, then gives its directories their final modes and times, side by side.
+///
+/// The top directory stays writable: its owner could not move it into its place otherwise.
 pub(super) fn finish(
     index: &Index,
     root: &Directory,
@@ -62,6 +62,7 @@ pub(super) fn finish(
         let mut stack = Stack::new(root);
         for path in share {
             stack.enter(parent(path))?;
+            set_mode(path, stack.here())?;
             set_time(path, stack.here(), times)?;
         }
         Ok(())
@@ -111,6 +112,12 @@ fn make_link(
     set_time(path, here, times)
 }
 
+/// Takes the write permission from a directory that was made here: nobody else reaches it yet, so the name is no link.
+fn set_mode(path: &EntryPath, here: &Directory) -> Result<(), TreeError> {
+    rustix::fs::chmodat(here, path.name(), FileMode::from_raw_mode(READ_ONLY_DIRECTORY), AtFlags::empty())
+        .map_err(|source| TreeError::make(&here.path().join(path.name()), source))
+}
+
 /// Sets the time of a directory or a link, which need not be opened for that.
 fn set_time(path: &EntryPath, here: &Directory, times: &Timestamps) -> Result<(), TreeError> {
     rustix::fs::utimensat(here, path.name(), times, AtFlags::SYMLINK_NOFOLLOW)
@@ -145,7 +152,7 @@ impl<'d> Stack<'d> {
     fn make(&mut self, path: &str) -> Result<(), TreeError> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         self.enter(parent.split('/').filter(|name| !name.is_empty()))?;
-        self.here().make_closed(name, DIRECTORY)
+        self.here().make_unfinished(name)
     }
 
     /// Makes the directory with these names the present one.
@@ -221,7 +228,7 @@ impl Sink for FileWriter<'_> {
             return Ok(());
         }
         self.stack.enter(parent(path))?;
-        let file = self.stack.here().create_file(path.name(), mode.bits())?;
+        let file = self.stack.here().create_file(path.name(), mode.read_only_bits())?;
         self.file = Some(OpenFile { path: path.clone(), file, early: Early::default() });
         Ok(())
     }

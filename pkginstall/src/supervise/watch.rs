@@ -203,6 +203,7 @@ fn begin(site: &mut Site<'_>, how: &Supervision, service: &ServiceCoordinate, ch
     let child = Command::new(&how.program)
         .arg("--prefix")
         .arg(site.prefix.root())
+        .args(site.prefix.is_as_root().then_some("--as-root"))
         .args(words)
         .arg(service.to_string())
         .stdin(Stdio::null())

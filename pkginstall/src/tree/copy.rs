@@ -7,6 +7,7 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::AsRawFd as _;
 
 use rustix::fs::{
     AtFlags, Dir, FileType, Gid, Mode, OFlags, SeekFrom as Hole, Stat, Timespec, Timestamps, Uid, XattrFlags,
@@ -110,7 +111,7 @@ impl Directory {
                     child.copy_entries(&target.child(&*name)?, copying)?;
                     copying.here.truncate(length);
                 }
-                FileType::RegularFile => match self.copy_file(&name, target, &stat, &mut copying.copied) {
+                FileType::RegularFile => match self.copy_file(&name, target, &mut copying.copied) {
                     Err(error) if copying.is_gone(&error) => {}
                     done => done?,
                 },
@@ -120,14 +121,12 @@ impl Directory {
                         to => copying.link(to.map_err(wrote)?.into_bytes()),
                     };
                     rustix::fs::symlinkat(&*to, target, &*name).map_err(wrote)?;
-                    dress_link(target, &name, &stat).map_err(wrote)?;
+                    dress_special(target, &name, &stat).map_err(wrote)?;
                 }
                 FileType::Fifo => {
                     rustix::fs::mknodat(target, &*name, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
                         .map_err(wrote)?;
-                    dress_link(target, &name, &stat).map_err(wrote)?;
-                    let mode = Mode::from_raw_mode(stat.st_mode);
-                    rustix::fs::chmodat(target, &*name, mode, AtFlags::empty()).map_err(wrote)?;
+                    dress_special(target, &name, &stat).map_err(wrote)?;
                 }
                 FileType::Socket => {}
                 _ => return Err(TreeError::make(&shown, Errno::NOTSUP)),
@@ -137,18 +136,17 @@ impl Directory {
         dress(self, target, &stat).map_err(|source| TreeError::make(&target.path, source))
     }
 
-    fn copy_file(
-        &self,
-        name: &CStr,
-        target: &Self,
-        stat: &Stat,
-        copied: &mut Copied,
-    ) -> Result<(), TreeError> {
+    fn copy_file(&self, name: &CStr, target: &Self, copied: &mut Copied) -> Result<(), TreeError> {
         let shown = target.path.join(name.to_string_lossy().as_ref());
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let from = rustix::fs::openat(self, name, flags, Mode::empty());
         let from =
             from.map_err(|source| TreeError::open(&self.path.join(name.to_string_lossy().as_ref()), source))?;
+        // Of the file that is open: the one that was listed may have been another, with another owner.
+        let stat = &rustix::fs::fstat(&from).map_err(|source| TreeError::open(&shown, source))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(TreeError::open(&shown, Errno::NOTSUP));
+        }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let wrote = |source: Errno| TreeError::make(&shown, source);
         let to = rustix::fs::openat(target, name, flags, Mode::RUSR | Mode::WUSR).map_err(wrote)?;
@@ -233,11 +231,24 @@ fn dress(from: &impl std::os::fd::AsFd, to: &impl std::os::fd::AsFd, stat: &Stat
     rustix::fs::futimens(to, &times(stat))
 }
 
-fn dress_link(target: &Directory, name: &CStr, stat: &Stat) -> rustix::io::Result<()> {
-    let ours = rustix::fs::statat(target, name, AtFlags::SYMLINK_NOFOLLOW)?;
+/// Gives a link or a pipe that was just made the owner, the mode and the times of the original, by a handle: where the copy lies in a
+/// directory of the service's account, that could have put another file in its place.
+fn dress_special(target: &Directory, name: &CStr, stat: &Stat) -> rustix::io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let copy = rustix::fs::openat(target, name, flags, Mode::empty())?;
+    let ours = rustix::fs::fstat(&copy)?;
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    if FileType::from_raw_mode(ours.st_mode) != kind || ours.st_nlink != 1 {
+        return Err(Errno::AGAIN);
+    }
     if (ours.st_uid, ours.st_gid) != (stat.st_uid, stat.st_gid) {
         let (user, group) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-        rustix::fs::chownat(target, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?;
+        rustix::fs::chownat(&copy, c"", Some(user), Some(group), AtFlags::EMPTY_PATH)?;
+    }
+    if kind == FileType::Fifo {
+        // The one way to change the mode behind a handle that was not opened to read.
+        let through_handle = format!("/proc/self/fd/{}", copy.as_raw_fd());
+        rustix::fs::chmod(through_handle, Mode::from_raw_mode(stat.st_mode))?;
     }
     rustix::fs::utimensat(target, name, &times(stat), AtFlags::SYMLINK_NOFOLLOW)
 }

@@ -83,6 +83,22 @@ impl TreeError {
         self.cause().raw_os_error() == Some(errno.raw_os_error())
     }
 
+    /// Tells whether nothing is there, or something that is no directory.
+    pub fn is_not_a_directory(&self) -> bool {
+        [Errno::NOENT, Errno::NOTDIR, Errno::LOOP].into_iter().any(|errno| self.is(errno))
+    }
+
+    /// Returns what the system said.
+    pub fn into_cause(self) -> io::Error {
+        match self {
+            Self::Open { source, .. }
+            | Self::Make { source, .. }
+            | Self::Rename { source, .. }
+            | Self::Remove { source, .. }
+            | Self::Sync { source, .. } => source,
+        }
+    }
+
     fn cause(&self) -> &io::Error {
         match self {
             Self::Open { source, .. }

@@ -35,8 +35,11 @@ const DIRECTORY_FLAGS: OFlags =
 /// The bits of a mode that say who may do what.
 const PERMISSIONS: u32 = 0o7777;
 
-/// The mode of every directory that is made for packages: independent of the umask.
+/// The mode of the directories above packages, and of a package's while it is made: independent of the umask.
 const DIRECTORY_MODE: u32 = 0o755;
+
+/// The mode of every directory of an installed package.
+pub const READ_ONLY_DIRECTORY: u32 = 0o555;
 
 /// An open directory, and the path that it had when it was opened, for messages.
 #[derive(Debug)]
@@ -101,18 +104,35 @@ impl Directory {
         Ok(child)
     }
 
-    /// Makes the directory `name` in this one as [`Self::make`] does, without opening it where its mode is right at once.
+    /// Makes the directory `name` in this one, in which we can write; its mode is set when it is finished.
     ///
     /// # Errors
     /// As [`Self::make`].
-    pub fn make_closed(&self, name: &str, mode: u32) -> Result<(), TreeError> {
-        let failed = |source| TreeError::make(&self.path.join(name), source);
-        rustix::fs::mkdirat(&self.handle, name, Mode::from_raw_mode(mode)).map_err(failed)?;
-        let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
-        if stat.st_mode & PERMISSIONS == mode {
+    pub fn make_unfinished(&self, name: &str) -> Result<(), TreeError> {
+        rustix::fs::mkdirat(&self.handle, name, Mode::from_raw_mode(DIRECTORY_MODE))
+            .map_err(|source| TreeError::make(&self.path.join(name), source))
+    }
+
+    /// Takes everybody's write permission from this directory.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn make_read_only(&self) -> Result<(), TreeError> {
+        rustix::fs::fchmod(&self.handle, Mode::from_raw_mode(READ_ONLY_DIRECTORY))
+            .map_err(|source| TreeError::make(&self.path, source))
+    }
+
+    /// Lets our own account read, enter and change this directory; the permissions of others stay.
+    ///
+    /// # Errors
+    /// When it belongs to another account, or the file system refuses.
+    pub fn make_writable(&self) -> Result<(), TreeError> {
+        let failed = |source| TreeError::make(&self.path, source);
+        let mode = rustix::fs::fstat(&self.handle).map_err(failed)?.st_mode & PERMISSIONS;
+        if mode & 0o700 == 0o700 {
             return Ok(());
         }
-        set_mode(&self.child(name)?.handle, mode).map_err(failed)
+        rustix::fs::fchmod(&self.handle, Mode::from_raw_mode(mode | 0o700)).map_err(failed)
     }
 
     /// Opens the directory `name` in this one, and makes it where it is missing.

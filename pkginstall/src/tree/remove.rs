@@ -44,6 +44,27 @@ impl Directory {
         }
     }
 
+    /// Removes the file or link `name`; it is no error when it is gone, or is a directory.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn remove_file(&self, name: &str) -> Result<(), TreeError> {
+        match rustix::fs::unlinkat(self, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => Ok(()),
+            Err(source) => Err(TreeError::remove(&self.path().join(name), source)),
+        }
+    }
+
+    /// Opens the directory `name`, whatever its mode is, to change what lies in it or to move it to another parent.
+    ///
+    /// # Errors
+    /// When it is no directory, or belongs to another account.
+    pub fn open_to_change(&self, name: &str) -> Result<Self, TreeError> {
+        let directory = self.open_for_removal(name)?;
+        directory.make_writable()?;
+        Ok(directory)
+    }
+
     fn is_directory(&self, name: impl Arg) -> bool {
         let found = rustix::fs::statat(self, name, AtFlags::SYMLINK_NOFOLLOW);
         found.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)

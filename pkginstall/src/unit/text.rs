@@ -106,10 +106,12 @@ pub(super) fn service(subject: &Subject<'_>, manager: Manager) -> Result<String,
     let options = [format!("--runtime-dir={runtime}"), format!("--coordinate={service}")];
     let start = installed.path(&contract.start).to_string();
     let words: Vec<&String> = std::iter::once(&start).chain(&options).chain(&record.parameters).collect();
-    line("ExecStart", command(&words)?);
-    line("ExecStop", command(&[&installed.path(&contract.stop).to_string(), &options[0]])?);
+    let output = runtime.join(if contract.console { "console" } else { "log" }).join("console.log");
+    let printing = |words: &[&String]| printing_to(&output, words);
+    line("ExecStart", printing(&words)?);
+    line("ExecStop", printing(&[&installed.path(&contract.stop).to_string(), &options[0]])?);
     if let Some(reload) = &contract.reload {
-        line("ExecReload", command(&[&installed.path(reload).to_string(), &options[0], &options[1]])?);
+        line("ExecReload", printing(&[&installed.path(reload).to_string(), &options[0], &options[1]])?);
     } else if let Some(signal) = contract.reload_signal {
         line("ExecReload", format!("/bin/kill -{signal} $MAINPID"));
     }
@@ -121,8 +123,7 @@ pub(super) fn service(subject: &Subject<'_>, manager: Manager) -> Result<String,
     line("TimeoutStopSec", contract.stop_timeout_seconds.to_string());
     line("Restart", "on-failure".into());
     line("RestartSec", "2".into());
-    let output = runtime.join(if contract.console { "console" } else { "log" }).join("console.log");
-    line("StandardOutput", format!("append:{}", path(output.as_str())?));
+    line("StandardOutput", "journal".into());
     line("StandardError", "inherit".into());
     text.push('\n');
     text.push_str(&sandbox(prefix, runtime.as_str(), manager)?);
@@ -134,9 +135,10 @@ pub(super) fn service(subject: &Subject<'_>, manager: Manager) -> Result<String,
 
 /// Writes the unit that puts right, before any service is started at boot, what a crash left.
 pub(super) fn recovery(prefix: &Prefix, program: &Utf8Path) -> Result<String, UnitError> {
-    let words =
-        [program.as_str(), "--prefix", prefix.root().as_str(), "--lock-timeout", "0", "recover", "--boot"];
-    let words = words.map(str::to_owned);
+    let place = [program.as_str(), "--prefix", prefix.root().as_str()];
+    let told = prefix.is_as_root().then_some("--as-root");
+    let rest = ["--lock-timeout", "0", "recover", "--boot"];
+    let words: Vec<String> = place.into_iter().chain(told).chain(rest).map(str::to_owned).collect();
     let command = command(&words.iter().collect::<Vec<_>>())?;
     Ok(format!(
         "# Made by pkginstall for all services below {root}; it is written anew.\n[Unit]\n\
@@ -174,6 +176,15 @@ fn sandbox(prefix: &Prefix, runtime: &str, manager: Manager) -> Result<String, U
     Ok(format!("{SYSTEM_SANDBOX}ProtectHome={home}\nReadWritePaths={}\n", quoted(runtime)?))
 }
 
+/// The command of a script whose output goes to the end of a file that the service's account may replace by a link.
+///
+/// `StandardOutput=append:` would have systemd open it as root. Here a shell opens it, which runs as that account already, and then
+/// becomes the script.
+fn printing_to(output: &Utf8Path, words: &[&String]) -> Result<String, UnitError> {
+    let shell = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", output.as_str()].map(str::to_owned);
+    command(&shell.iter().chain(words.iter().copied()).collect::<Vec<_>>())
+}
+
 fn command(words: &[&String]) -> Result<String, UnitError> {
     let words = words.iter().map(|word| quoted(&word.replace('$', "$$"))).collect::<Result<Vec<_>, _>>()?;
     Ok(words.join(" "))
@@ -195,6 +206,15 @@ fn path(text: &str) -> Result<String, UnitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_output_of_a_script_is_opened_by_its_own_account() {
+        let word = "/p/start".to_owned();
+        let text = printing_to("/p/log/console.log".into(), &[&word]).unwrap();
+        let expected =
+            "\"/bin/sh\" \"-c\" \"exec \\\"$$@\\\" >>\\\"$$0\\\" 2>&1\" \"/p/log/console.log\" \"/p/start\"";
+        assert_eq!(text, expected);
+    }
 
     #[test]
     fn words_are_quoted_for_systemd() {

@@ -8,10 +8,10 @@ use copkg_spec::manifest::Downgrade;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{SetAside, Slot};
 use super::attest::AttestError;
 use super::inside::Elsewhere;
 use super::outside::Lead;
+use super::{SetAside, Slot};
 use crate::generation::{GenerationError, Number};
 use crate::host::HostError;
 use crate::interrupt::Interrupted;

@@ -11,7 +11,7 @@ use super::saved::DataPlan;
 use super::{Slot, UpgradeError, aside, saved};
 use crate::configure::Accept;
 use crate::generation::{Actor, Cause, Generation, Generations, History, Number, Proposal, Trial};
-use crate::host::Prefix;
+use crate::host::{self, Prefix};
 use crate::service::{self, InstalledService, ServiceError, Site, Start, StartRequest, State};
 use crate::unit;
 
@@ -173,10 +173,29 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
     plan.check_data(site.prefix)?;
     // The change is appended to it at the end.
     History::read(site.prefix, service)?;
+    plan.tell_of_foreign(site);
     Ok(Some(plan))
 }
 
 impl Plan {
+    /// Says what was written into the package that the service leaves: the next one does not have it.
+    fn tell_of_foreign(&self, site: &mut Site<'_>) {
+        let Some(left) = self.from.as_ref().map(|from| &from.package).filter(|left| *left != self.package())
+        else {
+            return;
+        };
+        // Where that cannot be found out, an upgrade does not depend on it.
+        let names = host::foreign(site.prefix, left).unwrap_or_default();
+        if !names.is_empty() {
+            let names = host::shown(&names);
+            site.warn(format!(
+                "files that are not the package's lie in {left}, where {} does not look for them: {names}; a service may \
+                 write below its runtime directory only",
+                self.package()
+            ));
+        }
+    }
+
     fn check_data(&self, prefix: &Prefix) -> Result<(), UpgradeError> {
         if self.from.is_none() {
             return Ok(());

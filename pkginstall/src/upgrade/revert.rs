@@ -3,10 +3,9 @@
 //! Every step can be repeated: a crash in here is recovered by beginning anew. Whether it runs is the only thing that may
 //! be missing at the end, and is then said.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
-use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::Failure;
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::durable;
@@ -19,8 +18,8 @@ use super::{Keep, SetAside, Slot, Step, UpgradeError, hooks, reloaded, saved, to
 use crate::generation::{Generation, Generations, History, Outcome, Trial, Verdict};
 use crate::host::reserve;
 use crate::interrupt::Undisturbed;
+use crate::runtime::{LogDirectory, RuntimeDirectory};
 use crate::service::{self, Desired, ServiceError, ServiceRecord, Site};
-use crate::tree::names_in;
 
 /// How often the old one is started again before it is left stopped: after that somebody has to look.
 const ATTEMPTS: u32 = 3;
@@ -196,38 +195,35 @@ fn mark(
     Ok(())
 }
 
-/// Copies the ends of the files that the service wrote since the change began.
-fn keep_logs(site: &Site<'_>, generations: &Generations, change: &Change) -> io::Result<()> {
-    let runtime = site.prefix.runtime_dir(&change.service);
+/// Copies the ends of the files that the service wrote since the change began. No link is followed: the service's account could have
+/// put one there, and what is copied may be read by others.
+fn keep_logs(site: &Site<'_>, generations: &Generations, change: &Change) -> Result<(), ServiceError> {
+    let Some(runtime) = RuntimeDirectory::open(site.prefix, &change.service)? else { return Ok(()) };
     let target = generations.log(change.to);
-    durable::create_dir_all(target.as_std_path())?;
+    let failed = |source| ServiceError::Log { path: target.clone(), source };
+    durable::create_dir_all(target.as_std_path()).map_err(failed)?;
     for directory in ["log", "console", "log/hooks"] {
-        for path in files_in(&runtime.join(directory))? {
-            let changed = path.symlink_metadata()?.modified()?;
-            if changed < std::time::SystemTime::from(change.started) {
-                continue;
+        let Some(logs) = LogDirectory::open(&runtime, directory)? else { continue };
+        for name in logs.names()? {
+            let Some(file) = logs.open_to_read(&name)? else { continue };
+            let end = end_since(file, change.started).map_err(failed)?;
+            if let Some(end) = end {
+                let name = format!("{}-{name}", directory.replace('/', "-"));
+                fs::write(target.join(name), end).map_err(failed)?;
             }
-            let name = format!("{}-{}", directory.replace('/', "-"), path.file_name().unwrap_or_default());
-            fs::write(target.join(name), end_of(&path)?)?;
         }
     }
     Ok(())
 }
 
-fn files_in(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
-    let paths = names_in(directory)?.into_iter().map(|name| directory.join(name));
-    Ok(paths.filter(|path| path.symlink_metadata().is_ok_and(|found| found.is_file())).collect())
-}
-
-/// Reads the end of a file that the service's account could have put a link in the place of.
-fn end_of(path: &Utf8Path) -> io::Result<Vec<u8>> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let mut file = fs::File::options().read(true).custom_flags(flags).open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES)))?;
+/// Reads the end of a file; `None` where nothing was written to it since.
+fn end_since(mut file: File, since: jiff::Timestamp) -> io::Result<Option<Vec<u8>>> {
+    let metadata = file.metadata()?;
+    if metadata.modified()? < std::time::SystemTime::from(since) {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(metadata.len().saturating_sub(LOG_BYTES)))?;
     let mut bytes = Vec::new();
     file.take(LOG_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(Some(bytes))
 }

@@ -18,7 +18,7 @@ fn a_package_of_a_repository_is_installed_whole() {
     let root = host.prefix(INSTALLED);
     assert_eq!(std::fs::read_to_string(root.join("etc/web.conf")).unwrap(), "port = 80\n");
     assert_eq!(std::fs::read_link(root.join("web")).unwrap().to_str(), Some("bin/web"));
-    for (path, mode) in [("", 0o755), ("bin", 0o755), ("bin/web", 0o755), ("etc/web.conf", 0o644)] {
+    for (path, mode) in [("", 0o555), ("bin", 0o555), ("bin/web", 0o555), ("etc/web.conf", 0o444)] {
         let metadata = std::fs::symlink_metadata(root.join(path)).unwrap();
         assert_eq!(metadata.mode() & 0o7777, mode, "{path}");
         assert_eq!(metadata.mtime().cast_unsigned(), SOURCE_DATE, "{path}");
@@ -37,7 +37,7 @@ fn modes_do_not_depend_on_the_umask() {
     shell.env_clear().env("COPKG_PREFIX", host.prefix("")).stderr(Stdio::null()).stdout(Stdio::null());
     assert!(shell.status().unwrap().success());
     let mode = |path: &str| std::fs::metadata(host.prefix(INSTALLED).join(path)).unwrap().mode() & 0o7777;
-    assert_eq!((mode(""), mode("bin/web"), mode("etc/web.conf")), (0o755, 0o755, 0o644));
+    assert_eq!([mode(""), mode("bin"), mode("bin/web"), mode("etc/web.conf")], [0o555, 0o555, 0o555, 0o444]);
 }
 
 #[test]

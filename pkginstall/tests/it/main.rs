@@ -12,6 +12,8 @@ mod damaged;
 #[cfg(test)]
 mod install;
 #[cfg(test)]
+mod owners;
+#[cfg(test)]
 mod patched;
 #[cfg(test)]
 mod recovery;

@@ -10,7 +10,7 @@ use copkg_spec::index::EntryPath;
 use copkg_spec::keys::SecretKey;
 use copkg_spec::patch::{PatchPlan, make_patch};
 
-use crate::support::{Host, Package, key, write};
+use crate::support::{Host, Package, key, make_writable, write};
 use crate::upgrade::{NEW, OLD, noise, package, tree};
 use crate::wire::{Ranges, Wire};
 
@@ -217,6 +217,7 @@ fn a_patch_of_a_stranger_is_not_used() {
 fn an_installed_version_that_was_edited_spoils_no_patch() {
     let scene = Scene::new(Ranges::Yes, &key(1));
     let installed = scene.host.prefix("software/com/example/app/1");
+    make_writable(&installed);
     // What a step refers to, what is taken as it is, and what is missing.
     for (path, edit) in
         [("lib/07/77", Some("edited")), ("lib/04/4", Some("edited, too")), ("bin/large", None)]

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::support::{Host, package};
+use crate::support::{Host, make_writable, package, write};
 
 const COORDINATE: &str = "com.example:web:1.0";
 const INSTALLED: &str = "software/com/example/web/1.0";
@@ -51,7 +51,7 @@ fn a_directory_of_somebody_else_survives_the_recovery_of_an_installation() {
     std::fs::create_dir(&staged).unwrap();
     leave_intent(&host, "install", Some(&staged));
     let precious = host.prefix(INSTALLED).join("precious");
-    crate::support::write(&precious, b"mine");
+    write(&precious, b"mine");
     host.ok(&["recover"]);
     assert!(precious.exists());
     assert!(!staged.exists());
@@ -74,11 +74,40 @@ fn an_installation_of_which_a_power_cut_kept_the_receipt_alone_is_finished() {
     host.ok(&["install", &file]);
     give_the_receipt_our_operation(&host);
     let staged = host.prefix("software/.staging").join(ID);
+    let writable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(host.prefix(INSTALLED), writable).unwrap();
     std::fs::rename(host.prefix(INSTALLED), &staged).unwrap();
     leave_intent(&host, "install", Some(&staged));
     assert_eq!(host.json(&["recover"])["recovered"][0]["outcome"], "installed");
     host.ok(&["verify", COORDINATE]);
     assert!(!staged.exists());
+}
+
+#[test]
+fn an_installation_that_a_power_cut_left_writable_becomes_read_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (host, file) = host();
+    host.ok(&["install", &file]);
+    give_the_receipt_our_operation(&host);
+    let root = host.prefix(INSTALLED);
+    std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o755)).unwrap();
+    leave_intent(&host, "install", Some(&root));
+    assert_eq!(host.json(&["recover"])["recovered"][0]["outcome"], "installed");
+    assert_eq!(std::fs::metadata(&root).unwrap().permissions().mode() & 0o7777, 0o555);
+    host.ok(&["verify", COORDINATE]);
+}
+
+#[test]
+fn a_removal_that_was_interrupted_keeps_what_is_not_the_packages() {
+    let (host, file) = host();
+    host.ok(&["install", &file]);
+    make_writable(&host.prefix(INSTALLED));
+    write(&host.prefix(INSTALLED).join("data/db"), b"rows");
+    leave_intent(&host, "remove", None);
+    let document = host.json(&["recover"]);
+    let kept = document["recovered"][0]["set_aside"]["path"].as_str().unwrap();
+    assert_eq!(std::fs::read(host.unmasked(kept).join("data/db")).unwrap(), b"rows");
+    assert!(host.journal().is_empty());
 }
 
 fn give_the_receipt_our_operation(host: &Host) {

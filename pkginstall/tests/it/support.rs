@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use copkg_spec::archive::{Attachments, PackOptions, PackPlan, TreeEntry, TreeNode, pack};
 use copkg_spec::coordinate::PackageCoordinate;
@@ -171,6 +171,11 @@ impl Host {
         String::from_utf8_lossy(bytes).replace(self.directory.path().to_str().unwrap(), "[HOST]")
     }
 
+    /// A path out of such a text.
+    pub(crate) fn unmasked(&self, path: &str) -> PathBuf {
+        path.replace("[HOST]", self.directory.path().to_str().unwrap()).into()
+    }
+
     /// Everything below the software directory, sorted: what is installed and what was left behind.
     pub(crate) fn software(&self) -> Vec<String> {
         let root = self.prefix("software");
@@ -188,6 +193,18 @@ impl Host {
         walk(&self.prefix(".copkg/journal"), &mut found);
         found.iter().map(|path| path.to_str().unwrap().to_owned()).collect()
     }
+}
+
+/// What is installed is read-only, which keeps everybody but root from removing it.
+impl Drop for Host {
+    fn drop(&mut self) {
+        make_writable(self.directory.path());
+    }
+}
+
+/// Gives our own account the write permission that installed files and directories do not have.
+pub(crate) fn make_writable(below: &Path) {
+    let _ = Command::new("chmod").args(["-R", "u+rwX"]).arg(below).stderr(Stdio::null()).status();
 }
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) {

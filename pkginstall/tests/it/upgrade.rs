@@ -11,7 +11,7 @@ use copkg_spec::index::Mode;
 use copkg_spec::manifest::{About, Draft, Kind};
 use copkg_spec::platform::Platform;
 
-use crate::support::{Host, Package, SOURCE_DATE, key};
+use crate::support::{Host, Package, SOURCE_DATE, key, make_writable};
 use crate::wire::{Ranges, Wire};
 
 pub(crate) const OLD: &str = "com.example:app:1";
@@ -114,6 +114,7 @@ fn a_donor_that_was_changed_is_not_believed() {
     for changed in [&[3_usize, 1000][..], &[3]] {
         let (host, wire, _) = scene(changed, Ranges::Yes);
         let installed = host.prefix("software/com/example/app/1");
+        make_writable(&installed);
         let mut large = std::fs::read(installed.join("bin/large")).unwrap();
         large[2_000_000] ^= 1;
         std::fs::write(installed.join("bin/large"), large).unwrap();

@@ -11,6 +11,7 @@ mod databases;
 mod described;
 mod forgotten;
 mod identity;
+mod inherited;
 mod interrupted;
 mod logs;
 mod misbehaving;

@@ -141,7 +141,7 @@ impl Host {
         fs::read_to_string(self.runtime().join(path)).unwrap_or_default()
     }
 
-    /// Installs a package as an installation leaves it: tree, head, receipt.
+    /// Installs a package as an installation of an earlier version left it, for tests to change it: tree, head, receipt.
     pub(crate) fn install(&self, coordinate: &str, package: &Package) {
         let prefix = self.prefix();
         let (head, contents) = packed(coordinate, package);
@@ -154,7 +154,8 @@ impl Host {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         }
         let operation = OperationId::random().unwrap();
-        let receipt = Receipt::new(&contents, &[], "test".into(), Timestamp::UNIX_EPOCH, operation);
+        let mut receipt = Receipt::new(&contents, &[], "test".into(), Timestamp::UNIX_EPOCH, operation);
+        receipt.read_only = false;
         receipts::prepare(&prefix, &receipt, &head).unwrap().place().unwrap();
     }
 

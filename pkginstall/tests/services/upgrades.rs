@@ -58,6 +58,25 @@ fn history(host: &Host) -> Value {
 }
 
 #[test]
+fn what_a_service_wrote_into_its_package_is_named_by_an_upgrade_and_kept_by_gc() {
+    let host = host(&migrating("2.0", ""));
+    let package = host.prefix().install_dir(&PACKAGE.parse().unwrap());
+    fs::write(package.join("rows.db"), "rows").unwrap();
+    let done = upgrade(&host).ok();
+    assert!(done.err.contains("files that are not the package's lie in"), "{}", done.err);
+    assert!(done.err.contains("rows.db"), "{}", done.err);
+    // One that nothing needs goes, and what is in it stays.
+    let unused = "com.example:web:0.5";
+    host.install(unused, &version("0.5"));
+    fs::write(host.prefix().install_dir(&unused.parse().unwrap()).join("rows.db"), "more rows").unwrap();
+    let swept = host.run(&["--json", "gc", "--unused"]).ok();
+    let kept = swept.json()["removed"]["set_aside"][0]["path"].as_str().unwrap().to_owned();
+    assert!(swept.err.contains(&kept), "{}", swept.err);
+    assert_eq!(fs::read_to_string(std::path::Path::new(&kept).join("rows.db")).unwrap(), "more rows");
+    assert_eq!(fs::read_to_string(package.join("rows.db")).unwrap(), "rows", "a rollback needs that package");
+}
+
+#[test]
 fn an_upgrade_migrates_the_data_and_every_change_is_remembered() {
     let host = host(&migrating("2.0", ""));
     let done = upgrade(&host).ok().json();

@@ -25,6 +25,11 @@ impl Mode {
         }
     }
 
+    /// Returns the permission bits of the installed file, 0444 or 0555: nobody writes to software, not even its owner.
+    pub fn read_only_bits(self) -> u32 {
+        self.bits() & !0o222
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Regular => "0644",

@@ -20,6 +20,16 @@ pub(super) struct Config {
     command: ConfigCommand,
 }
 
+impl Config {
+    /// Tells whether nothing is changed.
+    pub(super) fn only_looks(&self) -> bool {
+        matches!(
+            self.command,
+            ConfigCommand::Show { .. } | ConfigCommand::Diff { .. } | ConfigCommand::Resolve(_)
+        )
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Show the value of every setting: of pkginstall itself, or of a service

@@ -25,6 +25,13 @@ pub(super) struct Repo {
     command: RepoCommand,
 }
 
+impl Repo {
+    /// Tells whether nothing is changed, and nothing is kept of a repository.
+    pub(super) fn only_looks(&self) -> bool {
+        matches!(self.command, RepoCommand::List)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum RepoCommand {
     /// Add a repository to the prefix's configuration, or change it
