@@ -410,7 +410,9 @@ fn an_sbom_is_attached_and_must_be_json() {
 fn commit(workshop: &Workshop, directory: &str, before: &[&[&str]]) -> String {
     let git = |arguments: &[&str]| tool(&workshop.path(directory), "git", arguments);
     git(&["init", "--quiet"]);
-    before.iter().for_each(|arguments| drop(git(arguments)));
+    for arguments in before {
+        git(arguments);
+    }
     git(&["add", "."]);
     git(&["commit", "--quiet", "-m", "x"]);
     git(&["rev-parse", "HEAD"])

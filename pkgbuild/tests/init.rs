@@ -130,7 +130,9 @@ fn what_npm_start_starts_is_what_the_service_starts() {
 fn other_trees_are_recognised_and_what_was_found_is_said() {
     let look = |files: &[(&str, &str)]| {
         let workshop = Workshop::new();
-        files.iter().for_each(|(path, text)| drop(workshop.write(&format!("tree/{path}"), text)));
+        for (path, text) in files {
+            workshop.write(&format!("tree/{path}"), text);
+        }
         let text = init(&workshop);
         let heard =
             text.lines().take_while(|line| !line.starts_with('#')).filter(|line| !line.starts_with("next"));
