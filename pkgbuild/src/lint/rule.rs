@@ -67,7 +67,7 @@ impl Severity {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::MissingStartScript,
         Self::MissingStopScript,
         Self::SpecialBits,

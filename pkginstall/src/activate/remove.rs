@@ -1,12 +1,12 @@
 //! Removing one package: the receipt goes first, so that a half-removed package is never taken for an installed one.
 //!
-//! What lies in its tree and is not the package's is never deleted: see `host::SetAside`.
+//! What lies in its tree and is not the package's is never deleted: see `host::ForeignFiles`.
 
 use copkg_spec::command::Failure;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::{Change, RemoveError};
-use crate::host::{self, Catalogue, SetAside};
+use crate::host::{self, Catalogue, ForeignFiles};
 use crate::receipts::{self, ReceiptError};
 
 /// Whether a package is removed while services run from it.
@@ -24,7 +24,7 @@ pub enum Removal {
     /// It was removed now.
     Now {
         /// What lay in it and was not the package's.
-        set_aside: Option<SetAside>,
+        set_aside: Option<ForeignFiles>,
     },
     /// Another command removed it meanwhile.
     Before,

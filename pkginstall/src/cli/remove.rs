@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::activate::{Change, InUse, Removal, RemoveError, remove};
 use crate::gc::{Reason, Survey};
-use crate::host::{self, Catalogue, Notice, SetAside};
+use crate::host::{self, Catalogue, ForeignFiles, Notice};
 use crate::interrupt;
 use crate::receipts::{self, ReceiptError};
 use crate::service;
@@ -87,7 +87,7 @@ fn refuse_needed(survey: &Survey, package: &PackageCoordinate) -> Result<(), Rem
 fn would_remove(
     context: &mut Context,
     package: &PackageCoordinate,
-) -> Result<(&'static str, Option<SetAside>), Failure> {
+) -> Result<(&'static str, Option<ForeignFiles>), Failure> {
     let names = host::foreign(&context.prefix()?, package)?;
     if !names.is_empty() {
         let names = host::shown(&names);
@@ -100,7 +100,7 @@ fn remove_one(
     args: &Remove,
     context: &mut Context,
     package: &PackageCoordinate,
-) -> Result<(&'static str, Option<SetAside>), Failure> {
+) -> Result<(&'static str, Option<ForeignFiles>), Failure> {
     let prefix = context.prefix()?;
     let in_use = if args.force { InUse::RemoveAnyway } else { InUse::Refuse };
     let (wait, now) = (context.wait(), context.now());

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::activate::{Change, InUse, Removal, RemoveError, remove};
 use crate::generation::{Generations, Number};
-use crate::host::{self, Effect, Lock, Notice, Prefix, SetAside, reserve};
+use crate::host::{self, Effect, ForeignFiles, Lock, Notice, Prefix, reserve};
 use crate::interrupt;
 use crate::receipts;
 use crate::service::{self, Site, Told};
@@ -61,8 +61,8 @@ pub struct Swept {
     pub packages: Vec<PackageCoordinate>,
     /// Bytes of the files of these packages.
     pub package_bytes: u64,
-    /// What lay in these packages and was not theirs.
-    pub set_aside: Vec<SetAside>,
+    /// What lay in the trees of these packages and was not theirs, and is kept.
+    pub foreign: Vec<ForeignFiles>,
     /// What could not be looked at or removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failure>,
@@ -244,9 +244,9 @@ fn take_away(site: &mut Site<'_>, package: &PackageCoordinate, swept: &mut Swept
     let running = |package: &PackageCoordinate| service::running_from(prefix, package);
     match remove(&mut change, package, InUse::Refuse, running) {
         Ok(Removal::Now { set_aside, .. }) => {
-            if let Some(set_aside) = set_aside {
-                site.warn(set_aside.to_string());
-                swept.set_aside.push(set_aside);
+            if let Some(foreign) = set_aside {
+                site.warn(foreign.to_string());
+                swept.foreign.push(foreign);
             }
             Ok(true)
         }

@@ -23,5 +23,5 @@ pub use prefix::{Prefix, PrefixError};
 pub use recover::{
     Moved, Recovered, delete_staged, is_occupied, make_parents, put_in_place, take_away, undo_install,
 };
-pub use set_aside::{SetAside, foreign, shown};
+pub use set_aside::{ForeignFiles, foreign, shown};
 pub use stuck::{Stuck, stuck};

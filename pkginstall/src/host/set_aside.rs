@@ -28,7 +28,7 @@ const SET_ASIDE: &str = ".set-aside";
 
 /// Files that lay in a package which was removed, and were not the package's.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct SetAside {
+pub struct ForeignFiles {
     /// The package.
     pub package: PackageCoordinate,
     /// The directory in which they are, with the paths that they had below the package.
@@ -38,7 +38,7 @@ pub struct SetAside {
     pub names: Vec<String>,
 }
 
-impl fmt::Display for SetAside {
+impl fmt::Display for ForeignFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { package, path, names } = self;
         if names.is_empty() {
@@ -71,7 +71,7 @@ pub(super) fn set_aside(
     prefix: &Prefix,
     id: &OperationId,
     package: &PackageCoordinate,
-) -> Result<Option<SetAside>, HostError> {
+) -> Result<Option<ForeignFiles>, HostError> {
     let staging = Directory::open(&prefix.staging())?;
     let name = name_of(id, package);
     let path = prefix.set_aside().join(&name);
@@ -96,7 +96,7 @@ pub(super) fn set_aside(
     }
     let Some(place) = if_there(Directory::open(&prefix.set_aside()))? else { return Ok(None) };
     let Some(tree) = if_there(place.child(&name))? else { return Ok(None) };
-    let mut kept = SetAside { package: package.clone(), path, names: Vec::new() };
+    let mut kept = ForeignFiles { package: package.clone(), path, names: Vec::new() };
     if let Some(contents) = contents {
         kept.names = foreign_of(&tree, contents)?;
         take_out(&tree, contents.index().entries(), &kept.names)?;

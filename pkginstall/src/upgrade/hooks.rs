@@ -27,7 +27,7 @@ pub(super) fn pre_stop(
 /// Runs `admit` of a generation that is good: from here on its clients may reach it.
 pub(super) fn admit(site: &mut Site<'_>, generation: &Generation) -> Result<(), ServiceError> {
     let Generation { service, package, parameters, .. } = generation;
-    call(site, service, (package, OptionalScript::Admit), parameters.clone())
+    call(site, service, (package, OptionalScript::Admit), parameters.clone(), BTreeMap::new())
 }
 
 /// Runs `migrate` with the versions on both sides: `--from=1.0 --to=1.3`.

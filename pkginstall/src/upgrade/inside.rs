@@ -116,6 +116,7 @@ fn change(site: &mut Site<'_>, request: &InsideRequest) -> Result<(), UpgradeErr
         clock: site.clock,
         // Nothing of it is of any interest to systemd.
         backends: &Backends::default(),
+        keep_data: site.keep_data,
         tell: &mut *site.tell,
     };
     let request = Request {
