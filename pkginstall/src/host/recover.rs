@@ -8,7 +8,7 @@ use copkg_spec::coordinate::PackageCoordinate;
 use rustix::io::Errno;
 
 use super::journal::{self, Entry};
-use super::set_aside::{SetAside, set_aside};
+use super::set_aside::{ForeignFiles, set_aside};
 use super::{HostError, Intent, Operation, OperationId, Prefix};
 use crate::receipts::{self, Receipt};
 use crate::tree::{Directory, Identity, Removed, TreeError, if_there};
@@ -22,7 +22,7 @@ pub struct Recovered {
     pub outcome: Outcome,
     /// What lay in it and was not the package's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub set_aside: Option<SetAside>,
+    pub set_aside: Option<ForeignFiles>,
 }
 
 /// What became of a package whose change was cut short.
@@ -73,7 +73,7 @@ fn recover_intent(
     prefix: &Prefix,
     entry: &mut Entry,
     intent: &Intent,
-) -> Result<(Outcome, Option<SetAside>), HostError> {
+) -> Result<(Outcome, Option<ForeignFiles>), HostError> {
     let mut set_aside = None;
     let outcome = match intent.operation {
         Operation::Install if is_finished(prefix, &entry.id, intent)? => {
@@ -156,7 +156,7 @@ pub fn take_away(
     prefix: &Prefix,
     id: &OperationId,
     package: &PackageCoordinate,
-) -> Result<Option<SetAside>, HostError> {
+) -> Result<Option<ForeignFiles>, HostError> {
     receipts::withdraw(prefix, package)?;
     unplace(prefix, id, package)?;
     let set_aside = set_aside(prefix, id, package)?;
