@@ -106,7 +106,8 @@ fn of_authority(word: &str, bare: BareNames) -> Option<HostName> {
         Some((_, host)) => {
             host_and_port(host).or_else(|| HostName::bare(host.split(':').next().unwrap_or_default(), bare))
         }
-        None => host_and_port(head).or_else(|| HostName::bare(unbracketed(head), bare)),
+        // A port that was left empty: the host is there all the same.
+        None => host_and_port(head).or_else(|| HostName::bare(unbracketed(head.trim_end_matches(':')), bare)),
     }
 }
 
