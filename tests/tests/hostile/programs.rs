@@ -89,7 +89,7 @@ const TREES: &[Case] = &[
             symlink("b", at.join("a"))?;
             symlink("../../../x", at.join("b"))
         },
-        "leaves the package",
+        "leave the package",
     ),
     (
         "links in a circle",
