@@ -9,6 +9,7 @@ caddy busybox webfs ruby-webrick varnish squid; `serve` comes from npm.
 """
 
 import argparse
+import atexit
 import contextlib
 import filecmp
 import json
@@ -16,6 +17,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -141,6 +143,7 @@ class Scene:
         self.server = subprocess.Popen(
             [f"{self.programs}/repo-server", "serve", "--store", store, "--listen", "127.0.0.1:0", "--spool", self.directory],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=self.environment)
+        atexit.register(self.end)
         self.origin = self.server.stdout.readline().split()[-1]
 
     def publish(self, version, *more):
@@ -374,7 +377,7 @@ def setups(servers, scene, only):
         port = free_port()
         yield name, [name], lambda name=name, port=port: ([(getattr(servers, name)(port), port)], [port])
     for cache in ("varnish", "squid"):
-        for more, note in (("", "before nginx"), (NO_CACHE, "before nginx with the header below")):
+        for more, note in (("", "before nginx"), (NO_CACHE, "before nginx with that header")):
             behind, port = free_port(), free_port()
             made = lambda cache=cache, more=more, behind=behind, port=port: (
                 [(servers.nginx(behind, more=more), behind), (getattr(servers, cache)(port, behind), port)], [port])
@@ -397,6 +400,8 @@ def main():
     parser.add_argument("--programs", default=f"{HERE}/../../target/debug")
     parser.add_argument("--docs", help="the file whose table is written anew")
     arguments = parser.parse_args()
+    # Whoever ends it ends the servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     only = tuple(arguments.only.split(",")) if arguments.only else ("",)
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
