@@ -154,7 +154,7 @@ fn the_network_is_closed_unless_the_recipe_opens_it() {
     let workshop = scripted(interfaces);
     let said = workshop.works(&["build"]);
     if said.err.contains("and with network") {
-        workshop::skip("a closed network", "this machine lets nobody make a network namespace");
+        copkg_skip::skip("a closed network", "this machine lets nobody make a network namespace");
     } else {
         assert_eq!(content(&workshop, "notes.txt"), "");
     }

@@ -5,7 +5,6 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -142,12 +141,6 @@ impl Workshop {
         names(&self.path("tmp")).is_empty()
             && !names(self.tree.path()).iter().any(|name| name.starts_with(".tmp"))
     }
-}
-
-/// Says that a test, or a part of it, did not run. Not through the test's own output, which only a failure shows.
-pub(crate) fn skip(what: &str, why: &str) {
-    let why = why.lines().last().unwrap_or_default();
-    let _ = writeln!(std::io::stderr(), "skipped: {what}: {}", why.trim());
 }
 
 /// The names in a directory, sorted.
