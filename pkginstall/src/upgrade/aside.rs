@@ -52,7 +52,7 @@ impl std::fmt::Display for SetAside {
 }
 
 impl SetAside {
-    /// Lists what is set aside of `service`, in the order of the names.
+    /// Lists what is set aside of `service`, in the order of the names. Whoever may not look in sees nothing.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -60,7 +60,12 @@ impl SetAside {
         let kept = prefix.kept(service);
         let failed = |source| ServiceError::Record { action: "read", path: kept.clone(), source };
         let entries = match std::fs::read_dir(&kept) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            // Only the owner of the prefix may look in; for anybody else there is nothing that they could bring back.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                return Ok(Vec::new());
+            }
             entries => entries.map_err(failed)?,
         };
         let mut found = Vec::new();

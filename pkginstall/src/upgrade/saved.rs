@@ -192,8 +192,12 @@ fn whereabouts(
             if is_kept(name)? {
                 return Ok(Whereabouts::Kept { name: name.clone() });
             }
-            // A copy is there from before the change is written down until it is put back.
-            let is_due = *name == saved.name && change.attempts == 0 && !is_kept(&replaced(&saved.name))?;
+            // A copy is there from before the change is written down until it is put back. That it was begun could not be written
+            // where the disk is full; what was set aside since shows it, too.
+            let is_due = *name == saved.name
+                && change.attempts == 0
+                && !is_kept(&replaced(&saved.name))?
+                && SetAside::by(prefix, &change.service, &change.id).is_none();
             let is_there = !is_due && runtime.look(&saved.name)?.is_some();
             Ok(if is_there { Whereabouts::InPlace } else { Whereabouts::Lost })
         }
