@@ -71,7 +71,10 @@ pub struct Swept {
 impl Swept {
     /// Tells whether nothing went.
     pub fn is_nothing(&self) -> bool {
-        self.generations.is_empty() && self.data.is_empty() && self.packages.is_empty()
+        self.generations.is_empty()
+            && self.data.is_empty()
+            && self.set_aside.is_empty()
+            && self.packages.is_empty()
     }
 }
 

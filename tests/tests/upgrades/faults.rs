@@ -331,7 +331,8 @@ impl Sweep {
 
     pub(crate) fn points_from_here(&self, command: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
         let log = self.world.scene.path().join("points");
-        self.under_faultrun(command, &["list", "--log", &log.to_string_lossy()])?.success()?;
+        let ended = self.under_faultrun(command, &["list", "--log", &log.to_string_lossy()])?;
+        assert_eq!(ended.code, Some(i32::from(command == FAILING)), "{ended}");
         Ok(fs::read_to_string(log)?.lines().map(str::to_owned).collect())
     }
 
