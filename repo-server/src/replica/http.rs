@@ -114,7 +114,7 @@ impl HttpSource {
         credentials: Option<Credentials>,
         attempts: u32,
     ) -> Result<Self, ReplicaError> {
-        let bad = || ReplicaError::BadUrl { url: url.to_owned() };
+        let bad = || ReplicaError::BadUrl { url: copkg_spec::address::redacted(url) };
         let base = Url::parse(&format!("{}/", url.trim_end_matches('/'))).map_err(|_| bad())?;
         let has_more = base.query().is_some() || base.fragment().is_some();
         let names_somebody = base.password().is_some() || !base.username().is_empty();
