@@ -114,6 +114,12 @@ impl Sink for Collected {
         Ok(())
     }
 
+    fn link(&mut self, path: &EntryPath, earlier: &EntryPath) -> Result<(), Infallible> {
+        let content = self.tree[earlier.as_str()].clone();
+        self.tree.insert(path.to_string(), content);
+        Ok(())
+    }
+
     fn symlink(&mut self, path: &EntryPath, target: &LinkTarget) -> Result<(), Infallible> {
         self.links.push((path.to_string(), target.to_string()));
         Ok(())
@@ -129,6 +135,61 @@ fn unpack(bytes: &[u8], keyring: &Keyring) -> Result<Collected, String> {
     let mut sink = Collected::default();
     index.contents().unpacker().unwrap().unpack(&mut reader, &mut sink).map_err(|e| e.to_string())?;
     Ok(sink)
+}
+
+#[test]
+fn equal_files_have_one_content_in_the_payload_and_come_out_again() {
+    let mut tree = sample();
+    let large = tree["large.bin"].clone();
+    tree.insert("a-copy.bin".into(), large.clone());
+    tree.insert(format!("{}/copy", "d".repeat(150)), large);
+    for name in ["one", "two"] {
+        tree.insert(name.into(), Some(vec![1; 2000]));
+    }
+    tree.insert("three".into(), Some(vec![2; 2000]));
+    let keys = [key(1)];
+    let (once, thrice) = (pack_tree(&sample(), &keys, 2), pack_tree(&tree, &keys, 2));
+    assert!(thrice.len() < once.len() + 4096, "{} and {} bytes", once.len(), thrice.len());
+    assert!(unpack(&thrice, &keyring(&keys, 1)).unwrap().tree == tree);
+
+    let mut outer = tar::Archive::new(thrice.as_slice());
+    let payload = outer.entries().unwrap().map(Result::unwrap);
+    let payload = payload.filter(|member| member.path_bytes().ends_with(b"payload.tar.zst")).last().unwrap();
+    let payload = zstd::decode_all(payload).unwrap();
+    let links: Vec<(String, String)> = tar::Archive::new(payload.as_slice())
+        .entries()
+        .unwrap()
+        .map(Result::unwrap)
+        .filter(|entry| entry.header().entry_type().is_hard_link())
+        .map(|entry| {
+            let text = |path: std::borrow::Cow<'_, std::path::Path>| path.to_str().unwrap().to_owned();
+            (text(entry.path().unwrap()), text(entry.link_name().unwrap().unwrap()))
+        })
+        .collect();
+    let expected = [
+        (format!("{}/copy", "d".repeat(150)), "a-copy.bin".to_owned()),
+        ("large.bin".to_owned(), "a-copy.bin".to_owned()),
+        ("two".to_owned(), "one".to_owned()),
+    ];
+    assert_eq!(links, expected);
+}
+
+#[test]
+fn a_file_that_changes_between_its_two_readings_is_noticed() {
+    let tree = Tree::from([("a".to_owned(), Some(vec![1; 2000])), ("b".to_owned(), Some(vec![1; 2000]))]);
+    let entries = tree.keys().map(|path| TreeEntry {
+        path: path.parse().unwrap(),
+        node: TreeNode::File { mode: Mode::Regular, size: 2000 },
+    });
+    let reads = std::sync::atomic::AtomicU8::new(0);
+    let open = |_: &EntryPath| {
+        let number = reads.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Ok(Cursor::new(vec![if number < 2 { 1 } else { 2 }; 2000]))
+    };
+    let options = PackOptions { level: 3, threads: NonZeroUsize::MIN };
+    let plan = PackPlan { draft: draft(), attachments: Attachments::default(), keys: &[], options };
+    let refused = pack(plan, entries.collect(), open, Cursor::new(Vec::new()), &mut Vec::new()).unwrap_err();
+    assert!(refused.to_string().contains("a changed while it was packed"), "{refused}");
 }
 
 #[test]

@@ -120,6 +120,38 @@ fn service() -> Vec<u8> {
     build(draft, tree, attachments, &keys())
 }
 
+/// Equal files, which have one content; the long name does not fit into the header of the link to it.
+fn links() -> Vec<u8> {
+    let draft = Draft {
+        coordinate: "com.example:links:1.0".parse().unwrap(),
+        kind: Kind::Content,
+        platform: Platform::Any,
+        source_date: 0,
+        about: About::default(),
+        service: None,
+    };
+    let long = format!("{}/{}", "d".repeat(110), "equal");
+    let file = |path: &str, mode| TreeEntry {
+        path: path.parse().unwrap(),
+        node: TreeNode::File { mode, size: 4096 },
+    };
+    let tree = vec![
+        dir(&"d".repeat(110)),
+        file(&long, Mode::Regular),
+        file("e", Mode::Regular),
+        file("f", Mode::Executable),
+        file("g", Mode::Executable),
+        file("other", Mode::Regular),
+    ];
+    let content = |path: &EntryPath| Ok(Cursor::new(vec![if path.name() == "other" { b'o' } else { b'=' }; 4096]));
+    let options = PackOptions { level: 9, threads: NonZeroUsize::MIN };
+    let keys = &keys()[..1];
+    let plan = PackPlan { draft, attachments: Attachments::default(), keys, options };
+    let mut out = Vec::new();
+    pack(plan, tree, content, Cursor::new(Vec::new()), &mut out).unwrap();
+    out
+}
+
 /// Decompresses the index of an archive, found by the layout alone.
 fn index_of(archive: &[u8]) -> Vec<u8> {
     let mut tar = tar::Archive::new(archive);
@@ -129,7 +161,7 @@ fn index_of(archive: &[u8]) -> Vec<u8> {
 
 #[test]
 fn packages_are_byte_for_byte_what_they_were() {
-    for (name, bytes) in [("minimal", minimal()), ("service", service())] {
+    for (name, bytes) in [("minimal", minimal()), ("service", service()), ("links", links())] {
         check(&format!("{name}.copkg"), &bytes);
         let index = index_of(&bytes);
         assert!(canonical::is_canonical(&index));

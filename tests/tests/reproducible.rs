@@ -105,6 +105,10 @@ fn rich_tree(scene: &Scene) -> Result<PathBuf, Box<dyn Error>> {
     for path in ["share/ä/7.txt", "share/日本/x", "empty", &format!("{long}file")] {
         scene.write(tree.join("files").join(path), 0o644, if path == "empty" { "" } else { path })?;
     }
+    // Equal files: the payload has hard links, which every archiver knows.
+    for path in ["share/ä/equal", "equal", &format!("{long}equal")] {
+        scene.write(tree.join("files").join(path), 0o644, "equal\n".repeat(1000))?;
+    }
     scene.write(tree.join("files/random"), 0o644, Random(0x9e37_79b9_7f4a_7c15).bytes(3 << 20))?;
     Ok(tree)
 }

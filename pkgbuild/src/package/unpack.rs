@@ -77,6 +77,11 @@ impl Sink for UnpackTo {
         ended
     }
 
+    fn link(&mut self, path: &EntryPath, earlier: &EntryPath) -> Result<(), SinkError> {
+        let path = self.at(path);
+        fs::hard_link(self.at(earlier), &path).map_err(|source| SinkError { path, source })
+    }
+
     fn symlink(&mut self, path: &EntryPath, target: &LinkTarget) -> Result<(), SinkError> {
         let path = self.at(path);
         symlink(target.as_str(), &path).map_err(|source| SinkError { path, source })

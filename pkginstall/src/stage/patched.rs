@@ -225,7 +225,7 @@ impl<'w, 'd> Worker<'w, 'd> {
 
     /// Writes a part of a file. Its last part ends it, if its digest is right.
     fn write(&mut self, part: Part, bytes: &[u8]) -> Result<(), Failed> {
-        let Some(Entry::File { path, mode, size, sha256 }) =
+        let Some(Entry::File { path, mode, size, sha256, .. }) =
             self.job.index.entries().get(part.entry as usize)
         else {
             return Ok(());

@@ -102,8 +102,8 @@ impl Plan {
     fn decide(&mut self, number: usize, index: &Index, donors: &Donors) {
         let run = &self.runs[number];
         let files = index.entries()[run.entries()].iter().filter_map(|entry| match entry {
-            Entry::File { sha256, size, .. } => Some((sha256, *size)),
-            Entry::Directory { .. } | Entry::Symlink { .. } => None,
+            Entry::File { sha256, size, link: None, .. } => Some((sha256, *size)),
+            Entry::File { .. } | Entry::Directory { .. } | Entry::Symlink { .. } => None,
         });
         // A run without files is read too: what it says of links and directories must agree with the index.
         let has_files = files.clone().next().is_some();

@@ -71,7 +71,8 @@ impl<'d> Taker<'d> {
         entries: impl IntoIterator<Item = &'e Entry>,
     ) -> Result<Taken, TreeError> {
         for entry in entries {
-            let Entry::File { path, mode, size, sha256 } = entry else { continue };
+            // Another name of a file is made when that one is there.
+            let Entry::File { path, mode, size, sha256, link: None } = entry else { continue };
             let taken = match self.donors.files.get(sha256) {
                 Some(place) => self.file(place, path, *mode, (*size, *sha256))?,
                 None if *size == 0 && *sha256 == Digest::of(b"") => self.empty(path, *mode)?,
@@ -97,7 +98,7 @@ impl<'d> Taker<'d> {
     /// Removes what was made of the files of `entries`.
     pub(super) fn undo(&mut self, entries: &[Entry]) -> Result<(), TreeError> {
         for entry in entries {
-            if let Entry::File { path, .. } = entry {
+            if let Entry::File { path, link: None, .. } = entry {
                 self.into.enter(parent(path))?;
                 self.into.here().remove_tree(path.name())?;
             }

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 
 use copkg_spec::archive::Sink;
@@ -52,6 +53,12 @@ pub(super) fn finish(
     threads: NonZeroUsize,
 ) -> Result<(), TreeError> {
     let mut stack = Stack::new(root);
+    let mut earlier = Stack::new(root);
+    for (path, first) in index.entries().iter().filter_map(|entry| Some((entry.path(), entry.link()?))) {
+        stack.enter(parent(path))?;
+        earlier.enter(parent(first))?;
+        link_or_copy((earlier.here(), first), (stack.here(), path), times)?;
+    }
     for entry in index.entries() {
         if let Entry::Symlink { path, target } = entry {
             stack.enter(parent(path))?;
@@ -100,6 +107,24 @@ fn side_by_side<T: Sync>(
 pub(super) fn times_of(source_date: u64) -> Timestamps {
     let time = Timespec { tv_sec: i64::try_from(source_date).unwrap_or(i64::MAX), tv_nsec: 0 };
     Timestamps { last_access: time, last_modification: time }
+}
+
+/// Gives a file that is complete another name. It is read-only, so both names can be one file; where the file system does not link it
+/// once more, it is copied.
+fn link_or_copy(
+    (source, first): (&Directory, &EntryPath),
+    (into, path): (&Directory, &EntryPath),
+    times: &Timestamps,
+) -> Result<(), TreeError> {
+    if rustix::fs::linkat(source, first.name(), into, path.name(), AtFlags::empty()).is_ok() {
+        return Ok(());
+    }
+    let failed = |source: io::Error| TreeError::make(&into.path().join(path.name()), source);
+    let mut content = source.open_file(first.name())?;
+    let mode = content.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    let mut copy = into.create_file(path.name(), mode)?;
+    io::copy(&mut content, &mut copy).map_err(failed)?;
+    rustix::fs::futimens(&copy, times).map_err(|error| failed(error.into()))
 }
 
 fn make_link(
@@ -245,6 +270,10 @@ impl Sink for FileWriter<'_> {
     fn end_file(&mut self) -> Result<(), TreeError> {
         let Some(OpenFile { path, file, .. }) = self.file.take() else { return Ok(()) };
         rustix::fs::futimens(&file, &self.times).map_err(|source| self.failed(&path, source))
+    }
+
+    fn link(&mut self, _later: &EntryPath, _earlier: &EntryPath) -> Result<(), TreeError> {
+        Ok(())
     }
 
     fn symlink(&mut self, _later: &EntryPath, _target: &LinkTarget) -> Result<(), TreeError> {

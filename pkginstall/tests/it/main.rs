@@ -12,6 +12,8 @@ mod damaged;
 #[cfg(test)]
 mod install;
 #[cfg(test)]
+mod linked;
+#[cfg(test)]
 mod owners;
 #[cfg(test)]
 mod patched;

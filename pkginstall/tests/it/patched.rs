@@ -71,7 +71,7 @@ fn contents(package: &Package) -> Contents {
     Head::read(&mut reader).unwrap().without_trust().read_contents(&mut reader).unwrap()
 }
 
-fn patch_between(
+pub(crate) fn patch_between(
     [old, new]: &[Package; 2],
     (before, after): (&Files, &Files),
     signer: &SecretKey,

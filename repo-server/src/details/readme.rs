@@ -65,11 +65,16 @@ pub(super) async fn read(
     }))
 }
 
+/// Returns the place of the file that has the content.
 fn find(index: &Index, name: &str) -> Option<usize> {
-    index
-        .entries()
-        .iter()
-        .position(|entry| matches!(entry, Entry::File { path, .. } if path.as_str() == name))
+    let place = |name: &str| {
+        index
+            .entries()
+            .iter()
+            .position(|entry| matches!(entry, Entry::File { path, .. } if path.as_str() == name))
+    };
+    let found = place(name)?;
+    index.entries()[found].link().map_or(Some(found), |earlier| place(earlier.as_str()))
 }
 
 fn unpack(index: &Index, run: &Run, bytes: &Bytes, wanted: EntryPath) -> Result<Taken, DetailsError> {
@@ -117,6 +122,10 @@ impl Sink for Taken {
 
     fn end_file(&mut self) -> Result<(), Infallible> {
         self.is_open = false;
+        Ok(())
+    }
+
+    fn link(&mut self, _: &EntryPath, _: &EntryPath) -> Result<(), Infallible> {
         Ok(())
     }
 

@@ -49,6 +49,12 @@ pub trait Sink {
     /// When it cannot be completed.
     fn end_file(&mut self) -> Result<(), Self::Error>;
 
+    /// Makes a file that has the content and the mode of an earlier one, which is complete.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn link(&mut self, path: &EntryPath, earlier: &EntryPath) -> Result<(), Self::Error>;
+
     /// Makes a symbolic link.
     ///
     /// # Errors
@@ -82,6 +88,10 @@ impl<E: std::error::Error + 'static> Sink for Discard<E> {
     }
 
     fn end_file(&mut self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn link(&mut self, _: &EntryPath, _: &EntryPath) -> Result<(), E> {
         Ok(())
     }
 
@@ -207,6 +217,9 @@ pub fn read_end(index: &Index, reader: &mut impl Read) -> Result<(), ContainerEr
 }
 
 fn make_links<S: Sink>(entries: &[Entry], sink: &mut S) -> Result<(), UnpackError<S::Error>> {
+    for (path, earlier) in entries.iter().filter_map(|entry| Some((entry.path(), entry.link()?))) {
+        sink.link(path, earlier).map_err(UnpackError::Sink)?;
+    }
     for entry in entries {
         if let Entry::Symlink { path, target } = entry {
             sink.symlink(path, target).map_err(UnpackError::Sink)?;

@@ -70,7 +70,7 @@ impl<'t> Cutter<'t> {
     }
 
     fn is_large(&self, entry: &Entry) -> bool {
-        entry.size() > self.size.target() as u64
+        entry.payload_bytes() > self.size.target() as u64
     }
 
     /// Tells whether the frame ends after an entry: each byte of an entry has the same chance, so frames get the target

@@ -26,7 +26,7 @@ pub(super) fn fill<R: Read>(
     let mut digests = Vec::new();
     for (number, entry) in (first..).zip(entries) {
         frame.extend_from_slice(&entry_header(entry));
-        if let Entry::File { path, size, .. } = entry {
+        if let Entry::File { path, size, link: None, .. } = entry {
             digests.push((number, fill_file(path, *size, open, frame)?));
         }
     }
@@ -88,7 +88,7 @@ impl<'e, R: Read> LargeFile<'e, R> {
         let content = open(entry.path()).map_err(|source| read_error(entry.path(), source))?;
         let target = size.target();
         // One byte more than announced tells a file that grew.
-        let chunks = StreamCDC::new(content.take(entry.size() + 1), target / 4, target, size.maximum());
+        let chunks = StreamCDC::new(content.take(entry.payload_bytes() + 1), target / 4, target, size.maximum());
         Ok(Self { entry, header: Some(entry_header(entry)), chunks, content: Hashed::new(io::sink()) })
     }
 
@@ -97,7 +97,7 @@ impl<'e, R: Read> LargeFile<'e, R> {
         if let Some(header) = self.header.take() {
             return Ok(Chunk { bytes: header, digest: None });
         }
-        let (path, size) = (self.entry.path(), self.entry.size());
+        let (path, size) = (self.entry.path(), self.entry.payload_bytes());
         let chunk = self.chunks.next().ok_or_else(|| changed(path, size))?;
         let mut bytes = chunk.map_err(|error| read_error(path, error.into()))?.data;
         // A sink takes everything.

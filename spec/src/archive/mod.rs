@@ -11,6 +11,7 @@ pub(crate) mod container;
 mod cut;
 mod diagnose;
 mod earlier;
+mod equal;
 mod fill;
 pub(crate) mod frame;
 mod head;

@@ -14,13 +14,16 @@ use zstd::stream::write::Encoder;
 use super::container::{self, names};
 use super::cut::FrameSize;
 use super::earlier::EarlierFrames;
+use super::equal::link_equal_files;
 use super::pipeline::{Making, write_payload};
 use super::tar_header::member_header;
 use crate::command::{Exit, Explain};
 use crate::digest::{Digest, Hashed};
 use crate::index::{Entry, EntryPath, Index, IndexError, LinkTarget, Mode};
 use crate::keys::{Payload, SecretKey, Signatures};
-use crate::manifest::{Compressed, Counts, Draft, Manifest, ManifestError, Member, Members, package_digest};
+use crate::manifest::{
+    Compressed, Counts, Draft, FORMAT, Format, Manifest, ManifestError, Member, Members, package_digest,
+};
 use crate::policy::{Refused, check_tree};
 
 /// One entry of the tree to pack.
@@ -156,6 +159,7 @@ impl<'a> Packer<'a> {
     ) -> Result<Packed, PackError> {
         let Self { plan: PackPlan { draft, attachments, keys, options }, frame_size, earlier } = self;
         let mut entries = check(tree)?;
+        link_equal_files(&mut entries, &open, options.threads)?;
         let mut payload = Hashed::new(&mut scratch);
         let making = Making { level: options.level, threads: options.threads, size: frame_size, earlier };
         let frames = write_payload(&mut entries, open, making, &mut payload)?;
@@ -177,7 +181,9 @@ impl<'a> Packer<'a> {
             provenance: documents.provenance.map(Member::of),
             payload,
         };
-        let manifest = Manifest::new(draft, Counts::of(index.entries()), members);
+        let has_links = index.entries().iter().any(|entry| entry.link().is_some());
+        let format = if has_links { Format::with_links() } else { FORMAT };
+        let manifest = Manifest::new(draft, format, Counts::of(index.entries()), members);
         let manifest_bytes = manifest.to_bytes()?;
         // What a reader would refuse must not be written.
         Manifest::parse(&manifest_bytes)?.check_index(&index)?;
@@ -231,7 +237,7 @@ impl TreeEntry {
         let Self { path, node } = self;
         match node {
             TreeNode::Directory => Entry::Directory { path },
-            TreeNode::File { mode, size } => Entry::File { path, mode, size, sha256 },
+            TreeNode::File { mode, size } => Entry::File { path, mode, size, sha256, link: None },
             TreeNode::Symlink { target } => Entry::Symlink { path, target },
         }
     }

@@ -19,6 +19,7 @@ use super::output::{Next, Output};
 use super::pack::PackError;
 use super::press::Press;
 use super::tar_header::END_MARKER;
+use crate::digest::Digest;
 use crate::index::{Entry, EntryPath, Frame};
 
 /// How frames are made.
@@ -48,8 +49,13 @@ pub(super) fn write_payload<R: Read + Send>(
     });
     drop(input);
     let (frames, digests) = line.output.finish()?;
+    let unread = Digest::of(b"");
     for (number, digest) in digests {
-        if let Some(Entry::File { sha256, .. }) = entries.get_mut(number) {
+        if let Some(Entry::File { path, size, sha256, .. }) = entries.get_mut(number) {
+            // One that was read before, to find equal files, must be what it was then.
+            if *sha256 != unread && *sha256 != digest {
+                return Err(PackError::Changed { path: path.clone(), announced: *size });
+            }
             *sha256 = digest;
         }
     }

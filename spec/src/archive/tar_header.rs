@@ -25,6 +25,9 @@ pub(crate) fn entry_header(entry: &Entry) -> Vec<u8> {
     let path = entry.path();
     match entry {
         Entry::Directory { .. } => directory_header(path),
+        Entry::File { mode, link: Some(link), .. } => {
+            with_extension(path.as_str(), EntryType::Link, mode.bits(), 0, link.as_str())
+        }
         Entry::File { mode, size, .. } => file_header(path, *mode, *size),
         Entry::Symlink { target, .. } => {
             with_extension(path.as_str(), EntryType::Symlink, 0o777, 0, target.as_str())
@@ -47,7 +50,10 @@ pub(crate) fn entry_length(entry: &Entry) -> u64 {
         Entry::Directory { path } => {
             extension_length(path.as_str().len() + 1, path.as_str().is_ascii(), 0, true)
         }
-        Entry::File { path, .. } => extension_length(path.as_str().len(), path.as_str().is_ascii(), 0, true),
+        Entry::File { path, link, .. } => {
+            let link = link.as_ref().map_or("", EntryPath::as_str);
+            extension_length(path.as_str().len(), path.as_str().is_ascii(), link.len(), link.is_ascii())
+        }
         Entry::Symlink { path, target } => extension_length(
             path.as_str().len(),
             path.as_str().is_ascii(),
@@ -55,7 +61,7 @@ pub(crate) fn entry_length(entry: &Entry) -> u64 {
             target.as_str().is_ascii(),
         ),
     };
-    (BLOCK + extra) as u64 + padded(entry.size())
+    (BLOCK + extra) as u64 + padded(entry.payload_bytes())
 }
 
 /// Rounds up to whole blocks.
@@ -154,10 +160,18 @@ mod tests {
                     Entry::Directory { path: path.clone() },
                     Entry::Symlink { path: "l".parse().unwrap(), target },
                     Entry::File {
-                        path,
+                        path: path.clone(),
                         mode: Mode::Regular,
                         size: 0,
                         sha256: crate::digest::Digest::of(b""),
+                        link: None,
+                    },
+                    Entry::File {
+                        path: "z".parse().unwrap(),
+                        mode: Mode::Executable,
+                        size: 9,
+                        sha256: crate::digest::Digest::of(b""),
+                        link: Some(path),
                     },
                 ] {
                     assert_eq!(entry_header(&entry).len() as u64, entry_length(&entry), "{entry:?}");

@@ -107,7 +107,8 @@ impl<'a> Walk<'a> {
 fn begin<'a, S: Sink>(entry: &'a Entry, sink: &mut S) -> Result<Place<'a>, S::Error> {
     match entry {
         Entry::Directory { path } => sink.directory(path)?,
-        Entry::Symlink { .. } => {}
+        // Made when all that they lead to is there.
+        Entry::Symlink { .. } | Entry::File { link: Some(_), .. } => {}
         Entry::File { path, mode, size, .. } => {
             sink.file(path, *mode, *size)?;
             return Ok(Place::Content { entry, left: *size, hashed: Box::new(Hashed::new(io::sink())) });

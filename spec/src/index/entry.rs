@@ -69,6 +69,8 @@ pub enum Entry {
         size: u64,
         /// The digest of the content.
         sha256: Digest,
+        /// An earlier file with the same content and mode, which has it in the payload for both.
+        link: Option<EntryPath>,
     },
     /// A symbolic link that stays inside the package and leads to no other link.
     Symlink {
@@ -87,12 +89,17 @@ impl Entry {
         }
     }
 
-    /// Returns the bytes of content: 0 for what is not a file.
-    pub fn size(&self) -> u64 {
+    /// Returns the bytes of content that the payload has for it: 0 for what is not a file, and for a file whose content another one has.
+    pub fn payload_bytes(&self) -> u64 {
         match self {
-            Self::File { size, .. } => *size,
-            Self::Directory { .. } | Self::Symlink { .. } => 0,
+            Self::File { size, link: None, .. } => *size,
+            Self::File { .. } | Self::Directory { .. } | Self::Symlink { .. } => 0,
         }
+    }
+
+    /// Returns the earlier file that has the content of this one.
+    pub fn link(&self) -> Option<&EntryPath> {
+        if let Self::File { link, .. } = self { link.as_ref() } else { None }
     }
 }
 
@@ -101,6 +108,8 @@ impl Entry {
 /// The members are in the order of their names, so that serde writes canonical JSON without a detour.
 #[derive(Clone, Serialize, Deserialize)]
 struct RawEntry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
     path: String,
@@ -120,6 +129,9 @@ impl TryFrom<RawEntry> for Entry {
     fn try_from(raw: RawEntry) -> Result<Self, Refused> {
         let path: EntryPath = raw.path.parse()?;
         let refused = |rule| Refused::new(&raw.path, rule);
+        if raw.link.is_some() && raw.kind != "file" {
+            return Err(refused(rule_for_kind(&raw.kind)));
+        }
         match (raw.kind.as_str(), raw.mode, raw.size, raw.sha256, raw.target) {
             ("directory", None, None, None, None) => Ok(Self::Directory { path }),
             ("file", Some(mode), Some(size), Some(sha256), None) => {
@@ -127,7 +139,8 @@ impl TryFrom<RawEntry> for Entry {
                 if size > TAR_MEMBER_BYTES {
                     return Err(refused(Rule::Size));
                 }
-                Ok(Self::File { path, mode, size, sha256 })
+                let link = raw.link.map(|link| link.parse()).transpose()?;
+                Ok(Self::File { path, mode, size, sha256, link })
             }
             ("symlink", None, None, None, Some(target)) => {
                 Ok(Self::Symlink { path, target: target.parse().map_err(refused)? })
@@ -154,6 +167,7 @@ impl From<Entry> for RawEntry {
         let raw = |path: EntryPath, kind: &str| Self {
             path: path.as_str().to_owned(),
             kind: kind.to_owned(),
+            link: None,
             mode: None,
             size: None,
             sha256: None,
@@ -161,7 +175,8 @@ impl From<Entry> for RawEntry {
         };
         match entry {
             Entry::Directory { path } => raw(path, "directory"),
-            Entry::File { path, mode, size, sha256 } => Self {
+            Entry::File { path, mode, size, sha256, link } => Self {
+                link: link.map(|link| link.as_str().to_owned()),
                 mode: Some(mode.as_str().to_owned()),
                 size: Some(size),
                 sha256: Some(sha256),

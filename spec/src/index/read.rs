@@ -26,7 +26,10 @@ pub(super) trait Weighed {
 
 impl Weighed for Entry {
     fn weight(&self) -> u64 {
-        let target = if let Self::Symlink { target, .. } = self { target.as_str().len() } else { 0 };
+        let target = match self {
+            Self::Symlink { target, .. } => target.as_str().len(),
+            Self::File { .. } | Self::Directory { .. } => self.link().map_or(0, |link| link.as_str().len()),
+        };
         ENTRY + (self.path().as_str().len() + target) as u64
     }
 }

@@ -6,6 +6,9 @@ use thiserror::Error;
 /// The format that this program writes.
 pub const FORMAT: Format = Format { major: 1, minor: 0, requires: Vec::new() };
 
+/// The feature of a package in which a file can have the content of an earlier one.
+pub const LINKS: &str = "links";
+
 /// The version of the package format.
 ///
 /// A higher major version is refused. A higher minor version only adds members that may be ignored. What may not
@@ -19,6 +22,16 @@ pub struct Format {
 }
 
 impl Format {
+    /// Returns the format of a package in which files share contents. All others stay what they were.
+    pub fn with_links() -> Self {
+        Self { minor: 1, requires: vec![LINKS.to_owned()], ..FORMAT }
+    }
+
+    /// Tells whether files may share contents.
+    pub fn has_links(&self) -> bool {
+        self.requires.iter().any(|feature| feature == LINKS)
+    }
+
     /// Returns the version as `major.minor`.
     pub fn version(&self) -> String {
         format!("{}.{}", self.major, self.minor)
@@ -34,7 +47,7 @@ impl Format {
         if format.major != FORMAT.major {
             return Err(FormatError::Major { found: format.version(), known: FORMAT.version() });
         }
-        match format.requires.into_iter().next() {
+        match format.requires.into_iter().find(|feature| feature != LINKS) {
             Some(feature) => Err(FormatError::Requires(feature)),
             None => Ok(()),
         }

@@ -133,12 +133,12 @@ pub struct Manifest {
 
 impl Manifest {
     /// Joins a draft with what packing the tree gave.
-    pub(crate) fn new(draft: Draft, counts: Counts, members: Members) -> Self {
+    pub(crate) fn new(draft: Draft, format: Format, counts: Counts, members: Members) -> Self {
         let Draft { coordinate, kind, platform, source_date, about, service } = draft;
         let (group, id, version) =
             (coordinate.group().clone(), coordinate.id().clone(), coordinate.version().clone());
         Self {
-            format: FORMAT,
+            format,
             group,
             id,
             version,
@@ -251,6 +251,9 @@ impl Manifest {
     pub(crate) fn check_index(&self, index: &Index) -> Result<(), ManifestError> {
         if Counts::of(index.entries()) != self.counts {
             return Err(ManifestError::Contradiction("its counts are not those of its index"));
+        }
+        if !self.format.has_links() && index.entries().iter().any(|entry| entry.link().is_some()) {
+            return Err(ManifestError::Contradiction("its files share contents, and its format does not say so"));
         }
         let payload = &self.members.payload;
         if index.payload_length() != payload.length || index.payload_size() != payload.size {

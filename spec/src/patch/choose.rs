@@ -44,6 +44,10 @@ pub(super) fn choose(old: &Index, new: &Index) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let mut draft = Draft::default();
     for (number, entry) in (0_u32..).zip(new.entries()) {
+        // Another name of a file that is made, or is there.
+        if entry.link().is_some() {
+            continue;
+        }
         let Some((size, digest)) = file(entry) else { continue };
         if size == 0 || there.contains(&digest) {
             continue;

@@ -211,7 +211,7 @@ impl Patch {
         let there: HashSet<Digest> = old.entries().iter().filter_map(digest_of).collect();
         let is_missing = |(number, entry): (usize, &Entry)| {
             digest_of(entry).is_some_and(|digest| {
-                entry.size() > 0 && !self.files.contains(&number) && !there.contains(&digest)
+                entry.payload_bytes() > 0 && !self.files.contains(&number) && !there.contains(&digest)
             })
         };
         let mut entries = new.entries().iter().enumerate();
@@ -272,6 +272,10 @@ impl Place {
     /// Returns the place after `part`, where that may follow.
     fn after(self, part: &Part, new: &Index) -> Option<Self> {
         let size = part.size_in(new)?;
+        // Another name of a file is made when that one is there.
+        if new.entries().get(part.entry as usize).is_some_and(|entry| entry.link().is_some()) {
+            return None;
+        }
         let follows = match self {
             Self::Before(first) => part.entry >= first && part.offset == 0,
             Self::Inside { entry, at } => part.entry == entry && part.offset == at,

@@ -131,6 +131,9 @@ pub enum Rule {
     /// A hard link.
     #[error("it is a hard link")]
     HardLink,
+    /// A file that is said to have the content of another one, and cannot.
+    #[error("it is a hard link to a file {0}")]
+    LinkedFile(&'static str),
     /// A character or block device.
     #[error("it is a device")]
     Device,

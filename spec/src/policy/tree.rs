@@ -22,6 +22,9 @@ pub(crate) fn check_tree(entries: &[Entry]) -> Result<(), Refused> {
         if let Entry::Symlink { path, target } = entry {
             check_link(path, target, &tree)?;
         }
+        if let Some(earlier) = entry.link() {
+            check_hard_link(entry, earlier, &tree)?;
+        }
     }
     check_names(&tree)
 }
@@ -67,6 +70,21 @@ fn check_link(path: &EntryPath, target: &LinkTarget, tree: &Tree<'_>) -> Result<
     match resolve_link(path, target, visit) {
         Ok(_) => Ok(()),
         Err(rule) => Err(Refused::new(path.as_str(), rule)),
+    }
+}
+
+/// A hard link is another name of an earlier file with the same content and mode, which is itself none.
+fn check_hard_link(entry: &Entry, earlier: &EntryPath, tree: &Tree<'_>) -> Result<(), Refused> {
+    let refused = |why| Err(Refused::new(entry.path().as_str(), Rule::LinkedFile(why)));
+    let Some(Entry::File { mode, size, sha256, link: None, .. }) = tree.get(earlier.as_str()) else {
+        return refused("which is no file with content of its own");
+    };
+    if earlier >= entry.path() {
+        return refused("which does not come before it");
+    }
+    match entry {
+        Entry::File { mode: m, size: n, sha256: digest, .. } if (m, n, digest) == (mode, size, sha256) && *n > 0 => Ok(()),
+        _ => refused("which has another content or mode"),
     }
 }
 

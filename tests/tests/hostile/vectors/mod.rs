@@ -22,6 +22,7 @@ pub(crate) fn all() -> Vec<Vector> {
         names::paths(),
         names::trees(),
         names::links(),
+        names::hard_links(),
         headers::types(),
         headers::attributes(),
         headers::extensions(),

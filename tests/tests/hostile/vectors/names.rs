@@ -98,3 +98,43 @@ pub(super) fn links() -> Vec<Vector> {
         case("deeper than a path", vec![link("a", &vec!["d"; 65].join("/"))], "65 levels"),
     ]
 }
+
+/// Files that are said to have the content of another one.
+pub(super) fn hard_links() -> Vec<Vector> {
+    let linked = |path: &str, bytes: &[u8], link: &str| {
+        let mut entry = file(path, bytes);
+        entry["link"] = link.into();
+        entry
+    };
+    let hard_link = |tar: Tar, name: &str, target: &'static str| {
+        tar.header(name, b'1', 0, |header| {
+            header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes());
+        })
+    };
+    let case = |name: &str, second: Value, tar: Tar, why| {
+        let mut package = Package::new(vec![file("a", b"x"), second], tar.end());
+        package.manifest = |manifest| manifest["format"]["requires"] = serde_json::json!(["links"]);
+        vector(format!("hard link: {name}"), &package, why)
+    };
+    let tar = || Tar::default().file("a", b"x");
+    let right = || hard_link(tar(), "b", "a");
+    let mut executable = linked("b", b"x", "a");
+    executable["mode"] = "0755".into();
+    let mut directory = dir("b");
+    directory["link"] = "a".into();
+    let mut undeclared =
+        Package::new(vec![file("a", b"x"), linked("b", b"x", "a")], right().end());
+    undeclared.manifest = |manifest| manifest["format"]["minor"] = 1.into();
+    vec![
+        case("to nothing", linked("b", b"x", "c"), hard_link(tar(), "b", "c"), "no file with content of its own"),
+        case("to itself", linked("b", b"x", "b"), hard_link(tar(), "b", "b"), "no file with content of its own"),
+        case("to another content", linked("b", b"y", "a"), right(), "another content or mode"),
+        case("to another mode", executable, right(), "another content or mode"),
+        case("out of the package", linked("b", b"x", "../a"), hard_link(tar(), "b", "../a"), "\"..\""),
+        case("of a directory", directory, right(), "in its members"),
+        case("with another target in the header", linked("b", b"x", "a"), hard_link(tar(), "b", "/etc/passwd"), "in its link target"),
+        case("that the index does not have", file("b", b"x"), right().content(b"x"), "hard link"),
+        case("with content", linked("b", b"x", "a"), tar().file("b", b"x"), "frames hold"),
+        vector("hard link: that the format does not announce", &undeclared, "its format does not say so"),
+    ]
+}
