@@ -28,7 +28,7 @@ fn kinds() -> Vec<&'static str> {
         let said = workshop.run(&["build", "--no-cache", "--sandbox", kind]);
         if said.code != 0 {
             assert!(said.err.contains("nothing here keeps the scripts"), "{said:?}");
-            skip(&format!("the sandbox {kind}"), said.err.lines().last().unwrap_or_default());
+            skip(&format!("the sandbox {kind}"), said.err.lines().next().unwrap_or_default());
         }
         said.code == 0
     };

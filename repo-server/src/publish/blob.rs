@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
 
 use bytes::Bytes;
-use copkg_spec::archive::{ContainerError, Head, HeadError, Sink, UnpackError, VerifyError};
+use copkg_spec::archive::{ContainerError, Discard, Head, HeadError, UnpackError, VerifyError};
 use copkg_spec::coordinate::CoordinateError;
 use copkg_spec::digest::{Digest, Hashed};
-use copkg_spec::index::{EntryPath, LinkTarget, Mode};
 use copkg_spec::keys::{Payload, PublicKey};
 use copkg_spec::patch::{PatchError, PatchHead};
 use copkg_spec::repository::{
@@ -273,7 +272,7 @@ fn check_package(file: &File, package: &PackageTarget, expected: &Expected) -> R
     check_head(&head, package, expected)?;
     let contents = head.without_trust().read_contents(&mut reader)?;
     let unpacker = contents.unpacker().map_err(BlobError::Spool)?;
-    unpacker.unpack(&mut reader, &mut Nowhere)?;
+    unpacker.unpack(&mut reader, &mut Discard::default())?;
     // The archive ends where it says.
     let mut rest = [0];
     match reader.read(&mut rest).map_err(BlobError::Spool)? {
@@ -302,31 +301,4 @@ fn check_head(head: &Head, package: &PackageTarget, expected: &Expected) -> Resu
         return Err(BlobError::Other("none of the keys that speak for its group signed it"));
     }
     Ok(())
-}
-
-/// Takes the entries of a package that is only checked.
-struct Nowhere;
-
-impl Sink for Nowhere {
-    type Error = io::Error;
-
-    fn directory(&mut self, _: &EntryPath) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn file(&mut self, _: &EntryPath, _: Mode, _: u64) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn data(&mut self, _: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn end_file(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn symlink(&mut self, _: &EntryPath, _: &LinkTarget) -> io::Result<()> {
-        Ok(())
-    }
 }
