@@ -64,7 +64,7 @@ pub(super) fn run(args: &RepairArgs, context: &mut Context) -> Result<Exit, Fail
     let rows = if what.is_empty() { Vec::new() } else { repair_all(context, &what, args.offline.network())? };
     let changed = rows.iter().any(|row| row.outcome == "repaired");
     context.report.data(&json!({ "changed": changed, "packages": rows }), || {
-        rows.iter().map(|row| row.text()).collect::<Vec<_>>().join("\n")
+        rows.iter().map(super::row::Row::text).collect::<Vec<_>>().join("\n")
     });
     Ok(Exit::Ok)
 }

@@ -13,7 +13,10 @@ fn traces(host: &Host) -> Vec<String> {
         for entry in fs::read_dir(here).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if name.contains(SERVICE) && !name.ends_with(".lock") && name != ".forgotten" {
+            if name.contains(SERVICE)
+                && std::path::Path::new(&name).extension().is_none_or(|end| end != "lock")
+                && name != ".forgotten"
+            {
                 found.push(path.strip_prefix(host.root()).unwrap().to_str().unwrap().to_owned());
             } else if path.is_dir() && !path.is_symlink() && name != ".forgotten" {
                 open.push(path);
