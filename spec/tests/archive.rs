@@ -188,7 +188,7 @@ fn a_file_that_changes_between_its_two_readings_is_noticed() {
     };
     let options = PackOptions { level: 3, threads: NonZeroUsize::MIN };
     let plan = PackPlan { draft: draft(), attachments: Attachments::default(), keys: &[], options };
-    let refused = pack(plan, entries.collect(), open, Cursor::new(Vec::new()), &mut Vec::new()).unwrap_err();
+    let refused = pack(plan, entries.collect(), open, Cursor::new(Vec::new()), Vec::new()).unwrap_err();
     assert!(refused.to_string().contains("a changed while it was packed"), "{refused}");
 }
 

@@ -143,7 +143,8 @@ fn links() -> Vec<u8> {
         file("g", Mode::Executable),
         file("other", Mode::Regular),
     ];
-    let content = |path: &EntryPath| Ok(Cursor::new(vec![if path.name() == "other" { b'o' } else { b'=' }; 4096]));
+    let content =
+        |path: &EntryPath| Ok(Cursor::new(vec![if path.name() == "other" { b'o' } else { b'=' }; 4096]));
     let options = PackOptions { level: 9, threads: NonZeroUsize::MIN };
     let keys = &keys()[..1];
     let plan = PackPlan { draft, attachments: Attachments::default(), keys, options };

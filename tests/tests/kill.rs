@@ -148,7 +148,7 @@ impl Case {
         snapshot(&scene, "before")?;
         let command = vec!["repair".to_owned(), "--from".to_owned(), file];
         let (before, operation) = (scene.path().join("before"), Operation::Repair);
-        Ok(Self { before, scene, operation, command, absent, whole })
+        Ok(Self { scene, operation, command, before, absent, whole })
     }
 
     /// An upgrade whose patch costs less than the parts that are missing.

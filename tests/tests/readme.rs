@@ -41,7 +41,10 @@ fn tour() -> Result<String, Box<dyn Error>> {
     let text = fs::read_to_string(project().join("README.md"))?;
     let section = text.split("## A tour in five minutes").nth(1).ok_or("no tour in README.md")?;
     let section = section.split("\n## ").next().unwrap_or_default();
-    Ok(section.lines().filter_map(|line| line.strip_prefix("    ")).map(|line| format!("{line}\n")).collect())
+    Ok(section
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .fold(String::new(), |text, line| text + line + "\n"))
 }
 
 fn shell(place: &Path, script: &str) -> Result<Command, Box<dyn Error>> {

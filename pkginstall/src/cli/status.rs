@@ -99,7 +99,7 @@ fn remarks(view: &View) -> String {
     } else {
         ""
     };
-    let aside: String = view.set_aside.iter().map(|aside| format!("\n  {aside}")).collect();
+    let aside = view.set_aside.iter().fold(String::new(), |text, aside| format!("{text}\n  {aside}"));
     format!("{why}{change}{rehearsal}{aside}")
 }
 

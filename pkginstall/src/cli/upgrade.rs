@@ -87,16 +87,12 @@ pub(super) fn run(args: &Upgrade, context: &mut Context<'_>) -> Result<Exit, Fai
         context.report.data(&document, || text);
         return Ok(Exit::Ok);
     }
-    upgrade_each(args, &services, context)
+    Ok(upgrade_each(args, &services, context))
 }
 
 /// Upgrades one service after the other. A failure does not stop the rest unless that was asked for; the last one is the
 /// command's.
-fn upgrade_each(
-    args: &Upgrade,
-    services: &[ServiceCoordinate],
-    context: &mut Context<'_>,
-) -> Result<Exit, Failure> {
+fn upgrade_each(args: &Upgrade, services: &[ServiceCoordinate], context: &mut Context<'_>) -> Exit {
     let (mut documents, mut texts, mut exit) = (Vec::new(), Vec::new(), Exit::Ok);
     for service in services {
         match upgrade_one(args, service, context) {
@@ -122,7 +118,7 @@ fn upgrade_each(
     }
     let document = json!({ "changed": changed, "services": documents, "untouched": untouched });
     context.report.data(&document, || texts.join("\n"));
-    Ok(exit)
+    exit
 }
 
 /// Upgrades one service, and returns what is said of it.

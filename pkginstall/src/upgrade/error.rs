@@ -96,7 +96,7 @@ pub enum Data {
     /// It is what it was; the new one wrote nothing.
     AsBefore,
     /// It is what it was; what the new one wrote is set aside.
-    SetAside(SetAside),
+    SetAside(Box<SetAside>),
     /// It is what the new one left.
     Stays,
 }
@@ -214,7 +214,7 @@ pub enum UpgradeError {
         /// Its name.
         slot: Slot,
         /// Which package wrote it.
-        writer: PackageCoordinate,
+        writer: Box<PackageCoordinate>,
         /// The package that would get it.
         package: PackageCoordinate,
     },

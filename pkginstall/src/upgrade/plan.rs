@@ -148,7 +148,12 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
     });
     if let (Some(slot), Some(migration)) = (&slot, &migration) {
         let (writer, slot) = (migration.from.clone(), slot.clone());
-        return Err(UpgradeError::OfAnotherVersion { service: service.clone(), slot, writer, package });
+        return Err(UpgradeError::OfAnotherVersion {
+            service: service.clone(),
+            slot,
+            writer: Box::new(writer),
+            package,
+        });
     }
     let asked = request.on_return == Some(OnReturn::Restore) && from.is_some();
     let snapshot = slot.is_none() && (asked || contract.snapshot && changes_data(direction, &contract));

@@ -44,7 +44,7 @@ pub(super) fn after_failure(
         Err(error) => Now::Unfinished(Failure::of(&error).message),
     };
     let data = match SetAside::by(site.prefix, &service, &id) {
-        Some(aside) => Data::SetAside(aside),
+        Some(aside) => Data::SetAside(Box::new(aside)),
         None if stays => Data::Stays,
         None => Data::AsBefore,
     };

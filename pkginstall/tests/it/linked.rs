@@ -65,7 +65,9 @@ fn a_patch_makes_the_first_of_equal_files_and_the_others_are_linked_to_it() {
     let (before, after) = (with_copies(tree(&[])), with_copies(tree(&[3, 77, 1000])));
     let host = Host::new();
     let packages = [package(OLD, &before), package(NEW, &after)];
-    packages.iter().for_each(|package| host.publish(package));
+    for package in &packages {
+        host.publish(package);
+    }
     let (place, patch) = crate::patched::patch_between(&packages, (&before, &after), &crate::support::key(1));
     write(&host.path("repository/targets").join(place), &patch);
     let wire = Wire::serve(host.path("repository"), Ranges::Yes);

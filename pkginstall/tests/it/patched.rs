@@ -186,14 +186,18 @@ fn a_file_that_several_steps_make_is_checked_as_a_whole() {
     let large = noise(9 << 20, 7, 0);
     let tree = |changed: &[usize]| {
         let mut bytes = large.clone();
-        changed.iter().for_each(|at| bytes[*at] ^= 1);
+        for at in changed {
+            bytes[*at] ^= 1;
+        }
         Files::from([("bin/large".to_owned(), bytes)])
     };
     let (before, after, other) = (tree(&[]), tree(&[5, 5 << 20, 9 << 20]), tree(&[6, 5 << 20, 9 << 20]));
     let packages = [package(OLD, &before), package(NEW, &after)];
     for (made, said) in [(&after, ""), (&other, "does not come out as it should")] {
         let host = Host::new();
-        packages.iter().for_each(|package| host.publish(package));
+        for package in &packages {
+            host.publish(package);
+        }
         let (place, patch) = patch_between(&packages, (&before, made), &key(1));
         write(&host.path("repository/targets").join(place), &patch);
         host.ok(&["install", OLD, "--repo", &host.repository()]);

@@ -73,8 +73,7 @@ fn digests<R: Read>(
         }
     };
     let mut all: Vec<(usize, Digest)> = thread::scope(|scope| {
-        let others: Vec<_> =
-            (0..threads.get().min(places.len())).map(|_| scope.spawn(work)).collect();
+        let others: Vec<_> = (0..threads.get().min(places.len())).map(|_| scope.spawn(work)).collect();
         let join = |other: thread::ScopedJoinHandle<'_, Result<Vec<(usize, Digest)>, PackError>>| {
             other.join().unwrap_or_else(|bug| panic::resume_unwind(bug))
         };

@@ -88,7 +88,8 @@ impl<'e, R: Read> LargeFile<'e, R> {
         let content = open(entry.path()).map_err(|source| read_error(entry.path(), source))?;
         let target = size.target();
         // One byte more than announced tells a file that grew.
-        let chunks = StreamCDC::new(content.take(entry.payload_bytes() + 1), target / 4, target, size.maximum());
+        let chunks =
+            StreamCDC::new(content.take(entry.payload_bytes() + 1), target / 4, target, size.maximum());
         Ok(Self { entry, header: Some(entry_header(entry)), chunks, content: Hashed::new(io::sink()) })
     }
 

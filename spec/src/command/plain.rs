@@ -9,10 +9,15 @@ use std::fmt::Write as _;
 fn acts(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
-        // UAX #9: the characters that reorder what is shown.
-        '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => true,
-        // Line and paragraph separators, and the tags that are not seen.
-        '\u{2028}' | '\u{2029}' | '\u{E0000}'..='\u{E007F}' => true,
+        // The characters of UAX #9 that reorder text; line and paragraph separators; the invisible tags.
+        '\u{061C}'
+        | '\u{200E}'
+        | '\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{2028}'
+        | '\u{2029}'
+        | '\u{E0000}'..='\u{E007F}' => true,
         c => c.is_control(),
     }
 }

@@ -58,7 +58,9 @@ pub struct Alone<'i> {
 impl Index {
     /// Returns the file of a run that holds one alone, with what each of its frames holds of it.
     pub fn alone(&self, run: &Run) -> Option<Alone<'_>> {
-        let [entry @ Entry::File { path, size, link: None, .. }] = &self.entries()[run.entries()] else { return None };
+        let [entry @ Entry::File { path, size, link: None, .. }] = &self.entries()[run.entries()] else {
+            return None;
+        };
         let header = tar_header::entry_header(entry);
         let (start, end) = (header.len() as u64, header.len() as u64 + size);
         let mut at = 0;

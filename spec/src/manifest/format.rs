@@ -7,7 +7,7 @@ use thiserror::Error;
 pub const FORMAT: Format = Format { major: 1, minor: 0, requires: Vec::new() };
 
 /// The feature of a package in which a file can have the content of an earlier one.
-pub const LINKS: &str = "links";
+const LINKS: &str = "links";
 
 /// The version of the package format.
 ///

@@ -137,19 +137,7 @@ impl Manifest {
         let Draft { coordinate, kind, platform, source_date, about, service } = draft;
         let (group, id, version) =
             (coordinate.group().clone(), coordinate.id().clone(), coordinate.version().clone());
-        Self {
-            format,
-            group,
-            id,
-            version,
-            kind,
-            platform,
-            source_date,
-            about,
-            service,
-            counts,
-            members,
-        }
+        Self { format, group, id, version, kind, platform, source_date, about, service, counts, members }
     }
 
     /// Parses the bytes of `package.json`.
@@ -253,7 +241,9 @@ impl Manifest {
             return Err(ManifestError::Contradiction("its counts are not those of its index"));
         }
         if !self.format.has_links() && index.entries().iter().any(|entry| entry.link().is_some()) {
-            return Err(ManifestError::Contradiction("its files share contents, and its format does not say so"));
+            return Err(ManifestError::Contradiction(
+                "its files share contents, and its format does not say so",
+            ));
         }
         let payload = &self.members.payload;
         if index.payload_length() != payload.length || index.payload_size() != payload.size {

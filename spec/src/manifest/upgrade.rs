@@ -31,6 +31,7 @@ pub enum OnReturn {
 }
 
 impl OnReturn {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
     fn is_restore(&self) -> bool {
         *self == Self::Restore
     }

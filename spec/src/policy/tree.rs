@@ -83,7 +83,11 @@ fn check_hard_link(entry: &Entry, earlier: &EntryPath, tree: &Tree<'_>) -> Resul
         return refused("which does not come before it");
     }
     match entry {
-        Entry::File { mode: m, size: n, sha256: digest, .. } if (m, n, digest) == (mode, size, sha256) && *n > 0 => Ok(()),
+        Entry::File { mode: m, size: n, sha256: digest, .. }
+            if (m, n, digest) == (mode, size, sha256) && *n > 0 =>
+        {
+            Ok(())
+        }
         _ => refused("which has another content or mode"),
     }
 }

@@ -38,11 +38,11 @@ impl Site {
         self.scene.write(std::path::Path::new("site/targets").join(target), 0o644, bytes).unwrap()
     }
 
-    fn from_server(&self) -> Execution {
+    fn install_from_server(&self) -> Execution {
         self.scene.pkginstall(["install", PACKAGE, "--repo", self.server.url()]).unwrap()
     }
 
-    fn from_file(&self, file: &std::path::Path) -> Execution {
+    fn install_file(&self, file: &std::path::Path) -> Execution {
         self.scene.pkginstall([OsStr::new("install"), file.as_os_str()]).unwrap()
     }
 
@@ -55,7 +55,7 @@ impl Site {
         let mut donor = Package::new(entries, payload);
         donor.manifest = |manifest| manifest["version"] = json!("0.9");
         let path = self.scene.write("hostile-0.9-any.copkg", 0o644, donor.build()).unwrap();
-        self.from_file(&path).success().unwrap();
+        self.install_file(&path).success().unwrap();
         self
     }
 }
@@ -93,13 +93,13 @@ fn every_hostile_package_is_refused_by_verify() {
 #[test]
 fn every_hostile_package_is_refused_over_ranges() {
     let site = Site::new();
-    assert_none(&accepted(&site, |_| site.from_server()));
+    assert_none(&accepted(&site, |_| site.install_from_server()));
 }
 
 #[test]
 fn every_hostile_package_is_refused_from_a_file_by_a_host_that_has_all_its_files() {
     let site = Site::new().with_all_contents();
-    assert_none(&accepted(&site, |path| site.from_file(path)));
+    assert_none(&accepted(&site, |path| site.install_file(path)));
 }
 
 /// What the host has is not fetched, so a fault in those frames alone cannot be seen: then the result is what the signed index says.
@@ -109,7 +109,7 @@ fn a_host_that_has_all_files_refuses_a_hostile_package_over_ranges_or_installs_w
     let mut unseen = 0;
     for vector in vectors::all() {
         site.put(&vector.bytes);
-        let run = site.from_server();
+        let run = site.install_from_server();
         if run.code == Some(6) {
             continue;
         }
@@ -134,9 +134,9 @@ fn what_is_not_bent_is_accepted_by_every_reader() {
     let site = Site::new();
     let path = site.put(&bytes);
     for _ in 0..2 {
-        site.from_file(&path).success().unwrap();
+        site.install_file(&path).success().unwrap();
         site.scene.pkginstall(["remove", PACKAGE]).unwrap().success().unwrap();
-        site.from_server().success().unwrap();
+        site.install_from_server().success().unwrap();
         site.scene.pkginstall(["remove", PACKAGE]).unwrap().success().unwrap();
     }
     assert_eq!(craft::GROUP, "com.example");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::copies::same_files;
@@ -66,12 +66,7 @@ impl Awkward {
     }
 }
 
-fn answer(
-    connection: &TcpStream,
-    directory: &PathBuf,
-    seen: &Mutex<Vec<String>>,
-    manner: Manner,
-) -> Option<()> {
+fn answer(connection: &TcpStream, directory: &Path, seen: &Mutex<Vec<String>>, manner: Manner) -> Option<()> {
     let lines = BufReader::new(connection).lines().map_while(Result::ok);
     let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
     let head = head.join("\n").to_lowercase();

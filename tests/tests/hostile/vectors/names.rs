@@ -122,17 +122,31 @@ pub(super) fn hard_links() -> Vec<Vector> {
     executable["mode"] = "0755".into();
     let mut directory = dir("b");
     directory["link"] = "a".into();
-    let mut undeclared =
-        Package::new(vec![file("a", b"x"), linked("b", b"x", "a")], right().end());
+    let mut undeclared = Package::new(vec![file("a", b"x"), linked("b", b"x", "a")], right().end());
     undeclared.manifest = |manifest| manifest["format"]["minor"] = 1.into();
     vec![
-        case("to nothing", linked("b", b"x", "c"), hard_link(tar(), "b", "c"), "no file with content of its own"),
-        case("to itself", linked("b", b"x", "b"), hard_link(tar(), "b", "b"), "no file with content of its own"),
+        case(
+            "to nothing",
+            linked("b", b"x", "c"),
+            hard_link(tar(), "b", "c"),
+            "no file with content of its own",
+        ),
+        case(
+            "to itself",
+            linked("b", b"x", "b"),
+            hard_link(tar(), "b", "b"),
+            "no file with content of its own",
+        ),
         case("to another content", linked("b", b"y", "a"), right(), "another content or mode"),
         case("to another mode", executable, right(), "another content or mode"),
         case("out of the package", linked("b", b"x", "../a"), hard_link(tar(), "b", "../a"), "\"..\""),
         case("of a directory", directory, right(), "in its members"),
-        case("with another target in the header", linked("b", b"x", "a"), hard_link(tar(), "b", "/etc/passwd"), "in its link target"),
+        case(
+            "with another target in the header",
+            linked("b", b"x", "a"),
+            hard_link(tar(), "b", "/etc/passwd"),
+            "in its link target",
+        ),
         case("that the index does not have", file("b", b"x"), right().content(b"x"), "hard link"),
         case("with content", linked("b", b"x", "a"), tar().file("b", b"x"), "frames hold"),
         vector("hard link: that the format does not announce", &undeclared, "its format does not say so"),
