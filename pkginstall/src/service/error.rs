@@ -359,7 +359,7 @@ impl Explain for ServiceError {
             | Self::NotAdoptable { .. }
             | Self::StillRuns { .. } => Exit::Conflict,
             Self::Unknown { .. } => Exit::Unknown,
-            Self::StartFailed { how: StartFailure::Interrupted, .. } => Exit::Interrupted,
+            Self::StartFailed { how: StartFailure::Interrupted(_), .. } => Exit::Interrupted,
             _ => self.inner().map_or(Exit::Failure, Explain::exit),
         }
     }
@@ -384,7 +384,7 @@ impl Explain for ServiceError {
                 StartFailure::Ended(_) => "service_ended",
                 StartFailure::NoProcess => "no_process",
                 StartFailure::Systemd(_) => "unit_failed",
-                StartFailure::Interrupted => "interrupted",
+                StartFailure::Interrupted(_) => "interrupted",
             },
             Self::StillRuns { .. } => "still_runs",
             Self::NotConfirmed { .. } => "not_confirmed",

@@ -10,7 +10,7 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use super::managed::{Activity, Managed, managed, remember, systemctl};
 use super::write::{refresh_target, write_service};
 use super::{Boot, UnitError};
-use crate::interrupt::is_interrupted;
+use crate::interrupt;
 use crate::process::{ProcessIdentity, Whereabouts};
 use crate::runtime::{RecordedPids, RuntimeDirectory};
 use crate::service::{InstalledService, ServiceError, ServiceRecord, Site, StartFailure};
@@ -129,8 +129,8 @@ fn settle(
     };
     let until = Instant::now() + Duration::from_millis(installed.service.settle_milliseconds.into());
     while Instant::now() < until {
-        if is_interrupted() {
-            return Ok(Err(StartFailure::Interrupted));
+        if let Err(interrupted) = interrupt::check() {
+            return Ok(Err(StartFailure::Interrupted(interrupted)));
         }
         if first.wait(until.min(Instant::now() + LOOK))? {
             return Ok(Err(how_it_failed(managed)?));
@@ -140,8 +140,8 @@ fn settle(
 }
 
 fn how_it_failed(managed: &Managed) -> Result<StartFailure, UnitError> {
-    if is_interrupted() {
-        return Ok(StartFailure::Interrupted);
+    if let Err(interrupted) = interrupt::check() {
+        return Ok(StartFailure::Interrupted(interrupted));
     }
     Ok(StartFailure::Systemd(managed.show()?.words()))
 }
