@@ -41,7 +41,12 @@ pub(super) fn after_failure(
     let why = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
     let now = match revert(site, change, &why) {
         Ok(now) => now,
-        Err(error) => Now::Unfinished(Failure::of(&error).message),
+        Err(error) => {
+            let runs = service::view(site.prefix, &service).ok();
+            let runs =
+                runs.filter(|view| view.state == service::State::Running).and_then(|view| view.package);
+            Now::Unfinished { runs: runs.filter(|runs| *runs != package), why: Failure::of(&error).message }
+        }
     };
     let data = match SetAside::by(site.prefix, &service, &id) {
         Some(aside) => Data::SetAside(Box::new(aside)),
