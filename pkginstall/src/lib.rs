@@ -11,6 +11,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod configure;
+pub mod deploy;
 pub mod fetch;
 pub mod gc;
 pub mod generation;

@@ -12,6 +12,7 @@ pub mod canonical;
 pub mod command;
 pub mod configuration;
 pub mod coordinate;
+pub mod deployment;
 pub mod digest;
 pub mod durable;
 pub mod http;

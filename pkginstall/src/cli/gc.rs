@@ -101,5 +101,7 @@ fn describe(swept: &Swept) -> String {
         swept.generations.iter().map(|gone| format!("{}, generation {}", gone.service, gone.number));
     let set_aside =
         swept.set_aside.iter().map(|aside| format!("{}, set aside {:.0}", aside.path, aside.time));
-    data.chain(set_aside).chain(packages).chain(generations).collect::<Vec<_>>().join("\n")
+    let retired =
+        swept.retired.iter().map(|gone| format!("{}, which its deployment no longer names", gone.service));
+    data.chain(retired).chain(set_aside).chain(packages).chain(generations).collect::<Vec<_>>().join("\n")
 }

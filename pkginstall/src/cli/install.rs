@@ -112,18 +112,28 @@ pub(super) fn obtain_one(
     network: Network,
     effect: Effect,
 ) -> Result<PackageCoordinate, Failure> {
+    obtain_row(context, what, network, effect).map(|row| row.package)
+}
+
+/// Installs the one package that `what` names, unless it is there, and returns what is known of it. A dry run only finds it.
+pub(super) fn obtain_row(
+    context: &mut Context,
+    what: &Argument,
+    network: Network,
+    effect: Effect,
+) -> Result<Row, Failure> {
     let items = expand(std::slice::from_ref(what), context.working_directory(), &Platform::host())?;
     let how = How { network, effect, link_mode: LinkMode::default(), repair: Repair::Nothing };
-    let rows = obtain(context, items, Vec::new(), how)?;
+    let mut rows = obtain(context, items, Vec::new(), how)?;
     for row in rows.iter().filter(|row| row.outcome != "already_installed") {
         context.report.note(row.text());
     }
-    match &rows[..] {
-        [row] => Ok(row.package.clone()),
-        _ => Err(Failure {
+    match (rows.pop(), rows.len()) {
+        (Some(row), 0) => Ok(row),
+        (_, _) => Err(Failure {
             exit: Exit::Usage,
             code: "usage".into(),
-            message: format!("{} packages are named, one is needed", rows.len()),
+            message: format!("{what:?} does not name one package"),
             causes: Vec::new(),
             hint: None,
         }),

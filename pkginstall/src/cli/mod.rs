@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod config;
 mod context;
+mod deploy;
 mod diff;
 mod dirs;
 mod exec;
@@ -115,6 +116,8 @@ enum Command {
     Why(why::Why),
     /// Compare two generations of a service
     Diff(diff::Diff),
+    /// Change several services as one, as a deployment describes them
+    Deploy(deploy::Deploy),
     /// Remove what no service needs any more
     Gc(gc::Gc),
     /// Say which services run
@@ -170,6 +173,12 @@ pub fn run(surroundings: Surroundings) -> Exit {
 fn in_order(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
     let _interruptible =
         command.is_change().then(Interruptible::begin).transpose().map_err(ServiceError::Signals)?;
+    if command.changes_services() {
+        start::at_site(context, |site| {
+            crate::deploy::recover_before(site);
+            Ok::<(), Failure>(())
+        })?;
+    }
     let done = dispatch(command, context);
     if let (Ok(_), Some(interrupted)) = (&done, interrupt::signal_so_far()) {
         context.report.note(format!("{interrupted} when there was no way back any more: it was finished"));
@@ -193,11 +202,30 @@ impl Command {
                 | Self::Upgrade(_)
                 | Self::Rollback(_)
                 | Self::Rehearse(_)
+                | Self::Deploy(_)
                 | Self::Gc(_)
                 | Self::Recover(_)
                 | Self::Config(_)
                 | Self::Unit(_)
         )
+    }
+
+    /// Tells whether it changes services, and so must not build on a deployment that was left half changed.
+    fn changes_services(&self) -> bool {
+        match self {
+            Self::Start(_)
+            | Self::Stop(_)
+            | Self::Restart(_)
+            | Self::Reload(_)
+            | Self::Adopt(_)
+            | Self::Forget(_)
+            | Self::Upgrade(_)
+            | Self::Rollback(_)
+            | Self::Gc(_) => true,
+            Self::Deploy(args) => !args.only_looks(),
+            Self::Config(args) => !args.only_looks(),
+            _ => false,
+        }
     }
 
     /// Returns the repository that the command line names.
@@ -210,6 +238,7 @@ impl Command {
             Self::Repair(args) => args.repo.as_deref(),
             Self::Upgrade(args) => args.repo.as_deref(),
             Self::Rehearse(args) => args.repo.as_deref(),
+            Self::Deploy(args) => args.repository(),
             _ => None,
         }
     }
@@ -226,6 +255,7 @@ impl Command {
             | Self::Completions(_)
             | Self::Version(_) => true,
             Self::Logs(args) => !args.rotates(),
+            Self::Deploy(args) => args.only_looks(),
             Self::Trust(args) => args.only_looks(),
             Self::Repo(args) => args.only_looks(),
             Self::Config(args) => args.only_looks(),
@@ -260,6 +290,7 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::History(args) => history::run(args, context),
         Command::Why(args) => why::run(args, context),
         Command::Diff(args) => diff::run(args, context),
+        Command::Deploy(args) => deploy::run(args, context),
         Command::Gc(args) => gc::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Supervise(args) => supervise::run(args, context),

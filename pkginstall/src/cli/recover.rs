@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Context;
 use super::start::at_site;
+use crate::deploy;
 use crate::host::{Catalogue, Intent, Notice, Operation, stuck};
 use crate::unit::Boot;
 use crate::upgrade;
@@ -39,9 +40,11 @@ fn look(context: &mut Context) -> Result<Exit, Failure> {
     let left = Catalogue::left_behind(&prefix, wait, &mut |notice| report.note(notice.to_string()))?;
     let services = upgrade::left_behind(&prefix)?;
     let rehearsals = upgrade::left_rehearsals(&prefix)?;
+    let deployments = deploy::left_behind(&prefix)?;
     let document = json!({
         "changed": false,
         "left_behind": left,
+        "deployments": deployments,
         "services": services,
         "rehearsals": rehearsals,
         "stuck": stuck(&prefix),
@@ -49,9 +52,11 @@ fn look(context: &mut Context) -> Result<Exit, Failure> {
     context.report.data(&document, || {
         let services = services.iter().map(ToString::to_string);
         let rehearsals = rehearsals.iter().map(|service| format!("{service}: a rehearsal was cut short"));
-        left.iter().map(line).chain(services).chain(rehearsals).collect::<Vec<_>>().join("\n")
+        let deployments = deployments.iter().map(ToString::to_string);
+        let left = left.iter().filter(|intent| intent.operation != Operation::Deploy).map(line);
+        left.chain(deployments).chain(services).chain(rehearsals).collect::<Vec<_>>().join("\n")
     });
-    if left.is_empty() && services.is_empty() && rehearsals.is_empty() {
+    if left.is_empty() && services.is_empty() && rehearsals.is_empty() && deployments.is_empty() {
         context.report.note("nothing to recover");
     }
     Ok(Exit::Ok)
@@ -62,6 +67,7 @@ fn line(intent: &Intent) -> String {
         Operation::Install => "an installation",
         Operation::Remove => "a removal",
         Operation::Repair => "a repair",
+        Operation::Deploy => "a deployment",
         Operation::Discard => "the deletion of its files",
     };
     format!("{}: {what} was cut short, begun {}", intent.package, intent.started)
@@ -78,6 +84,8 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
     })?;
     let stuck = catalogue.stuck().to_vec();
     drop(catalogue);
+    // First: what is rolled back as one must not be taken apart.
+    let (deployments, unrecovered) = at_site(context, |site| Ok::<_, Failure>(deploy::recover_all(site)?))?;
     let (services, mut failures) = at_site(context, |site| Ok::<_, Failure>(upgrade::recover_all(site)?))?;
     let mut rehearsals = upgrade::left_rehearsals(&prefix)?;
     rehearsals.retain(|service| {
@@ -85,11 +93,14 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
         let failed = cleared.err().map(|failure| failures.push((service.clone(), failure)));
         failed.is_none()
     });
-    let nothing = recovered.is_empty() && services.is_empty() && rehearsals.is_empty();
-    let failed: Vec<&Failure> = failures.iter().map(|(_, failure)| failure).collect();
+    let nothing =
+        recovered.is_empty() && services.is_empty() && rehearsals.is_empty() && deployments.is_empty();
+    let failed = failures.iter().map(|(_, failure)| failure);
+    let failed: Vec<&Failure> = failed.chain(unrecovered.iter().map(|(_, failure)| failure)).collect();
     let document = json!({
         "changed": !nothing,
         "recovered": recovered,
+        "deployments": deployments,
         "services": services,
         "rehearsals": rehearsals,
         "stuck": stuck,
@@ -103,6 +114,7 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
         recovered
             .iter()
             .map(ToString::to_string)
+            .chain(deployments.iter().map(ToString::to_string))
             .chain(services)
             .chain(rehearsals)
             .collect::<Vec<_>>()
@@ -114,7 +126,10 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
     for (service, failure) in &failures {
         context.report.warn(format!("{service}: {failure}"));
     }
-    if !stuck.is_empty() || !failures.is_empty() {
+    for (name, failure) in &unrecovered {
+        context.report.warn(format!("the deployment {name}: {failure}"));
+    }
+    if !stuck.is_empty() || !failures.is_empty() || !unrecovered.is_empty() {
         return Ok(Exit::Failure);
     }
     if nothing {

@@ -10,6 +10,7 @@ use super::merge::{Merged, merge};
 use super::render::render;
 use super::review::Review;
 use super::{Accept, ConfigureError, Rendered};
+use crate::host::Prefix;
 use crate::runtime::{Owner, RuntimeDirectory};
 use crate::service::{InstalledService, ServiceError, Site};
 
@@ -47,6 +48,22 @@ pub fn prepare(
         review.begin(&merge(&before, &runtime, &rendered, &review)?, accept)?;
     }
     Ok(())
+}
+
+/// Makes sure that a configuration that was rendered can be merged with what was changed by hand. Nothing of the service is
+/// touched.
+///
+/// # Errors
+/// When changes contradict one another that nobody decided on: they are laid out for review.
+pub(crate) fn check_merge(
+    prefix: &Prefix,
+    ground: Ground<'_>,
+    rendered: &Rendered,
+) -> Result<(), ServiceError> {
+    let runtime = RuntimeDirectory::open(prefix, ground.service).map_err(ConfigureError::from)?;
+    let Some(runtime) = runtime else { return Ok(()) };
+    let review = Review::of(prefix, ground.service);
+    Ok(review.begin(&merge(&before(ground)?, &runtime, rendered, &review)?, None)?)
 }
 
 /// Puts the files of the directory `rendered` into the runtime directory, merged with what was changed by hand. Doing it

@@ -103,9 +103,30 @@ pub(crate) fn render(
     parameters: &[String],
 ) -> Result<Rendered, ServiceError> {
     let scene = Scene::new(site.prefix, site.environment, installed, service, parameters)?;
+    render_files(site.prefix, &scene)
+}
+
+/// Renders the configuration that `service` would have with the values of a deployment. Nothing is written.
+///
+/// # Errors
+/// As [`render`].
+pub(crate) fn render_proposed(
+    site: &Site<'_>,
+    installed: &InstalledService,
+    service: &ServiceCoordinate,
+    parameters: &[String],
+    values: Values,
+) -> Result<Rendered, ServiceError> {
+    let parameters = installed.parameters(parameters);
+    let (prefix, environment) = (site.prefix, site.environment);
+    render_files(prefix, &Scene { prefix, installed, service, parameters, values, environment })
+}
+
+fn render_files(prefix: &Prefix, scene: &Scene<'_>) -> Result<Rendered, ServiceError> {
+    let installed = scene.installed;
     let mut rendered = Rendered::default();
     for template in &installed.service.templates {
-        let text = installed.read_text(site.prefix, &template.src)?;
+        let text = installed.read_text(prefix, &template.src)?;
         let text = TemplateText::parse(template.src.as_str(), &text).map_err(ConfigureError::from)?;
         let secret = text.may_hold_a_secret(&installed.service.config);
         let bytes = scene.render(&text)?.into_bytes();

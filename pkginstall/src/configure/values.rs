@@ -21,6 +21,8 @@ pub enum ValueOrigin {
     Package(PackageCoordinate),
     /// It is set for the service, in this file on this line.
     Service(Utf8PathBuf, usize),
+    /// A deployment sets it, there.
+    Deployment(String),
     /// Nobody set it.
     Nobody,
 }
@@ -30,6 +32,7 @@ impl fmt::Display for ValueOrigin {
         match self {
             Self::Package(package) => write!(f, "default of {package}"),
             Self::Service(path, line) => write!(f, "{path}, line {line}"),
+            Self::Deployment(place) => f.write_str(place),
             Self::Nobody => f.write_str("not set"),
         }
     }
@@ -40,6 +43,9 @@ impl Serialize for ValueOrigin {
         serializer.collect_str(self)
     }
 }
+
+/// What a deployment sets for a service: values by the names of settings, each with the place where it is set.
+pub(crate) type ProposedValues = BTreeMap<String, (SettingValue, String)>;
 
 /// What is set for one setting. Of a secret: where it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +93,35 @@ impl Values {
         contract: &Service,
     ) -> Result<Self, ConfigureError> {
         let file = values_file::values_file(prefix, service);
+        let written = values_file::read(prefix, service)?.into_iter();
+        let assigned = written
+            .map(|(key, Written { value, line })| (key, (value, ValueOrigin::Service(file.clone(), line))));
+        Self::assigned(prefix, (service, package), contract, assigned)
+    }
+
+    /// Checks the values that a deployment has for `service`, in place of those in its file. Each has the place where it is set.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn proposed(
+        prefix: &Prefix,
+        names: (&ServiceCoordinate, &PackageCoordinate),
+        contract: &Service,
+        values: &ProposedValues,
+    ) -> Result<Self, ConfigureError> {
+        let assigned = values.iter().map(|(key, (value, place))| {
+            (key.clone(), (value.clone(), ValueOrigin::Deployment(place.clone())))
+        });
+        Self::assigned(prefix, names, contract, assigned)
+    }
+
+    fn assigned(
+        prefix: &Prefix,
+        (service, package): (&ServiceCoordinate, &PackageCoordinate),
+        contract: &Service,
+        assigned: impl Iterator<Item = (String, (SettingValue, ValueOrigin))>,
+    ) -> Result<Self, ConfigureError> {
+        let file = values_file::values_file(prefix, service);
         let mut all: BTreeMap<SettingName, Value> = BTreeMap::new();
         for (name, setting) in &contract.config {
             let origin = match setting.default {
@@ -98,8 +133,8 @@ impl Values {
                 Value { setting: setting.clone(), value: setting.default.clone(), origin },
             );
         }
-        for (key, Written { value, line }) in values_file::read(prefix, service)? {
-            let place = format!("{file}, line {line}");
+        for (key, (value, origin)) in assigned {
+            let place = origin.to_string();
             let known = key.parse().ok().and_then(|name: SettingName| Some((all.get_mut(&name)?, name)));
             let Some((entry, name)) = known else {
                 let known = contract.config.keys().map(ToString::to_string).collect();
@@ -108,7 +143,7 @@ impl Values {
             let checked = entry.setting.check(&name, &value);
             checked.map_err(|source| ConfigureError::Invalid { place, key, source })?;
             entry.value = Some(value);
-            entry.origin = ValueOrigin::Service(file.clone(), line);
+            entry.origin = origin;
         }
         Ok(Self { service: service.clone(), package: package.clone(), file, all })
     }

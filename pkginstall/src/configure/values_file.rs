@@ -73,6 +73,42 @@ fn text_of(path: &Utf8PathBuf) -> Result<String, ConfigureError> {
     }
 }
 
+/// Reads the file as it is; `None` where there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read_text(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+) -> Result<Option<String>, ConfigureError> {
+    let path = values_file(prefix, service);
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        text => text.map(Some).map_err(ConfigureError::file("read", &path)),
+    }
+}
+
+/// Makes `text` the file, durably and in one step; `None` removes it.
+///
+/// # Errors
+/// When the file system refuses; it is then as it was.
+pub(crate) fn replace(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    text: Option<&str>,
+) -> Result<(), ConfigureError> {
+    let (path, directory) = (values_file(prefix, service), prefix.service_state(service));
+    if read_text(prefix, service)?.as_deref() == text {
+        return Ok(());
+    }
+    let done = match text {
+        Some(text) => durable::create_dir_all(directory.as_std_path())
+            .and_then(|()| durable::write(path.as_std_path(), 0o644, Existing::Replace, text.as_bytes())),
+        None => fs::remove_file(&path).and_then(|()| durable::sync_directory(directory.as_std_path())),
+    };
+    done.map_err(ConfigureError::file("write", &path))
+}
+
 /// A change to one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Assignment {

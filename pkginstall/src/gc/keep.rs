@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use copkg_spec::command::Failure;
-use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::coordinate::{Label, PackageCoordinate, ServiceCoordinate};
 use serde::Serialize;
 
 use super::pins;
+use crate::deploy::DeploymentStore;
 use crate::generation::{Generation, Generations, Number};
 use crate::host::Prefix;
 use crate::service::{self, ServiceRecord};
@@ -49,6 +50,13 @@ pub enum Reason {
         /// The generation.
         number: Number,
     },
+    /// A deployment is, or was when it was last good, what this package describes.
+    Deployment {
+        /// The deployment.
+        deployment: Label,
+        /// Its generation.
+        number: Number,
+    },
     /// Somebody pinned it.
     Pinned,
     /// A service may need it: what it is cannot be read.
@@ -71,6 +79,9 @@ impl std::fmt::Display for Reason {
             Self::Running { service } => write!(f, "{service} has it on record"),
             Self::SetAside { service, number } => {
                 write!(f, "data that it wrote is set aside for {service}: generation {number}")
+            }
+            Self::Deployment { deployment, number } => {
+                write!(f, "it is of the deployment {deployment}: generation {number}")
             }
             Self::Pinned => f.write_str("it is pinned"),
             Self::Unreadable { service } => {
@@ -109,6 +120,7 @@ impl Survey {
         for package in pins::list(prefix)? {
             survey.keep(package, Reason::Pinned);
         }
+        survey.look_at_deployments(prefix)?;
         for service in service::known(prefix)? {
             let mut kept = Kept::default();
             match survey.look_at(prefix, &service, retain, &mut kept) {
@@ -144,6 +156,23 @@ impl Survey {
         let unreadable =
             self.unreadable.keys().map(|service| Reason::Unreadable { service: service.clone() });
         self.packages.get(package).into_iter().flatten().cloned().chain(unreadable).collect()
+    }
+
+    /// Keeps the packages of every deployment as it is, and as it was when it was last good: where `deploy rollback` leads.
+    fn look_at_deployments(&mut self, prefix: &Prefix) -> Result<(), Failure> {
+        for deployment in DeploymentStore::names(prefix)? {
+            let store = DeploymentStore::of(prefix, &deployment);
+            let Some(current) = store.current_number()? else { continue };
+            let before = store.last_good_ancestor(current)?;
+            for number in before.into_iter().chain([current]) {
+                let desired = store.read(number)?.desired;
+                let packages = desired.services.into_iter().map(|one| one.package);
+                for package in packages.chain([desired.package]) {
+                    self.keep(package, Reason::Deployment { deployment: deployment.clone(), number });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn look_at(

@@ -18,11 +18,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::activate::{Change, InUse, Removal, RemoveError, remove};
+use crate::deploy;
 use crate::generation::{Generations, Number};
 use crate::host::{self, Effect, ForeignFiles, Lock, Notice, Prefix, reserve};
 use crate::interrupt;
 use crate::receipts;
-use crate::service::{self, Site, Told};
+use crate::service::{self, Forgotten, Site, Told};
 use crate::upgrade::{self, SetAside, Slot};
 
 /// How many generations beside the needed ones are kept where nobody says otherwise.
@@ -57,6 +58,9 @@ pub struct Swept {
     pub data: Vec<Gone>,
     /// Data that was set aside, and whose time is up.
     pub set_aside: Vec<SetAside>,
+    /// Services that their deployments no longer name, and whose time was up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Forgotten>,
     /// Packages.
     pub packages: Vec<PackageCoordinate>,
     /// Bytes of the files of these packages.
@@ -74,6 +78,7 @@ impl Swept {
         self.generations.is_empty()
             && self.data.is_empty()
             && self.set_aside.is_empty()
+            && self.retired.is_empty()
             && self.packages.is_empty()
     }
 }
@@ -100,8 +105,8 @@ pub fn sweep(site: &mut Site<'_>, sweep: Sweep, effect: Effect) -> Result<Swept,
         // A record that can be repaired is, so that it is known what is needed. What cannot be is said below.
         upgrade::recover_all(site)?;
     }
+    let mut swept = Swept { retired: deploy::forget_expired(site, effect)?, ..Swept::default() };
     let survey = Survey::of(site.prefix, sweep.retain)?;
-    let mut swept = Swept::default();
     for (service, failure) in survey.unreadable() {
         site.warn(format!("nothing of {service} is removed, and no package: {failure}"));
         swept.failed.push(failure.clone());

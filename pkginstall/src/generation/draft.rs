@@ -11,7 +11,8 @@ use copkg_spec::index::EntryPath;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::store::{DRAFT, write_json};
+use super::series::write_json;
+use super::store::DRAFT;
 use super::{Actor, GenerationError, Generations, Number, Outcome, Trial};
 use crate::tree::{Directory, names_in};
 

@@ -22,6 +22,7 @@ mod error;
 mod history;
 mod number;
 mod outcome;
+mod series;
 mod store;
 
 pub use actor::Actor;
@@ -30,4 +31,5 @@ pub use error::GenerationError;
 pub use history::{Cause, Event, History, Verdict};
 pub use number::{Number, NumberError};
 pub use outcome::{Outcome, Trial};
+pub(crate) use series::{Series, read_json, write_json};
 pub use store::Generations;

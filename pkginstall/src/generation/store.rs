@@ -1,19 +1,16 @@
 //! Keeps the generations of one service: made whole, switched by one rename, removed whole.
 
 use std::fs;
-use std::io;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::digest::Digest;
-use copkg_spec::durable::{self, Existing};
-use jiff::Timestamp;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use copkg_spec::durable;
 
+use super::series::{Series, read_json};
 use super::{Draft, Generation, GenerationError, Number, Outcome, Trial};
 use crate::host::Prefix;
-use crate::tree::{Directory, names_in};
+use crate::tree::Directory;
 
 /// Where the next generation is put together. Without a number it means nothing.
 pub(super) const DRAFT: &str = ".draft";
@@ -22,13 +19,13 @@ pub(super) const DRAFT: &str = ".draft";
 #[derive(Debug, Clone)]
 pub struct Generations {
     service: ServiceCoordinate,
-    directory: Utf8PathBuf,
+    series: Series,
 }
 
 impl Generations {
     /// Names the generations of `service`. Nothing needs to be there.
     pub fn of(prefix: &Prefix, service: &ServiceCoordinate) -> Self {
-        Self { service: service.clone(), directory: prefix.service_state(service) }
+        Self { service: service.clone(), series: Series::at(prefix.service_state(service)) }
     }
 
     /// Returns the service.
@@ -38,7 +35,7 @@ impl Generations {
 
     /// Returns the directory of generation `number`.
     pub fn path(&self, number: Number) -> Utf8PathBuf {
-        self.all().join(number.to_string())
+        self.series.path(number)
     }
 
     /// Returns the directory of the rendered configuration of generation `number`.
@@ -56,14 +53,7 @@ impl Generations {
     /// # Errors
     /// When the link cannot be read, or leads elsewhere.
     pub fn current_number(&self) -> Result<Option<Number>, GenerationError> {
-        let path = self.link();
-        let target = match path.read_link_utf8() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            target => target.map_err(GenerationError::file("read", &path))?,
-        };
-        let number = target.strip_prefix("generations").ok().and_then(|name| name.as_str().parse().ok());
-        let elsewhere = || io::Error::new(io::ErrorKind::InvalidData, "it leads to no generation");
-        number.map(Some).ok_or_else(elsewhere).map_err(GenerationError::file("follow", &path))
+        self.series.current_number()
     }
 
     /// Returns the generation that the service is; `None` where there is none yet.
@@ -97,9 +87,7 @@ impl Generations {
     /// # Errors
     /// When it cannot be read.
     pub fn outcome(&self, number: Number) -> Result<Outcome, GenerationError> {
-        let read = read_json(&self.path(number).join("outcome.json"))?;
-        // A generation whose outcome was never written was never tried.
-        Ok(read.unwrap_or(Outcome { state: Trial::Trial, since: Timestamp::UNIX_EPOCH, why: None }))
+        self.series.outcome(number)
     }
 
     /// Writes down what became of generation `number`, durably.
@@ -107,7 +95,7 @@ impl Generations {
     /// # Errors
     /// When the file system refuses; it is then as it was.
     pub fn set_outcome(&self, number: Number, outcome: &Outcome) -> Result<(), GenerationError> {
-        write_json(&self.path(number).join("outcome.json"), outcome)
+        self.series.set_outcome(number, outcome)
     }
 
     /// Lists the numbers, in order.
@@ -115,11 +103,7 @@ impl Generations {
     /// # Errors
     /// When the directory cannot be read.
     pub fn list(&self) -> Result<Vec<Number>, GenerationError> {
-        let all = self.all();
-        let names = names_in(&all).map_err(GenerationError::file("read", &all))?;
-        let mut numbers: Vec<Number> = names.iter().filter_map(|name| name.parse().ok()).collect();
-        numbers.sort();
-        Ok(numbers)
+        self.series.list()
     }
 
     /// Finds the nearest ancestor of `number` that was good, by its parents; those that were removed end the search.
@@ -158,13 +142,7 @@ impl Generations {
     /// # Errors
     /// When the file system refuses.
     pub fn prepare_switch(&self, number: Number) -> Result<(), GenerationError> {
-        let path = self.prepared(number);
-        match std::os::unix::fs::symlink(format!("generations/{number}"), &path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(GenerationError::file("create", &path)(error))
-            }
-            _ => Ok(()),
-        }
+        self.series.prepare_switch(number)
     }
 
     /// Makes generation `number` the one that the service is: one rename of a link.
@@ -172,14 +150,7 @@ impl Generations {
     /// # Errors
     /// When the file system refuses; the link is then as it was.
     pub fn switch_to(&self, number: Number) -> Result<(), GenerationError> {
-        let path = self.link();
-        if self.current_number()? == Some(number) {
-            return Ok(());
-        }
-        self.prepare_switch(number)?;
-        let failed = || GenerationError::file("switch", &path);
-        fs::rename(self.prepared(number), &path).map_err(failed())?;
-        durable::sync_directory(self.directory.as_std_path()).map_err(failed())
+        self.series.switch_to(number)
     }
 
     /// Makes the service have no generation, as before its first start.
@@ -187,9 +158,7 @@ impl Generations {
     /// # Errors
     /// When the file system refuses; the link is then as it was.
     pub fn switch_off(&self) -> Result<(), GenerationError> {
-        let path = self.link();
-        remove_file(&path)?;
-        durable::sync_directory(self.directory.as_std_path()).map_err(GenerationError::file("switch", &path))
+        self.series.switch_off()
     }
 
     /// Removes a link that was made and never needed.
@@ -197,7 +166,7 @@ impl Generations {
     /// # Errors
     /// When the file system refuses.
     pub fn forget_switch(&self, number: Number) -> Result<(), GenerationError> {
-        remove_file(&self.prepared(number))
+        self.series.forget_switch(number)
     }
 
     /// Removes generation `number`. The current one must not be.
@@ -205,64 +174,25 @@ impl Generations {
     /// # Errors
     /// When the file system refuses. What is left of it after a crash has no `generation.json` and counts as removed.
     pub fn remove(&self, number: Number) -> Result<(), GenerationError> {
-        let path = self.path(number);
-        let known = path.join("generation.json");
-        remove_file(&known)?;
-        let all = Directory::open(&self.all())?;
-        Ok(all.remove_tree(&number.to_string())?)
+        self.series.remove(number, "generation.json")
     }
 
     fn all(&self) -> Utf8PathBuf {
-        self.directory.join("generations")
-    }
-
-    fn link(&self) -> Utf8PathBuf {
-        self.directory.join("current")
-    }
-
-    fn prepared(&self, number: Number) -> Utf8PathBuf {
-        self.directory.join(format!(".to-{number}"))
+        self.series.all()
     }
 
     /// The number after every one that was ever given: those that were removed are known to the history.
     pub(super) fn next_number(&self) -> Result<Number, GenerationError> {
-        let last = self.list()?.last().copied();
-        let path = self.directory.join("last-number");
-        let given: Option<Number> = read_json(&path)?;
-        let next = last.max(given).map_or(Number::FIRST, Number::next);
-        write_json(&path, &next)?;
-        Ok(next)
+        self.series.next_number()
     }
-}
-
-fn remove_file(path: &Utf8Path) -> Result<(), GenerationError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(GenerationError::file("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn read_json<T: DeserializeOwned>(path: &Utf8Path) -> Result<Option<T>, GenerationError> {
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => {
-            let read = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-            read.map(Some).map_err(GenerationError::file("read", path))
-        }
-    }
-}
-
-pub(super) fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<(), GenerationError> {
-    let text = serde_json::to_vec_pretty(value).map_err(io::Error::from);
-    let written = text.and_then(|text| durable::write(path.as_std_path(), 0o644, Existing::Replace, &text));
-    written.map_err(GenerationError::file("write", path))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use camino::Utf8Path;
+    use jiff::Timestamp;
 
     use super::*;
     use crate::generation::{Actor, Proposal};

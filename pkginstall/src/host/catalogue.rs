@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Instant;
 
-use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::coordinate::{Label, PackageCoordinate};
 use jiff::Timestamp;
 
 use super::journal::{self, Entry, OpenIntent, Owner};
@@ -215,23 +215,60 @@ impl<'p> Catalogue<'p> {
         }
     }
 
+    /// Writes down that the deployment `name` is being changed to what `package` says, durably.
+    ///
+    /// # Errors
+    /// When the file system refuses; nothing is left behind then.
+    pub fn open_deployment(
+        &self,
+        name: &Label,
+        package: &PackageCoordinate,
+        now: Timestamp,
+    ) -> Result<OpenIntent, HostError> {
+        let deployment = Some(name.clone());
+        let intent = Intent { deployment, ..intent(Operation::Deploy, package, now) };
+        self.open_durably(&intent)
+    }
+
     /// Writes down that `package` is being removed. From here on it will be gone, whatever happens.
     ///
     /// # Errors
     /// When the file system refuses.
     pub fn open_removal(&self, package: &PackageCoordinate, now: Timestamp) -> Result<OpenIntent, HostError> {
         self.refuse_stuck(package)?;
-        let intent = intent(Operation::Remove, package, now);
-        let open = OpenIntent::open(self.prefix, OperationId::random()?, &intent)?;
+        self.open_durably(&intent(Operation::Remove, package, now))
+    }
+
+    fn open_durably(&self, intent: &Intent) -> Result<OpenIntent, HostError> {
+        let open = OpenIntent::open(self.prefix, OperationId::random()?, intent)?;
         match open.sync() {
             Ok(()) => Ok(open),
             Err(error) => {
-                // A full disk must not leave it either: nothing has been removed.
+                // A full disk must not leave it either: nothing has been done.
                 let _ = open.close();
                 Err(error)
             }
         }
     }
+}
+
+/// Removes the intents that dead commands left of the deployment `name`, which is recovered. Its lock is held.
+///
+/// # Errors
+/// When the lock of the catalogue is held for longer than `wait`, or the file system refuses.
+pub fn close_deployment(
+    prefix: &Prefix,
+    name: &Label,
+    wait: Wait,
+    tell: &mut dyn FnMut(Notice),
+) -> Result<(), HostError> {
+    if journal::is_empty(prefix) {
+        return Ok(());
+    }
+    let _catalogue = Catalogue::lock(prefix, wait, tell)?;
+    let entries = journal::read(prefix)?.entries.into_iter();
+    let mut left = entries.filter(|entry| entry.owner == Owner::Dead && entry.deployment() == Some(name));
+    left.try_for_each(|entry| journal::remove(&entry.path))
 }
 
 /// Recovers one entry of the journal after the other. Returns those that others work on, and what is stuck.
@@ -244,7 +281,8 @@ fn recover_all(prefix: &Prefix, tell: &mut dyn FnMut(Notice)) -> Result<(Vec<Ent
     }
     let (alive, dead): (Vec<_>, Vec<_>) =
         journal.entries.into_iter().partition(|entry| entry.owner == Owner::Alive);
-    for mut entry in dead {
+    // What a deployment left is recovered by `deploy`, once the catalogue is free again: it starts services.
+    for mut entry in dead.into_iter().filter(|entry| entry.deployment().is_none()) {
         match recover::recover(prefix, &mut entry) {
             Ok(Some(recovered)) => tell(Notice::Recovered(recovered)),
             Ok(None) => {}
@@ -265,7 +303,7 @@ fn stuck_entry(entry: &Entry, error: &HostError) -> Stuck {
     let what = match entry.intent.as_ref().map(|intent| intent.operation) {
         Some(Operation::Install) => stuck::What::Install,
         Some(Operation::Remove) => stuck::What::Remove,
-        Some(Operation::Discard | Operation::Repair) => stuck::What::Discard,
+        Some(Operation::Deploy | Operation::Discard | Operation::Repair) => stuck::What::Discard,
         None => stuck::What::Journal,
     };
     Stuck::new(entry.intent.as_ref().map(|intent| intent.package.clone()), what, error)
@@ -300,5 +338,6 @@ impl Entry {
 }
 
 fn intent(operation: Operation, package: &PackageCoordinate, now: Timestamp) -> Intent {
-    Intent { operation, package: package.clone(), staged: None, started: now, process: std::process::id() }
+    let (package, deployment) = (package.clone(), None);
+    Intent { operation, package, deployment, staged: None, started: now, process: std::process::id() }
 }

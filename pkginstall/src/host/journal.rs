@@ -8,7 +8,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::coordinate::{Label, PackageCoordinate};
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,8 @@ pub enum Operation {
     Remove,
     /// Its tree is being replaced by a whole one.
     Repair,
+    /// A deployment is being changed as it says, or removed. What was done of that is in the deployment's own `change.json`.
+    Deploy,
     /// It is gone, and its files in staging are being deleted. Another package of this name may be there meanwhile.
     Discard,
 }
@@ -66,6 +68,9 @@ pub struct Intent {
     pub operation: Operation,
     /// To which package.
     pub package: PackageCoordinate,
+    /// The deployment that is being changed, under its name on this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<Label>,
     /// The directory that an installation fills. It keeps its identity when it is moved into its place, which tells it
     /// from a directory that somebody else made there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,7 +156,7 @@ pub(super) enum Owner {
 }
 
 /// Tells whether there is no intent, without any lock.
-pub(super) fn is_empty(prefix: &Prefix) -> bool {
+pub fn is_empty(prefix: &Prefix) -> bool {
     names_in(&prefix.journal()).map_or(true, |names| names.is_empty())
 }
 
@@ -185,6 +190,13 @@ pub(super) fn discard(file: &mut File, intent: &Intent) -> io::Result<()> {
     file.rewind()?;
     file.write_all(&text)?;
     file.sync_all()
+}
+
+impl Entry {
+    /// Returns the deployment that it is about, whose recovery needs more than the catalogue: it starts services.
+    pub(super) fn deployment(&self) -> Option<&Label> {
+        self.intent.as_ref().and_then(|intent| intent.deployment.as_ref())
+    }
 }
 
 /// Removes an intent's file, durably.

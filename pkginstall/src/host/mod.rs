@@ -14,9 +14,10 @@ pub mod reserve;
 mod set_aside;
 mod stuck;
 
-pub use catalogue::{Catalogue, Effect, Notice, Pending};
+pub use catalogue::{Catalogue, Effect, Notice, Pending, close_deployment};
 pub use error::HostError;
 pub use ground::{make_durable, prepare};
+pub use journal::is_empty as is_idle;
 pub use journal::{Intent, OpenIntent, Operation, OperationId};
 pub use lock::{Lock, LockError, Wait};
 pub use prefix::{Prefix, PrefixError};

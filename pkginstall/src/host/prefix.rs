@@ -5,7 +5,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
-use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
+use copkg_spec::coordinate::{Label, PackageCoordinate, ServiceCoordinate};
 use thiserror::Error;
 
 /// Says why a directory cannot be a prefix.
@@ -213,6 +213,21 @@ impl Prefix {
     /// Returns the lock of the rehearsal of `service`: held while its copy is there.
     pub fn rehearsal_lock(&self, service: &ServiceCoordinate) -> Utf8PathBuf {
         self.services().join(format!("{service}.rehearsal.lock"))
+    }
+
+    /// Returns the directory of deployments.
+    pub fn deployments(&self) -> Utf8PathBuf {
+        self.state.join("deployments")
+    }
+
+    /// Returns the directory of what is remembered of the deployment `name`.
+    pub fn deployment(&self, name: &Label) -> Utf8PathBuf {
+        self.deployments().join(name.as_str())
+    }
+
+    /// Returns the lock of the deployment `name`: held while it is changed.
+    pub fn deployment_lock(&self, name: &Label) -> Utf8PathBuf {
+        self.deployments().join(format!("{name}.lock"))
     }
 
     /// Returns the directory of the frames that are kept for later.

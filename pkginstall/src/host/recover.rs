@@ -87,7 +87,7 @@ fn recover_intent(
             set_aside = take_away(prefix, &entry.id, &intent.package)?;
             Outcome::Removed
         }
-        Operation::Discard => Outcome::Removed,
+        Operation::Deploy | Operation::Discard => Outcome::Removed,
         Operation::Repair => {
             if let Some(receipt) = receipts::read(prefix, &intent.package)? {
                 seal(prefix, &receipt)?;

@@ -43,7 +43,7 @@ pub use inside::{InsideEnd, InsideRequest, run_inside};
 pub use network::RehearsalNetwork;
 pub use outside::Lead;
 pub use pending::{PendingChange, has_left_rehearsal};
-pub use perform::{Done, Reload, Request, Target, check, upgrade};
+pub use perform::{Done, Foreseen, Reload, Request, Target, WayBack, check, foresee, upgrade};
 pub use plan::{Keep, Restore};
 pub use reconfigure::{Reconfiguration, Reconfigured, Way, reconfigure};
 pub use recover::{Left, NotRecovered, left_behind, left_rehearsals, recover_all};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
-use copkg_spec::manifest::OnReturn;
+use copkg_spec::manifest::{Downgrade, OnReturn};
 
 use super::change::{self, Age, Change, Manner, Was};
 use super::plan::{Plan, To, number_of, plan};
@@ -104,6 +104,43 @@ pub fn upgrade(site: &mut Site<'_>, request: &Request) -> Result<Done, UpgradeEr
 /// When it is not possible.
 pub fn check(site: &mut Site<'_>, request: &Request) -> Result<Option<PackageCoordinate>, UpgradeError> {
     Ok(plan(site, request)?.map(|plan| plan.package().clone()))
+}
+
+/// What a change would do, as far as whoever changes several services must know it before the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foreseen {
+    /// What becomes of the data on the way back.
+    pub way_back: WayBack,
+    /// Whether the service is stopped for it.
+    pub stops: bool,
+}
+
+/// What becomes of the data when a change that went well is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WayBack {
+    /// The version before goes on with what is there, or its package brings that down.
+    Stays,
+    /// The copy that the change takes is put back; what was written since is set aside.
+    Restored,
+    /// The version before cannot read it, and no copy is taken: it must be asked for.
+    Closed,
+}
+
+/// Finds out what a change would do; `None` when the service is that already.
+///
+/// # Errors
+/// When it is not possible.
+pub fn foresee(site: &mut Site<'_>, request: &Request) -> Result<Option<Foreseen>, UpgradeError> {
+    let Some(plan) = plan(site, request)? else { return Ok(None) };
+    let way_back = if plan.slot.is_none() && plan.contract.snapshot && plan.on_return == OnReturn::Restore {
+        WayBack::Restored
+    } else if plan.contract.downgrade == Downgrade::Forbidden && plan.leaves_version() {
+        WayBack::Closed
+    } else {
+        WayBack::Stays
+    };
+    Ok(Some(Foreseen { way_back, stops: plan.was == Was::Running && plan.manner() == Manner::StopStart }))
 }
 
 fn unchanged(site: &Site<'_>, service: &ServiceCoordinate) -> Result<Done, UpgradeError> {

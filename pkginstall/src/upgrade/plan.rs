@@ -88,6 +88,11 @@ impl Plan {
         }
     }
 
+    /// Tells whether another version of a package that runs already is to read its data.
+    pub(super) fn leaves_version(&self) -> bool {
+        self.from.as_ref().is_some_and(|from| from.package != *self.package())
+    }
+
     /// Says how it goes about it.
     pub(super) fn manner(&self) -> Manner {
         let leaves_data = self.slot.is_none() && !self.contract.snapshot;

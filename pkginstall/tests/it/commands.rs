@@ -5,7 +5,7 @@ use crate::support::{Host, key, package};
 #[test]
 fn every_command_says_how_it_is_used() {
     let host = Host::bare();
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 31] = [
         &[],
         &["install"],
         &["remove"],
@@ -23,6 +23,16 @@ fn every_command_says_how_it_is_used() {
         &["repo", "refresh"],
         &["repo", "remove"],
         &["search"],
+        &["deploy"],
+        &["deploy", "plan"],
+        &["deploy", "apply"],
+        &["deploy", "status"],
+        &["deploy", "history"],
+        &["deploy", "diff"],
+        &["deploy", "rollback"],
+        &["deploy", "check"],
+        &["deploy", "verify"],
+        &["deploy", "remove"],
         &["recover"],
         &["config", "show"],
         &["dirs"],

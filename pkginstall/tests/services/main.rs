@@ -4,10 +4,12 @@
 mod aside;
 mod attested;
 mod by_hand;
+mod checked;
 mod concurrent;
 mod configured;
 mod damaged;
 mod databases;
+mod deployed;
 mod described;
 mod forgotten;
 mod identity;

@@ -19,5 +19,6 @@ pub use error::{SettingError, TemplateError};
 pub(crate) use filters::{bytes_of, milliseconds_of};
 pub use reference::SecretReference;
 pub use setting::{Setting, SettingKind, SettingName};
+pub(crate) use template::{FUNCTIONS, value_of};
 pub use template::{Facts, Shown, TemplateText, Uses};
 pub use value::SettingValue;

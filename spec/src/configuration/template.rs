@@ -32,7 +32,7 @@ const FACTS: [&str; 14] = [
 ];
 
 /// Functions of the template language itself.
-const FUNCTIONS: [&str; 5] = ["range", "dict", "namespace", "debug", "loop"];
+pub(crate) const FUNCTIONS: [&str; 5] = ["range", "dict", "namespace", "debug", "loop"];
 
 /// What is known of a service when its templates are rendered.
 #[derive(Debug, Clone)]
@@ -142,8 +142,16 @@ impl TemplateText {
         rendered.map_err(|error| self.explain(&error, shown))
     }
 
+    /// Renders the template with other values than those of a service: the description of a deployment has its own.
+    pub(crate) fn render_with(&self, values: &Value) -> Result<String, TemplateError> {
+        let environment = environment();
+        let template = environment.template_from_named_str(&self.file, &self.text);
+        let rendered = template.and_then(|template| template.render(values));
+        rendered.map_err(|error| self.explain(&error, Shown::All))
+    }
+
     /// The names that it takes from outside, sorted.
-    fn names(&self) -> BTreeSet<String> {
+    pub(crate) fn names(&self) -> BTreeSet<String> {
         let environment = environment();
         let template = environment.template_from_named_str(&self.file, &self.text);
         template.map(|template| template.undeclared_variables(true).into_iter().collect()).unwrap_or_default()
@@ -240,7 +248,7 @@ fn context(facts: &Facts<'_>) -> Value {
     ])
 }
 
-fn value_of(value: &SettingValue) -> Value {
+pub(crate) fn value_of(value: &SettingValue) -> Value {
     match value {
         SettingValue::Boolean(value) => Value::from(*value),
         SettingValue::Integer(value) => Value::from(*value),

@@ -21,7 +21,7 @@ pub enum SettingValue {
 
 impl SettingValue {
     /// Says what shape it has.
-    pub(super) fn shape(&self) -> &'static str {
+    pub(crate) fn shape(&self) -> &'static str {
         match self {
             Self::Boolean(_) => "true or false",
             Self::Integer(_) => "a whole number",

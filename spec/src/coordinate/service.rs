@@ -17,6 +17,11 @@ pub struct ServiceCoordinate {
 }
 
 impl ServiceCoordinate {
+    /// Joins the four parts.
+    pub fn new(instance: u32, service: ServiceLabel, user: ServiceLabel, cell: ServiceLabel) -> Self {
+        Self { cell, user, service, instance }
+    }
+
     /// Returns the instance number.
     pub fn instance(&self) -> u32 {
         self.instance

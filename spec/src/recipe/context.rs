@@ -10,27 +10,36 @@ use crate::address;
 
 /// The place of the value that is being resolved.
 #[derive(Debug, Clone)]
-pub(super) struct Context(Place);
+pub(crate) struct Context(Place);
 
 impl Context {
-    pub(super) fn table(name: &str) -> Self {
+    /// The file as a whole.
+    pub(crate) fn top() -> Self {
+        Self(Place::top())
+    }
+
+    pub(crate) fn table(name: &str) -> Self {
         Self(Place::table(name))
     }
 
-    pub(super) fn key(&self, name: &str) -> Self {
+    pub(crate) fn place(&self) -> &Place {
+        &self.0
+    }
+
+    pub(crate) fn key(&self, name: &str) -> Self {
         Self(self.0.key(name))
     }
 
-    pub(super) fn item(&self, number: usize) -> Self {
+    pub(crate) fn item(&self, number: usize) -> Self {
         Self(self.0.item(number))
     }
 
-    pub(super) fn fail<T>(&self, problem: impl Into<Problem>) -> Result<T, Located> {
+    pub(crate) fn fail<T>(&self, problem: impl Into<Problem>) -> Result<T, Located> {
         Err((self.0.clone(), problem.into()))
     }
 
     /// Parses `text` as a `T`.
-    pub(super) fn parse<T>(&self, text: &str) -> Result<T, Located>
+    pub(crate) fn parse<T>(&self, text: &str) -> Result<T, Located>
     where
         T: FromStr,
         T::Err: Into<Problem>,
@@ -38,7 +47,7 @@ impl Context {
         text.parse().or_else(|problem: T::Err| self.fail(problem))
     }
 
-    pub(super) fn parse_option<T>(&self, text: Option<&str>) -> Result<Option<T>, Located>
+    pub(crate) fn parse_option<T>(&self, text: Option<&str>) -> Result<Option<T>, Located>
     where
         T: FromStr,
         T::Err: Into<Problem>,
@@ -47,7 +56,7 @@ impl Context {
     }
 
     /// Parses how long something may take: at least a second.
-    pub(super) fn timeout(&self, text: Option<&str>, default: Span) -> Result<Span, Located> {
+    pub(crate) fn timeout(&self, text: Option<&str>, default: Span) -> Result<Span, Located> {
         let timeout = self.parse_option(text)?.unwrap_or(default);
         if timeout < Span::of_seconds(1) {
             return self.fail(Problem::keys("a timeout is at least a second, 1s"));
@@ -56,7 +65,7 @@ impl Context {
     }
 
     /// Parses each item of a list.
-    pub(super) fn parse_each<T>(&self, texts: &[String]) -> Result<Vec<T>, Located>
+    pub(crate) fn parse_each<T>(&self, texts: &[String]) -> Result<Vec<T>, Located>
     where
         T: FromStr,
         T::Err: Into<Problem>,
@@ -65,7 +74,7 @@ impl Context {
     }
 
     /// Takes a text for people: not empty when it is there, and without control characters but line ends and tabs.
-    pub(super) fn text(&self, text: Option<String>) -> Result<Option<String>, Located> {
+    pub(crate) fn text(&self, text: Option<String>) -> Result<Option<String>, Located> {
         let Some(text) = text else { return Ok(None) };
         if text.trim().is_empty() {
             return self.fail(Problem::keys("it is empty: leave the key out"));
@@ -77,13 +86,13 @@ impl Context {
     }
 
     /// Checks that an address holds no secret; what is said does not hold it either.
-    pub(super) fn address(&self, what: &'static str, text: &str) -> Result<(), Located> {
+    pub(crate) fn address(&self, what: &'static str, text: &str) -> Result<(), Located> {
         address::without_secret(text)
             .or_else(|secret| self.fail(Problem::secret(what, address::redacted(text), &secret)))
     }
 
     /// Takes a text that must not be empty.
-    pub(super) fn required_text(&self, text: String) -> Result<String, Located> {
+    pub(crate) fn required_text(&self, text: String) -> Result<String, Located> {
         if text.trim().is_empty() { self.fail(Problem::keys("it is empty")) } else { Ok(text) }
     }
 }

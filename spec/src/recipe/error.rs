@@ -138,13 +138,13 @@ impl Problem {
     }
 
     /// A key that its table does not have; finds the one of `known` that was probably meant.
-    pub(super) fn unknown_key(key: &str, known: Vec<String>) -> Self {
+    pub(crate) fn unknown_key(key: &str, known: Vec<String>) -> Self {
         let meant = closest(key, &known).map(str::to_owned);
         Self::UnknownKey { key: key.to_owned(), meant, known }
     }
 
     /// What serde says, in the words of TOML.
-    pub(super) fn shape(message: &str) -> Self {
+    pub(crate) fn shape(message: &str) -> Self {
         const WORDS: [(&str, &str); 6] = [
             ("missing field", "it lacks the key"),
             ("unknown variant", "there is no value"),
@@ -156,11 +156,11 @@ impl Problem {
         Self::Shape(WORDS.iter().fold(message.to_owned(), |text, (serde, toml)| text.replace(serde, toml)))
     }
 
-    pub(super) fn value(what: &'static str, text: &str, why: impl Into<String>) -> Self {
+    pub(crate) fn value(what: &'static str, text: &str, why: impl Into<String>) -> Self {
         Self::Value { what, text: text.chars().take(100).collect(), why: why.into() }
     }
 
-    pub(super) fn keys(text: impl Into<String>) -> Self {
+    pub(crate) fn keys(text: impl Into<String>) -> Self {
         Self::Keys(text.into())
     }
 }

@@ -44,14 +44,17 @@ pub use span::Span;
 pub use upgrade::UpgradeRecipe;
 
 use crate::manifest::Kind;
-use context::Context;
-use place::Locator;
+pub(crate) use context::Context;
+pub(crate) use place::{Locator, line_at};
+pub(crate) use raw::Setting as WrittenSetting;
+pub(crate) use service::parameter_name;
+pub(crate) use settings::setting;
 
 /// The name of a recipe's file.
 pub const FILE_NAME: &str = "package.toml";
 
 /// A problem and where it is, before its line is known.
-type Located = (Place, Problem);
+pub(crate) type Located = (Place, Problem);
 
 /// A recipe in which everything has been checked that can be checked without the source.
 #[derive(Debug, Clone, PartialEq, Eq)]

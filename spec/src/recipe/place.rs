@@ -17,35 +17,47 @@ enum Step {
 
 impl Place {
     /// The recipe as a whole.
-    pub(super) fn top() -> Self {
+    pub(crate) fn top() -> Self {
         Self::default()
     }
 
     /// The table or key `name` at the top.
-    pub(super) fn table(name: &str) -> Self {
+    pub(crate) fn table(name: &str) -> Self {
         Self::top().key(name)
     }
 
     /// The key `name` of the table at this place.
-    pub(super) fn key(&self, name: &str) -> Self {
+    pub(crate) fn key(&self, name: &str) -> Self {
         self.with(Step::Key(name.to_owned()))
     }
 
     /// The item `number`, from 0, of the list at this place.
-    pub(super) fn item(&self, number: usize) -> Self {
+    pub(crate) fn item(&self, number: usize) -> Self {
         self.with(Step::Item(number))
     }
 
     /// The table or list that this place is in.
-    pub(super) fn parent(mut self) -> Self {
+    pub(crate) fn parent(mut self) -> Self {
         self.0.pop();
         self
     }
 
     /// Returns the names of the keys from the top, without the numbers of items.
-    pub(super) fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         let name = |step: &'_ Step| matches!(step, Step::Key(_));
         self.0.iter().filter(|step| name(step)).map(Step::name).collect()
+    }
+
+    /// Shows the place in a file in which the tables of `named` have tables of the author's own names: `[service.web] package`.
+    pub(crate) fn shown_with(&self, named: &[&str]) -> String {
+        match self.0.as_slice() {
+            [] => String::new(),
+            [Step::Key(table), Step::Key(name), rest @ ..] if named.contains(&table.as_str()) => {
+                let joined = [Step::Key(format!("{table}.{name}"))];
+                Self(joined.into_iter().chain(rest.iter().cloned()).collect()).to_string()
+            }
+            _ => self.to_string(),
+        }
     }
 
     fn with(&self, step: Step) -> Self {
@@ -92,23 +104,23 @@ impl fmt::Display for Place {
 
 /// Finds lines and places in the parsed text of a recipe.
 #[derive(Debug)]
-pub(super) struct Locator<'a> {
+pub(crate) struct Locator<'a> {
     text: &'a str,
     root: DeTable<'a>,
 }
 
 impl<'a> Locator<'a> {
-    pub(super) fn new(text: &'a str, root: DeTable<'a>) -> Self {
+    pub(crate) fn new(text: &'a str, root: DeTable<'a>) -> Self {
         Self { text, root }
     }
 
     /// Returns the line of `place`, or of the nearest place around it that the text has.
-    pub(super) fn line_of(&self, place: &Place) -> usize {
+    pub(crate) fn line_of(&self, place: &Place) -> usize {
         line_at(self.text, self.offset_of(place))
     }
 
     /// Returns the innermost place that holds the byte `offset`.
-    pub(super) fn place_at(&self, offset: usize) -> Place {
+    pub(crate) fn place_at(&self, offset: usize) -> Place {
         place_in_table(&self.root, &Place::top(), offset).unwrap_or_default()
     }
 
@@ -138,7 +150,7 @@ impl<'a> Locator<'a> {
 }
 
 /// Returns the line, from 1, that the byte `offset` of `text` is on.
-pub(super) fn line_at(text: &str, offset: usize) -> usize {
+pub(crate) fn line_at(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 

@@ -319,24 +319,24 @@ pub(super) struct Logs {
 /// A value that may be set for a service.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Setting {
+pub(crate) struct Setting {
     /// `string`, `integer`, `boolean`, `list`, `duration`, `size`, `secret` or `endpoint`.
     #[serde(rename = "type")]
-    pub(super) kind: SettingKind,
+    pub(crate) kind: SettingKind,
     /// Its value when none is set. Without one it must be set, unless it is `optional`.
-    pub(super) default: Option<SettingValue>,
+    pub(crate) default: Option<SettingValue>,
     /// Whether it may have no value.
     #[serde(default)]
-    pub(super) optional: bool,
+    pub(crate) optional: bool,
     /// The least: a number, a length of time, a size; for a text its characters, for a list its items.
-    pub(super) min: Option<SettingValue>,
+    pub(crate) min: Option<SettingValue>,
     /// The most, in the same way.
-    pub(super) max: Option<SettingValue>,
+    pub(crate) max: Option<SettingValue>,
     /// The only texts that it may be.
     #[serde(default)]
-    pub(super) choices: Vec<String>,
+    pub(crate) choices: Vec<String>,
     /// What it does.
-    pub(super) description: Option<String>,
+    pub(crate) description: Option<String>,
 }
 
 /// A template of the package.

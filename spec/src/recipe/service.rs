@@ -163,7 +163,7 @@ fn parameters(raw: Vec<raw::Parameter>, at: &Context) -> Result<Vec<Parameter>, 
     Ok(parameters)
 }
 
-fn parameter_name(text: &str, at: &Context) -> Result<Label, Located> {
+pub(crate) fn parameter_name(text: &str, at: &Context) -> Result<Label, Located> {
     let error = |why: &str| at.fail(Problem::value("name of a parameter", text, why));
     if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         return error("it starts with a lower-case letter");

@@ -12,14 +12,18 @@ use crate::manifest::Template;
 /// What the name of a template ends with, which its rendered file does not have.
 const SUFFIX: &str = ".j2";
 
-pub(super) fn settings(
+pub(crate) fn settings(
     raw: BTreeMap<String, raw::Setting>,
     at: &Context,
 ) -> Result<BTreeMap<SettingName, Setting>, Located> {
     raw.into_iter().map(|(name, raw)| setting(&name, raw, &at.key(&name))).collect()
 }
 
-fn setting(name: &str, raw: raw::Setting, at: &Context) -> Result<(SettingName, Setting), Located> {
+pub(crate) fn setting(
+    name: &str,
+    raw: raw::Setting,
+    at: &Context,
+) -> Result<(SettingName, Setting), Located> {
     let name: SettingName = at.parse(name)?;
     let setting = Setting {
         kind: raw.kind,

@@ -16,7 +16,7 @@ const UNITS: [(&str, u32); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), (
 
 impl Span {
     /// So many whole seconds, which the caller writes as a constant.
-    pub(super) const fn of_seconds(seconds: u16) -> Self {
+    pub(crate) const fn of_seconds(seconds: u16) -> Self {
         Self(seconds as u32 * 1000)
     }
 

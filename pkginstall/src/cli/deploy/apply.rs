@@ -1,0 +1,160 @@
+//! `pkginstall deploy apply`: everything is obtained, rendered and checked while all services run; then they change as one.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use copkg_spec::command::{Exit, Failure};
+use serde_json::json;
+
+use super::super::Context;
+use super::super::interruption;
+use super::super::start::at_site;
+use super::attendant::{Attending, failures};
+use super::packages::{self, Obtained};
+use super::plan_file::{PlanFile, PlanFileError};
+use super::source::{Source, describe_planned, place};
+use super::{results, shown};
+use crate::deploy::{
+    self, Applied, ApplyRequest, CheckOutcome, CheckResult, DeployError, DeploymentCause, Described,
+    RestoreData, Survey, is_passed,
+};
+use crate::host::Effect;
+use crate::service::ServiceError;
+
+/// The arguments of `deploy apply`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "When a service or the verification fails, every service that was changed is rolled back in reverse order, and the generation is recorded as failed."
+)]
+pub(super) struct ApplyArgs {
+    /// A file of `deploy plan -o`, or what `deploy plan` is given
+    #[arg(value_name = "PLAN|DEPLOYMENT|DIR")]
+    what: Option<String>,
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// Do not ask; needed where nobody sits at a terminal, unless a plan is given
+    #[arg(short, long)]
+    yes: bool,
+    /// Write the results of the checks for a CI server, as `JUnit` XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<Utf8PathBuf>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", default_value = "applied")]
+    reason: String,
+}
+
+pub(super) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let Some(what) = &args.what else { return Err(PlanFileError::Nothing.into()) };
+    let file = context.working_directory().join(what);
+    let is_plan = file.is_file() && file.extension() != Some("copkg");
+    let plan = is_plan.then(|| PlanFile::read(&file)).transpose()?;
+    let (described, obtained) = interruption::while_fetching(context, |context| {
+        let described = describe(args, context, plan.as_ref(), what)?;
+        let obtained = packages::obtain(context, &described, args.source.network(), Effect::Real)?;
+        Ok::<_, Failure>((described, obtained))
+    })?;
+    let Obtained { desired, packages } = obtained;
+    if let Some(plan) = &plan {
+        plan.check(&file, &described, &desired)?;
+    }
+    let survey = at_site(context, |site| deploy::survey(site, desired))?;
+    let junit = args.junit.as_ref().map(|file| context.working_directory().join(file));
+    let mut checked = Vec::new();
+    if !survey.is_nothing() {
+        checked = at_site(context, |site| deploy::preflight(site, &described.host, &survey))?;
+        refuse(context, &described, junit.as_deref(), &checked)?;
+    }
+    if plan.is_none() && !survey.is_nothing() {
+        context.report.note(shown::text(&survey, &packages));
+        confirm(context, args.yes, "Apply? [y/N] ")?;
+    }
+    let request = ApplyRequest {
+        desired: survey.desired.clone(),
+        cause: DeploymentCause::Apply,
+        reason: args.reason.clone(),
+        base: Some(plan.map_or(survey.base.clone(), |plan| plan.base)),
+        bring_back: None,
+        restore: RestoreData::Nothing,
+    };
+    let mut attending = Attending {
+        host: &described.host,
+        desired: &survey.desired,
+        ask: context.ambient.ask.filter(|_| !args.yes),
+        results: checked,
+    };
+    let applied = at_site(context, |site| deploy::apply(site, &request, &mut attending));
+    results::write_junit(junit.as_deref(), described.name.as_str(), &attending.results)?;
+    report(context, &survey, &applied?);
+    Ok(Exit::Ok)
+}
+
+/// Refuses a host that is not what the deployment asks for. Nothing was touched.
+fn refuse(
+    context: &mut Context<'_>,
+    described: &Described,
+    junit: Option<&Utf8Path>,
+    checked: &[CheckResult],
+) -> Result<(), Failure> {
+    for result in checked {
+        if let CheckOutcome::Tolerated { why, reason } = &result.outcome {
+            context.report.warn(format!("{}: {why} (tolerated: {reason})", result.name));
+        }
+    }
+    if is_passed(checked) {
+        return Ok(());
+    }
+    results::write_junit(junit, described.name.as_str(), checked)?;
+    Err(DeployError::Preflight { name: described.name.clone(), failed: failures(checked) }.into())
+}
+
+fn describe(
+    args: &ApplyArgs,
+    context: &mut Context<'_>,
+    plan: Option<&PlanFile>,
+    what: &str,
+) -> Result<Described, Failure> {
+    let Some(plan) = plan else { return args.source.describe(context, what) };
+    let place = match plan.place() {
+        deploy::DescriptionPlace::Package(package) => {
+            place(context, &package.to_string(), args.source.network())?
+        }
+        directory @ deploy::DescriptionPlace::Directory(_) => directory,
+    };
+    describe_planned(context, &place, plan)
+}
+
+/// Asks on the terminal, unless that was answered on the command line.
+pub(super) fn confirm(context: &Context<'_>, yes: bool, question: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    let Some(ask) = context.ambient.ask else {
+        return Err(ServiceError::NotConfirmed { why: "nobody sits at a terminal to be asked" }.into());
+    };
+    if ask(question) {
+        return Ok(());
+    }
+    Err(ServiceError::NotConfirmed { why: "the answer was not yes" }.into())
+}
+
+/// Reports what came of a change.
+pub(super) fn report(context: &mut Context<'_>, survey: &Survey, applied: &Applied) {
+    let desired = &survey.desired;
+    let services: Vec<_> =
+        applied.services.iter().map(|(service, act)| json!({ "service": service, "act": act })).collect();
+    let document = json!({
+        "changed": applied.to.is_some(),
+        "deployment": desired.name,
+        "package": desired.package,
+        "from": applied.from,
+        "to": applied.to,
+        "services": services,
+    });
+    context.report.data(&document, || {
+        let Some(to) = applied.to else {
+            return format!("the deployment {} is that already: {}", desired.name, desired.package);
+        };
+        let head = format!("the deployment {} is generation {to}: {}", desired.name, desired.package);
+        let lines = applied.services.iter().map(|(service, act)| format!("  {service} {}", act.word()));
+        std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+    });
+}
