@@ -4,12 +4,13 @@
 //! ([`run`]), what they made is collected ([`collect`]) and looked over ([`lint`]), and [`build`] packs, signs and
 //! tests it. [`package`] reads packages that are there, [`rebuild`] makes them again, [`delta`] makes
 //! the patch from one to another, [`repository`] publishes them;
-//! [`init`] writes a first recipe, [`keys`] makes and reads keys.
+//! [`deployment`] makes a recipe of the description of a deployment; [`init`] writes a first recipe, [`keys`] makes and reads keys.
 
 pub mod build;
 pub mod cli;
 pub mod collect;
 pub mod delta;
+pub mod deployment;
 mod http;
 pub mod init;
 pub mod keys;

@@ -3,19 +3,23 @@
 //! The manifest holds the digest of every other member but the signatures, so equal manifests of two whole packages
 //! mean equal bytes.
 
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::command::{Exit, Explain, Report};
 use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::deployment::LOCK_NAME;
 use copkg_spec::digest::Digest;
+use copkg_spec::manifest::Kind;
 use copkg_spec::recipe::{RecipeError, Sandbox};
 use thiserror::Error;
 
 use crate::build::{self, BuildError, Plan, Tests, Work};
+use crate::deployment::{DeploymentContents, DeploymentError};
 use crate::package::{Comparison, OpenPackage, PackageError, compare};
 use crate::provenance::Provenance;
-use crate::recipe_file::RecipeFile;
+use crate::recipe_file::{GeneratedFile, RecipeFile};
 use crate::surroundings::Ambient;
 
 /// What is built again, and with what.
@@ -55,7 +59,7 @@ pub struct Rebuilt {
 pub fn rebuild(request: &Request<'_>, report: &mut Report) -> Result<Rebuilt, RebuildError> {
     let package = OpenPackage::without_trust(request.file)?;
     let recorded = package.contents().clone();
-    package.check()?;
+    let generated = generated_in(package, request)?;
     let provenance = provenance_of(request.file, recorded.provenance())?;
     if provenance.version != env!("CARGO_PKG_VERSION") {
         report.note(format!(
@@ -64,8 +68,9 @@ pub fn rebuild(request: &Request<'_>, report: &mut Report) -> Result<Rebuilt, Re
             env!("CARGO_PKG_VERSION")
         ));
     }
-    let file = RecipeFile::parse(provenance.recipe.clone(), request.source)
+    let mut file = RecipeFile::parse(provenance.recipe.clone(), request.source)
         .map_err(|source| RebuildError::Recipe { file: request.file.to_owned(), source })?;
+    file.generated = generated;
     let plan = Plan {
         platform: provenance.platform,
         source_date: Some(provenance.date),
@@ -86,6 +91,21 @@ pub fn rebuild(request: &Request<'_>, report: &mut Report) -> Result<Rebuilt, Re
         rebuilt: new.contents().digest(),
         comparison: compare(&recorded, new.contents()),
     })
+}
+
+/// Checks every byte of the package, and takes from it what no source has: which packages a deployment is, was decided when it was
+/// built.
+fn generated_in(package: OpenPackage, request: &Request<'_>) -> Result<Vec<GeneratedFile>, RebuildError> {
+    if package.contents().manifest().kind() != Kind::Deployment {
+        package.check()?;
+        return Ok(Vec::new());
+    }
+    let recorded = request.work.path().join("recorded");
+    let make = |source| DeploymentError::Write { path: recorded.clone(), source };
+    fs::create_dir(&recorded).map_err(make)?;
+    let contents = DeploymentContents::read(package, &recorded)?;
+    let path = LOCK_NAME.parse().map_err(|_| DeploymentError::NoFile { path: LOCK_NAME.to_owned() })?;
+    Ok(vec![GeneratedFile { path, text: contents.lock_text }])
 }
 
 fn provenance_of(file: &Path, bytes: Option<&[u8]>) -> Result<Provenance, RebuildError> {
@@ -123,6 +143,9 @@ pub enum RebuildError {
         #[source]
         source: RecipeError,
     },
+    /// What a deployment records cannot be read.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
     /// The build failed.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -138,6 +161,7 @@ impl Explain for RebuildError {
     fn exit(&self) -> Exit {
         match self {
             Self::Package(error) => error.exit(),
+            Self::Deployment(error) => error.exit(),
             Self::Build(error) => error.exit(),
             _ => Exit::Failure,
         }
@@ -149,6 +173,7 @@ impl Explain for RebuildError {
             Self::NoProvenance { .. } => "no_provenance",
             Self::Provenance { .. } => "foreign_provenance",
             Self::Recipe { source, .. } => source.code(),
+            Self::Deployment(error) => error.code(),
             Self::Build(error) => error.code(),
             Self::Differs { .. } => "not_reproduced",
         }
@@ -157,6 +182,7 @@ impl Explain for RebuildError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Package(error) => error.hint(),
+            Self::Deployment(error) => error.hint(),
             Self::Build(error) => error.hint(),
             Self::Differs { .. } => Some(
                 "a build that notes its time, its directory or the order of files differs each time".into(),

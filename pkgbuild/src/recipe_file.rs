@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use copkg_spec::command::{Exit, Explain};
+use copkg_spec::index::EntryPath;
 use copkg_spec::recipe::{FILE_NAME, Recipe, RecipeError, RelativePath};
 use thiserror::Error;
 
@@ -17,6 +18,17 @@ pub struct RecipeFile {
     pub text: String,
     /// Where the recipe is.
     pub directory: PathBuf,
+    /// Files of the package that no source has: the lock of a deployment.
+    pub generated: Vec<GeneratedFile>,
+}
+
+/// A file of a package that no source has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneratedFile {
+    /// Where it goes.
+    pub path: EntryPath,
+    /// What it holds.
+    pub text: String,
 }
 
 impl RecipeFile {
@@ -44,7 +56,8 @@ impl RecipeFile {
     /// # Errors
     /// When it is not a recipe.
     pub fn parse(text: String, directory: &Path) -> Result<Self, RecipeError> {
-        Ok(Self { recipe: Recipe::parse(&text)?, text, directory: directory.to_owned() })
+        let recipe = Recipe::parse(&text)?;
+        Ok(Self { recipe, text, directory: directory.to_owned(), generated: Vec::new() })
     }
 }
 

@@ -38,7 +38,20 @@ impl Interruptible {
     /// # Errors
     /// When the handlers cannot be set.
     pub fn begin() -> io::Result<Self> {
-        flags()?.idle.store(false, Ordering::SeqCst);
+        Self::by(&[SIGINT, SIGTERM, SIGHUP])
+    }
+
+    /// Begins to catch TERM alone, for the main process of a unit: systemd sends nothing else, and what people send to all
+    /// processes of the unit is meant for the service. To be called before [`Self::begin`], if that is called at all.
+    ///
+    /// # Errors
+    /// When the handler cannot be set.
+    pub fn by_term() -> io::Result<Self> {
+        Self::by(&[SIGTERM])
+    }
+
+    fn by(signals: &[i32]) -> io::Result<Self> {
+        flags(signals)?.idle.store(false, Ordering::SeqCst);
         Ok(Self(()))
     }
 }
@@ -128,12 +141,12 @@ pub fn is_interrupted() -> bool {
     check().is_err()
 }
 
-fn flags() -> io::Result<&'static Flags> {
+fn flags(signals: &[i32]) -> io::Result<&'static Flags> {
     if let Some(flags) = FLAGS.get() {
         return Ok(flags);
     }
     let flags = Flags { idle: Arc::new(AtomicBool::new(true)), signal: Arc::new(AtomicUsize::new(0)) };
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    for &signal in signals {
         if signal == SIGHUP && inherited::was_ignored(signal) {
             continue;
         }

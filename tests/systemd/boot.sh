@@ -1,12 +1,12 @@
 #!/bin/sh
-# Becomes systemd, as the first process of a container made of this machine: boot.sh DIRECTORY. Called by try.sh, as root, in
+# Becomes systemd, as the first process of a container made of TRY_ROOT: boot.sh DIRECTORY. Called by try.sh, as root, in
 # mount, PID, IPC, UTS and cgroup namespaces of its own. What is written goes to a tmpfs below DIRECTORY.
 set -eu
 base=$1
 mount --make-rprivate /
 mount -t tmpfs none "$base"
 mkdir "$base/upper" "$base/work" "$base/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" "$base/root"
+mount -t overlay overlay -o "lowerdir=${TRY_ROOT:-/},upperdir=$base/upper,workdir=$base/work" "$base/root"
 cd "$base/root"
 mount -t proc proc proc
 mount -t sysfs sysfs sys 2>/dev/null || mount --rbind /sys sys

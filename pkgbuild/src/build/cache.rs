@@ -72,6 +72,10 @@ impl BuildKey {
         parts.add(date.commit().unwrap_or_default());
         parts.add(keys.concat());
         parts.add(gathered.root.as_os_str().as_bytes());
+        file.generated.iter().for_each(|generated| {
+            parts.add(generated.path.as_str());
+            parts.add(&generated.text);
+        });
         in_place.found().iter().try_for_each(|found| parts.add_found(found, begun))?;
         Some(Self(parts.0.finish().2))
     }

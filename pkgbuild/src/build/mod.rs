@@ -159,7 +159,8 @@ pub fn prepare<'w>(
         listed: gathered.in_place.as_ref().map(InPlace::listed),
         destination: destination.as_deref(),
     };
-    let collection = collect::collect(recipe, parts)?;
+    let mut collection = collect::collect(recipe, parts)?;
+    collection.tree.add_generated(&file.generated)?;
     let build_prefixes = if recipe.build.scripts.is_empty() { Vec::new() } else { space.prefixes() };
     Ok((Prepared { gathered, date, collection, build_prefixes }, space))
 }

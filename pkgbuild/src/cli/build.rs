@@ -12,6 +12,7 @@ use copkg_spec::recipe::FILE_NAME;
 use serde_json::json;
 
 use super::Context;
+use super::described::{Locking, PackageSources};
 use super::keys::SigningKeys;
 use super::reuse::Reuse;
 use super::sandbox::SandboxChoice;
@@ -23,12 +24,14 @@ pub(super) const LEVEL: i32 = copkg_spec::archive::DEFAULT_LEVEL;
 
 #[derive(Debug, Args)]
 pub(super) struct Build {
-    /// The directory with the recipe
+    /// The directory with the recipe, or the deployment
     #[arg(default_value = ".", hide_default_value = true)]
     directory: PathBuf,
     /// Where the package file goes [default: the working directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    sources: PackageSources,
     #[command(flatten)]
     keys: SigningKeys,
     /// The platform to build for [default: this machine's where the recipe has it, else any]
@@ -81,7 +84,7 @@ impl How {
 pub(super) fn run(args: &Build, context: &mut Context) -> Result<Exit, Failure> {
     let directory = context.path(&args.directory);
     let out = context.path(args.out.as_deref().unwrap_or(Path::new(".")));
-    let file = RecipeFile::read(&directory)?;
+    let file = args.sources.read(&directory, Locking::Required, context)?;
     let plan = Plan {
         platform: choose_platform(&file.recipe, args.platform.clone())?,
         source_date: args.how.date(context)?,

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
+use copkg_spec::manifest::Kind;
+use serde_json::json;
 
 use super::Context;
+use crate::build::Work;
+use crate::deployment::{self, DeploymentContents};
 use crate::package::{Comparison, OpenPackage, compare};
 
 #[derive(Debug, Args)]
@@ -20,8 +24,28 @@ pub(super) fn run(args: &Diff, context: &mut Context) -> Result<Exit, Failure> {
     let old = OpenPackage::without_trust(&context.path(&args.old))?;
     let new = OpenPackage::without_trust(&context.path(&args.new))?;
     let comparison = compare(old.contents(), new.contents());
-    context.report.data(&comparison, || describe(&comparison));
+    let is_deployment = |package: &OpenPackage| package.contents().manifest().kind() == Kind::Deployment;
+    if !(is_deployment(&old) && is_deployment(&new)) {
+        context.report.data(&comparison, || describe(&comparison));
+        return Ok(Exit::Ok);
+    }
+    let (old, new) = (contents_of(old, context)?, contents_of(new, context)?);
+    let changes = deployment::compare(&old, &new);
+    let document = json!({
+        "manifest": comparison.manifest,
+        "entries": comparison.entries,
+        "deployment": changes,
+    });
+    context.report.data(&document, || {
+        let lines = changes.iter().map(ToString::to_string);
+        lines.chain([describe(&comparison)]).collect::<Vec<_>>().join("\n")
+    });
     Ok(Exit::Ok)
+}
+
+fn contents_of(package: OpenPackage, context: &Context) -> Result<DeploymentContents, Failure> {
+    let work = Work::new(&context.ambient)?;
+    Ok(DeploymentContents::read(package, work.path())?)
 }
 
 /// Describes a comparison, one difference a line.

@@ -1,4 +1,4 @@
-//! `pkgbuild init [DIR]`: writes a first recipe.
+//! `pkgbuild init [DIR]`: writes a first recipe, or a first deployment.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use copkg_spec::coordinate::{Group, Label};
 use serde_json::json;
 
 use super::Context;
+use crate::deployment;
 use crate::init::{Wishes, propose, write};
 
 #[derive(Debug, Args)]
@@ -21,13 +22,19 @@ pub(super) struct Init {
     /// The id of the package [default: what the tree calls itself]
     #[arg(long)]
     id: Option<Label>,
-    /// Print the recipe, and write nothing
+    /// Write the description of a deployment instead: deployment.toml and two environments
+    #[arg(long)]
+    deployment: bool,
+    /// Print what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 pub(super) fn run(args: &Init, context: &mut Context) -> Result<Exit, Failure> {
     let wishes = Wishes { group: args.group.clone(), id: args.id.clone() };
+    if args.deployment {
+        return describe_deployment(args, &wishes, context);
+    }
     let recipe = propose(&context.path(&args.directory), &wishes)?;
     if !args.dry_run {
         write(&recipe)?;
@@ -53,6 +60,25 @@ pub(super) fn run(args: &Init, context: &mut Context) -> Result<Exit, Failure> {
     }
     context.report.data(&document, || {
         if args.dry_run { recipe.text.clone() } else { recipe.path.display().to_string() }
+    });
+    Ok(Exit::Ok)
+}
+
+fn describe_deployment(args: &Init, wishes: &Wishes, context: &mut Context) -> Result<Exit, Failure> {
+    let first = deployment::propose(&context.path(&args.directory), wishes)?;
+    if !args.dry_run {
+        deployment::write(&first)?;
+        let directory = args.directory.display();
+        context.report.note(format!("next: edit them, then `pkgbuild lint {directory}`"));
+    }
+    let files: Vec<_> =
+        first.files.iter().map(|(path, text)| json!({ "file": path, "text": text })).collect();
+    let document = json!({ "changed": !args.dry_run, "files": files });
+    context.report.data(&document, || {
+        let shown = first.files.iter().map(|(path, text)| {
+            if args.dry_run { format!("# {}\n{text}", path.display()) } else { path.display().to_string() }
+        });
+        shown.collect::<Vec<_>>().join("\n")
     });
     Ok(Exit::Ok)
 }

@@ -7,9 +7,12 @@ use clap::Args;
 use copkg_spec::archive::Contents;
 use copkg_spec::command::{Exit, Failure};
 use copkg_spec::index::Entry;
+use copkg_spec::manifest::Kind;
 use serde_json::json;
 
 use super::Context;
+use crate::build::Work;
+use crate::deployment::{self, DeploymentContents};
 use crate::package::OpenPackage;
 
 #[derive(Debug, Args)]
@@ -35,17 +38,36 @@ pub(super) fn run(args: &Inspect, context: &mut Context) -> Result<Exit, Failure
     if args.files {
         document["entries"] = json!(contents.index().entries());
     }
+    let contents = contents.clone();
+    let deployment = deployment_in(package, context)?;
+    if let Some(deployment) = &deployment {
+        let line = |(name, text): &(&str, String)| json!({ "of": name, "text": text });
+        document["deployment"] = deployment.iter().map(line).collect();
+    }
     context.report.data(&document, || {
-        let mut text = describe(contents, &signers);
+        let mut text = describe(&contents, &signers, deployment.unwrap_or_default());
         if args.files {
-            text.push_str(&list(contents));
+            text.push_str(&list(&contents));
         }
         text
     });
     Ok(Exit::Ok)
 }
 
-fn describe(contents: &Contents, signers: &[String]) -> String {
+/// Returns the services, roles and environments of a deployment, which are in its payload. Nothing for another kind.
+fn deployment_in(
+    package: OpenPackage,
+    context: &Context,
+) -> Result<Option<Vec<(&'static str, String)>>, Failure> {
+    if package.contents().manifest().kind() != Kind::Deployment {
+        return Ok(None);
+    }
+    let work = Work::new(&context.ambient)?;
+    let contents = DeploymentContents::read(package, work.path())?;
+    Ok(Some(deployment::summary(&contents)))
+}
+
+fn describe(contents: &Contents, signers: &[String], deployment: Vec<(&'static str, String)>) -> String {
     let manifest = contents.manifest();
     let about = manifest.about();
     let members = manifest.members();
@@ -85,6 +107,7 @@ fn describe(contents: &Contents, signers: &[String]) -> String {
         lines.push(("signed by", "nobody".to_owned()));
     }
     lines.extend(service(contents));
+    lines.extend(deployment);
     lines.iter().fold(String::new(), |mut text, (name, value)| {
         // A text of several lines stays in its column.
         let value = value.replace('\n', "\n               ");

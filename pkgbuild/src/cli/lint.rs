@@ -10,17 +10,19 @@ use serde_json::json;
 
 use super::Context;
 use super::build::LEVEL;
+use super::described::{Locking, PackageSources};
 use super::sandbox::SandboxChoice;
 use crate::build::{self, Plan, Tests, Work, choose_platform};
 use crate::lint::{self, Finding, LintError};
 use crate::package;
-use crate::recipe_file::RecipeFile;
 
 #[derive(Debug, Args)]
 pub(super) struct Lint {
-    /// A package file, or a directory with a recipe
+    /// A package file, or a directory with a recipe or a deployment
     #[arg(default_value = ".", hide_default_value = true)]
     path: PathBuf,
+    #[command(flatten)]
+    sources: PackageSources,
     #[command(flatten)]
     sandbox: SandboxChoice,
 }
@@ -40,7 +42,7 @@ pub(super) fn run(args: &Lint, context: &mut Context) -> Result<Exit, Failure> {
 }
 
 fn lint_directory(path: &Path, args: &Lint, context: &mut Context) -> Result<Vec<Finding>, Failure> {
-    let file = RecipeFile::read(path)?;
+    let file = args.sources.read(path, Locking::WherePossible, context)?;
     let plan = Plan {
         platform: choose_platform(&file.recipe, None)?,
         source_date: None,

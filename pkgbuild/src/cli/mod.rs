@@ -5,6 +5,7 @@ mod co_sign;
 mod completions;
 mod context;
 mod delta;
+mod described;
 mod diff;
 mod init;
 mod inspect;
@@ -77,8 +78,8 @@ enum Command {
     /// Found a repository, and decide who speaks for it and its groups
     #[command(subcommand)]
     Repo(repo::Repo),
-    /// Print the JSON Schema of package.toml
-    Schema,
+    /// Print the JSON Schema of package.toml, or of a file of a deployment
+    Schema(schema::Schema),
     /// Print a script that completes commands in a shell
     Completions(completions::Completions),
     /// Print the version
@@ -117,7 +118,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Promote(args) => promote::promote(&args, context),
         Command::Demote(args) => promote::demote(&args, context),
         Command::Repo(command) => repo::run(command, context),
-        Command::Schema => Ok(schema::run(context)),
+        Command::Schema(args) => Ok(schema::run(&args, context)),
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command(), context)),
         Command::Version => Ok(version::run(context)),
     }

@@ -12,6 +12,7 @@ use copkg_spec::index::{EntryPath, LinkTarget, Mode};
 use copkg_spec::policy::Refused;
 
 use super::{CollectError, SCRIPTS};
+use crate::recipe_file::GeneratedFile;
 use crate::refusals::RefusalList;
 use crate::source::{self, Listed};
 
@@ -151,6 +152,25 @@ impl Collected {
     /// Takes a tree whose files have paths.
     pub fn of(nodes: BTreeMap<EntryPath, Node<LinkTarget>>) -> Self {
         Self { nodes, listed: None }
+    }
+
+    /// Adds files that no source has.
+    ///
+    /// # Errors
+    /// When something else is in the place of one.
+    pub(crate) fn add_generated(&mut self, files: &[GeneratedFile]) -> Result<(), CollectError> {
+        for GeneratedFile { path, text } in files {
+            let node = Node::File {
+                content: Content::Text(text.clone()),
+                size: text.len() as u64,
+                mode: Mode::Regular,
+                found_mode: 0o644,
+            };
+            if self.nodes.insert(path.clone(), node).is_some() {
+                return Err(CollectError::Twice { path: path.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// Says what the numbers of its files are.

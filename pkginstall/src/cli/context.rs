@@ -141,6 +141,7 @@ impl<'a> Context<'a> {
             services: services.collect(),
             boot: self.boot,
             user_configuration: configured.or_else(at_home),
+            program: self.ambient.program.clone(),
         }
     }
 

@@ -34,6 +34,7 @@ mod resolve;
 mod restart;
 mod rollback;
 mod row;
+mod run_unit;
 mod search;
 mod select;
 mod start;
@@ -126,6 +127,9 @@ enum Command {
     Supervise(supervise::Supervise),
     /// Write units of systemd for services
     Unit(unit::UnitArgs),
+    /// Be the main process of a unit
+    #[command(hide = true)]
+    RunUnit(run_unit::RunUnit),
     /// Ask services whether they are well
     Check(check::Check),
     /// Show what a service wrote
@@ -154,10 +158,11 @@ pub fn run(surroundings: Surroundings) -> Exit {
     };
     let Surroundings { streams, ambient, arguments } = surroundings;
     let mut report = Report::new(cli.options.clone(), streams);
-    // These two must work whatever the configuration says.
+    // These must work whatever the configuration says.
     let result = match &cli.command {
         Command::Completions(args) if args.list.is_none() => Ok(completions::run(args, &mut report)),
         Command::Version(args) => Ok(version::run(args, &mut report)),
+        Command::RunUnit(args) => run_unit::run(args, &cli.place, &mut report, &ambient),
         command => {
             Context::new(&mut report, &cli.place, command.repository(), ambient).and_then(|mut context| {
                 owner::check(command, &context, &arguments)?;
@@ -307,5 +312,8 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
             None => Ok(completions::run(args, context.report)),
         },
         Command::Version(args) => Ok(version::run(args, context.report)),
+        Command::RunUnit(args) => {
+            run_unit::run(args, &context::Place::default(), context.report, &context.ambient)
+        }
     }
 }

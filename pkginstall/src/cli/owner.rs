@@ -79,7 +79,7 @@ fn instead(prefix: &Prefix, owner: u32, user: Option<&User>, arguments: &[OsStri
 }
 
 /// Quotes a word for a shell, where it needs that.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

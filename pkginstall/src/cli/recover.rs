@@ -7,8 +7,11 @@ use serde_json::json;
 use super::Context;
 use super::start::at_site;
 use crate::deploy;
-use crate::host::{Catalogue, Intent, Notice, Operation, stuck};
-use crate::unit::Boot;
+use crate::host::{
+    Catalogue, HostError, Intent, LockError, Notice, Operation, Prefix, Recovered, Stuck, stuck,
+};
+use crate::service::{self, ServiceError};
+use crate::unit::{self, Boot, HeldBack};
 use crate::upgrade;
 
 /// The arguments of `recover`.
@@ -75,18 +78,11 @@ fn line(intent: &Intent) -> String {
 
 fn recover(context: &mut Context) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
-    let mut recovered = Vec::new();
-    let (report, wait) = (&mut *context.report, context.settings.wait());
-    let catalogue = Catalogue::lock(&prefix, wait, &mut |notice| match notice {
-        Notice::Recovered(what) => recovered.push(what),
-        Notice::Stuck(_) => {}
-        other @ (Notice::Waiting { .. } | Notice::PatchFailed { .. }) => report.note(other.to_string()),
-    })?;
-    let stuck = catalogue.stuck().to_vec();
-    drop(catalogue);
+    let (packages, stuck) = recover_packages(&prefix, context)?;
     // First: what is rolled back as one must not be taken apart.
     let (deployments, unrecovered) = at_site(context, |site| Ok::<_, Failure>(deploy::recover_all(site)?))?;
     let (services, mut failures) = at_site(context, |site| Ok::<_, Failure>(upgrade::recover_all(site)?))?;
+    let held_back = hold_back(&prefix, &failures, &unrecovered, context);
     let mut rehearsals = upgrade::left_rehearsals(&prefix)?;
     rehearsals.retain(|service| {
         let cleared = at_site(context, |site| upgrade::clear_left_rehearsal(site, service));
@@ -94,12 +90,12 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
         failed.is_none()
     });
     let nothing =
-        recovered.is_empty() && services.is_empty() && rehearsals.is_empty() && deployments.is_empty();
+        packages.is_empty() && services.is_empty() && rehearsals.is_empty() && deployments.is_empty();
     let failed = failures.iter().map(|(_, failure)| failure);
     let failed: Vec<&Failure> = failed.chain(unrecovered.iter().map(|(_, failure)| failure)).collect();
     let document = json!({
         "changed": !nothing,
-        "recovered": recovered,
+        "recovered": packages,
         "deployments": deployments,
         "services": services,
         "rehearsals": rehearsals,
@@ -111,14 +107,9 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
         let rehearsals = rehearsals.iter().map(|service| {
             format!("{service}: what a rehearsal that was cut short left is ended and removed")
         });
-        recovered
-            .iter()
-            .map(ToString::to_string)
-            .chain(deployments.iter().map(ToString::to_string))
-            .chain(services)
-            .chain(rehearsals)
-            .collect::<Vec<_>>()
-            .join("\n")
+        let packages = packages.iter().map(ToString::to_string);
+        let deployments = deployments.iter().map(ToString::to_string);
+        packages.chain(deployments).chain(services).chain(rehearsals).collect::<Vec<_>>().join("\n")
     });
     for stuck in &stuck {
         context.report.warn(stuck.to_string());
@@ -129,6 +120,10 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
     for (name, failure) in &unrecovered {
         context.report.warn(format!("the deployment {name}: {failure}"));
     }
+    // At boot every service waits for this. What could not be recovered is not started; the others are.
+    if context.boot == Boot::Now {
+        return held_back.map(|()| Exit::Ok);
+    }
     if !stuck.is_empty() || !failures.is_empty() || !unrecovered.is_empty() {
         return Ok(Exit::Failure);
     }
@@ -136,4 +131,48 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
         context.report.note("nothing to recover");
     }
     Ok(Exit::Ok)
+}
+
+/// Recovers packages. At boot a command that is at work on them has done so, and nobody waits for it.
+fn recover_packages(prefix: &Prefix, context: &mut Context) -> Result<(Vec<Recovered>, Vec<Stuck>), Failure> {
+    let mut recovered = Vec::new();
+    let (report, wait) = (&mut *context.report, context.settings.wait());
+    let locked = Catalogue::lock(prefix, wait, &mut |notice| match notice {
+        Notice::Recovered(what) => recovered.push(what),
+        Notice::Stuck(_) => {}
+        other @ (Notice::Waiting { .. } | Notice::PatchFailed { .. }) => report.note(other.to_string()),
+    });
+    let stuck = match locked {
+        Ok(catalogue) => catalogue.stuck().to_vec(),
+        Err(HostError::Lock(LockError::Held { holder, .. })) if context.boot == Boot::Now => {
+            context.report.note(format!("packages are left to {holder}, which is at work on them"));
+            Vec::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok((recovered, stuck))
+}
+
+/// At boot, keeps systemd from starting services that could not be recovered, by themselves or with their deployment.
+fn hold_back(
+    prefix: &Prefix,
+    failures: &[upgrade::NotRecovered],
+    deployments: &[deploy::DeploymentNotRecovered],
+    context: &mut Context,
+) -> Result<(), Failure> {
+    if context.boot != Boot::Now {
+        return Ok(());
+    }
+    for service in service::known(prefix)? {
+        let of_deployment = !deployments.is_empty()
+            && deploy::owner_of(prefix, &service, None)?
+                .is_some_and(|owner| deployments.iter().any(|(name, _)| *name == owner));
+        let failed = failures.iter().any(|(failed, _)| *failed == service);
+        if (failed || of_deployment)
+            && unit::hold_back(prefix, &service).map_err(ServiceError::from)? == HeldBack::Yes
+        {
+            context.report.warn(format!("{service} could not be recovered and is not started"));
+        }
+    }
+    Ok(())
 }

@@ -5,29 +5,36 @@ use copkg_spec::command::{Exit, Failure};
 use serde::Serialize;
 
 use super::Context;
+use super::owner::quoted;
 use super::select::{Selector, select};
-use super::start::at_site;
+use super::start::{Tense, at_site};
+use super::stop::{each, finish};
 use crate::host::Effect;
-use crate::service::ServiceError;
+use crate::service;
 use crate::unit::{self, Manager, Purpose, Unit, Units, Verdict};
 
 /// The arguments of `unit`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The units are written and looked over; the commands that link and start them are printed, and only run with --apply."
+    after_help = "The units are written and looked over; the commands that copy and start them are printed, and only run with \
+                  --apply. What runs is handed over then; what does not start below systemd is started natively again."
 )]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct UnitArgs {
     /// The services, or patterns of services such as *.web.prod.*; all of the prefix if none is named
     #[arg(value_name = "SERVICE")]
     services: Vec<Selector>,
     /// For the systemd of the user instead of that of the host
-    #[arg(long)]
+    #[arg(long, conflicts_with = "remove")]
     user: bool,
-    /// Run the printed commands, too: those for the host need root
+    /// Do what the printed commands do, too: for the host that needs root
     #[arg(long)]
     apply: bool,
+    /// Take the units of the named services away: what runs below them is started natively
+    #[arg(long, requires = "services", conflicts_with = "apply")]
+    remove: bool,
     /// Only make them and look them over; nothing stays
-    #[arg(long, conflicts_with = "apply")]
+    #[arg(long, conflicts_with_all = ["apply", "remove"])]
     dry_run: bool,
 }
 
@@ -41,30 +48,49 @@ struct Document<'a> {
 
 pub(super) fn run(args: &UnitArgs, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let services = select(&args.services, context)?;
+    if args.remove {
+        let (outcomes, failures) =
+            each(&services, |name| at_site(context, |site| service::hand_back(site, name)));
+        return finish(
+            context,
+            &outcomes,
+            failures,
+            Tense { done: "has no unit any more", nothing: "has no unit" },
+        );
+    }
     let manager = if args.user { Manager::User } else { Manager::System };
-    let program = context.ambient.program.clone().ok_or(ServiceError::Program)?;
     let effect = Effect::of_dry_run(args.dry_run);
-    let purpose = Purpose { manager, program: &program, effect };
-    let units = at_site(context, |site| unit::write(site, &services, purpose))?;
+    let units = at_site(context, |site| unit::write(site, &services, Purpose { manager, effect }))?;
     for written in &units.units {
-        if let Verdict::Wrong { messages } = &written.verdict {
+        if let Verdict::Wrong { messages, .. } = &written.verdict {
             context.report.warn(format!("{}: {}", written.name, messages.join("; ")));
         }
     }
     if units.units.iter().any(|unit| unit.verdict == Verdict::Unknown) {
         context.report.warn("there is no systemd-analyze here: the units were not looked over");
     }
-    if args.apply {
-        unit::run_commands(&units.commands).map_err(ServiceError::from)?;
+    let failed = if args.apply { at_site(context, |site| unit::apply(site, &units))? } else { Vec::new() };
+    let mut failures: Vec<Failure> = failed.iter().map(|(_, error)| Failure::of(error)).collect();
+    let last = failures.pop();
+    for failure in failures {
+        context.report.warn(failure.to_string());
     }
     let document = Document { changed: effect == Effect::Real, applied: args.apply, units: &units };
-    context.report.data(&document, || {
-        let lines = units.units.iter().map(line);
-        let commands =
-            units.commands.iter().filter(|_| !args.apply).map(|words| format!("  {}", words.join(" ")));
-        lines.chain(commands).collect::<Vec<_>>().join("\n")
-    });
-    Ok(Exit::Ok)
+    // With --json a failure is the one document.
+    if last.is_none() || !context.report.is_json() {
+        context.report.data(&document, || {
+            let lines = units.units.iter().map(line);
+            let commands = units.commands.iter().filter(|_| !args.apply).map(|words| command(words));
+            lines.chain(commands).collect::<Vec<_>>().join("\n")
+        });
+    }
+    last.map_or(Ok(Exit::Ok), Err)
+}
+
+/// A command line for a shell.
+fn command(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    format!("  {}", words.join(" "))
 }
 
 fn line(unit: &Unit) -> String {

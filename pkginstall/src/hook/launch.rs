@@ -77,6 +77,23 @@ impl Launch<'_> {
         Ok(Launched { handle, not_set, at })
     }
 
+    /// Starts the script under the conditions of this process, which systemd has set, but with this umask: ours is our own.
+    pub(crate) fn start_as_we_are(self, children: &Children, umask: &str) -> Result<Launched, HookError> {
+        let failed = |source| HookError::Spawn { script: self.script.to_owned(), source };
+        let inner = script::command(self.script).map_err(failed)?;
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", "umask \"$0\" && exec \"$@\"", umask])
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        let mut command = self.prepare(shell)?;
+        command.stdin(Stdio::null());
+        let at = Instant::now();
+        let child = spawn_as(self.run_as, command).map_err(failed)?;
+        let handle = children.hold(child.id())?;
+        Ok(Launched { handle, not_set: Vec::new(), at })
+    }
+
     fn prepare(&self, mut command: Command) -> Result<Command, HookError> {
         command
             .args(&self.arguments)

@@ -19,3 +19,4 @@ pub use run::{Hook, HookEnd, Keep, Ran, run};
 
 pub(crate) use conditions::{NotSet, set as set_conditions};
 pub(crate) use launch::{Launch, Launched};
+pub(crate) use script::words as script_words;

@@ -34,6 +34,13 @@ pub(crate) fn command(script: &Utf8Path) -> io::Result<Command> {
     Ok(command)
 }
 
+/// Returns the words that run `script`; the script alone where it cannot be read.
+pub(crate) fn words(script: &Utf8Path) -> Vec<String> {
+    let Ok(command) = command(script) else { return vec![script.to_string()] };
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 /// The program and its one argument, as the kernel reads a first line; by the extension where there is none.
 fn interpreter(script: &Utf8Path, start: &[u8]) -> (OsString, Option<OsString>) {
     let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();

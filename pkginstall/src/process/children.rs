@@ -34,7 +34,7 @@ impl Ended {
 
 /// Returns what people call a signal: `TERM`.
 pub(crate) fn signal_word(signal: rustix::process::Signal) -> String {
-    format!("{signal:?}").trim_start_matches("Signal::").to_owned()
+    format!("{signal:?}").trim_matches('"').trim_start_matches("Signal::").to_owned()
 }
 
 impl fmt::Display for Ended {
@@ -112,6 +112,11 @@ impl Children {
         if let Some(ended) = Ended::of(status) {
             self.ended.insert(pid.as_raw_nonzero().get().unsigned_abs(), ended);
         }
+    }
+
+    /// Forgets how all but `kept` ended: whoever runs for months must not remember every orphan.
+    pub(crate) fn forget_others(&mut self, kept: &[ProcessHandle]) {
+        self.ended.retain(|pid, _| kept.iter().any(|handle| handle.identity().pid() == *pid));
     }
 
     /// Returns how `pid` ended, if it was a child of ours and has been collected.

@@ -1,6 +1,6 @@
 //! A process that is held by a pidfd: the number may be reused, the handle never means another process.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -75,9 +75,26 @@ pub fn wait_until_one_ends(
     handles: &[&ProcessHandle],
     deadline: Option<Instant>,
 ) -> Result<bool, ProcessError> {
+    wait(handles.iter().map(|handle| handle.fd.as_fd()), deadline)
+}
+
+/// Waits until one of the processes ends, or something can be read from `wake`.
+///
+/// # Errors
+/// When the kernel refuses to wait.
+pub(crate) fn wait_until_one_ends_or(
+    handles: &[ProcessHandle],
+    wake: BorrowedFd<'_>,
+) -> Result<(), ProcessError> {
+    wait(handles.iter().map(|handle| handle.fd.as_fd()).chain([wake]), None).map(|_| ())
+}
+
+fn wait<'f>(
+    fds: impl Iterator<Item = BorrowedFd<'f>>,
+    deadline: Option<Instant>,
+) -> Result<bool, ProcessError> {
+    let mut fds: Vec<PollFd<'f>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
     loop {
-        let mut fds: Vec<PollFd<'_>> =
-            handles.iter().map(|handle| PollFd::from_borrowed_fd(handle.fd.as_fd(), PollFlags::IN)).collect();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match poll(&mut fds, left.map(timespec).as_ref()) {
             Ok(0) if left.is_some_and(|left| !left.is_zero()) => {}

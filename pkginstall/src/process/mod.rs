@@ -23,6 +23,7 @@ pub(crate) use children::{signal_own_group, signal_word};
 pub use ending::{Survivors, await_end, end};
 pub use error::ProcessError;
 pub use family::{Family, Members, Orphans, StartId};
+pub(crate) use handle::wait_until_one_ends_or;
 pub use handle::{ProcessHandle, wait_until_one_ends};
 pub use identity::{ProcessIdentity, Whereabouts};
 pub use named::{FoundStart, find_start};

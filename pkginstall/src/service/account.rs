@@ -80,6 +80,12 @@ pub enum Honoured {
     No,
 }
 
+/// Returns the name and the home directory of a user, where the host knows it.
+pub(super) fn name_and_home(user: u32) -> Option<(String, String)> {
+    let user = User::from_uid(nix::unistd::Uid::from_raw(user)).ok().flatten()?;
+    Some((user.name, user.dir.to_string_lossy().into_owned()))
+}
+
 impl Account {
     fn named(name: &str) -> Result<Option<Self>, ServiceError> {
         let failed = |error: nix::Error| ServiceError::UserLookup { name: name.into(), source: error.into() };

@@ -98,6 +98,28 @@ pub enum ServiceError {
         /// The service.
         service: ServiceCoordinate,
     },
+    /// The main process of a unit saw its service end.
+    #[error("{service} ended without being stopped: {how}")]
+    Ended {
+        /// The service.
+        service: ServiceCoordinate,
+        /// Which process ended, and how.
+        how: String,
+    },
+    /// The main process of a unit cannot reach systemd.
+    #[error("cannot tell systemd how the service is doing")]
+    Notify(#[source] io::Error),
+    /// A service that ran natively did not start below systemd.
+    #[error("{service} did not start below systemd; {now}")]
+    NotHandedOver {
+        /// The service.
+        service: ServiceCoordinate,
+        /// What it does now.
+        now: String,
+        /// Why it did not start.
+        #[source]
+        source: Box<Self>,
+    },
     /// Nobody knows the service.
     #[error("{service} was never started here")]
     NeverStarted {
@@ -372,6 +394,9 @@ impl Explain for ServiceError {
             Self::Parameter { .. } => "parameter_invalid",
             Self::RunsOtherwise { .. } => "runs_otherwise",
             Self::StartedByHand { .. } => "started_by_hand",
+            Self::Ended { .. } => "service_ended",
+            Self::Notify(_) => "unit_notify",
+            Self::NotHandedOver { .. } => "not_handed_over",
             Self::NotAdoptable { .. } => "not_adoptable",
             Self::NothingToAdopt { .. } => "nothing_to_adopt",
             Self::PackageUnknown { .. } => "package_unknown",

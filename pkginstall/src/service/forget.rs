@@ -55,7 +55,7 @@ pub fn check_forget(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<
     Ok(Forgotten {
         service: service.clone(),
         set_aside: has_stored.then(|| aside(prefix).join(name(site, service))),
-        unit: unit::linked(prefix, service)?,
+        unit: unit::written(prefix, service)?,
     })
 }
 

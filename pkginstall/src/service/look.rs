@@ -237,7 +237,7 @@ impl Look {
     /// Takes systemd's word for a service that it runs. Of one that it has not started the processes say what it is.
     fn corrected(mut self, shown: &Shown) -> Result<Self, ServiceError> {
         match shown.activity() {
-            Activity::Down => {}
+            Activity::Down => self.why = self.why.or_else(|| shown.said().map(str::to_owned)),
             Activity::Failed => self.why = Some(shown.words()),
             Activity::Waiting => {
                 self.state = State::Stopped;

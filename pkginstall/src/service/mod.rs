@@ -6,11 +6,13 @@
 mod account;
 mod adopt;
 mod by_hand;
+mod ending;
 mod environment;
 mod error;
 mod exec;
 mod failure;
 mod forget;
+mod hand_over;
 mod hooks;
 mod logs;
 mod look;
@@ -27,6 +29,7 @@ mod settle;
 mod start;
 mod stop;
 mod survivors;
+mod tracker;
 
 pub use account::{Account, RunAs};
 pub use adopt::{AdoptRequest, adopt, check_adopt};
@@ -35,6 +38,7 @@ pub use error::ServiceError;
 pub use exec::exec;
 pub use failure::{LastLines, StartFailure};
 pub use forget::{Forgotten, check_forget, forget};
+pub use hand_over::hand_back;
 pub use hooks::{HookRequest, OptionalScript, run_hook};
 pub use logs::{Follow, LogFile, find_logs, follow, tail};
 pub(crate) use look::refuse_started_by_hand;
@@ -54,6 +58,8 @@ pub(crate) use survivors::refuse_survivors;
 
 pub use start::{StartRequest, check_start, start};
 pub use stop::{check_stop, stop};
+pub(crate) use tracker::{RELOAD, UMASK};
+pub use tracker::{Surroundings as TrackerSurroundings, TrackRequest, track};
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -26,10 +26,10 @@ use crate::unit::{self, Managed, Started};
 use crate::upgrade;
 
 /// How many lines of the output a failure shows.
-const SHOWN_LINES: usize = 20;
+pub(super) const SHOWN_LINES: usize = 20;
 
 /// How long the rest of a failed start may take to end by itself.
-const END_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const END_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,9 +94,24 @@ pub(crate) struct Start<'r> {
     request: &'r StartRequest,
     installed: InstalledService,
     run_as: RunAs,
+    by: By,
+}
+
+/// Who runs the start script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Whoever is configured to, or did so far.
+    Backend,
+    /// This command, whatever is configured.
+    Ourselves,
 }
 
 impl<'r> Start<'r> {
+    /// Has this command run it, although systemd is configured to. Its unit must be gone.
+    pub(super) fn natively(self) -> Self {
+        Self { by: By::Ourselves, ..self }
+    }
+
     /// Tells whether this is what the service is: its current generation.
     fn is_current(&self, site: &Site<'_>) -> Result<bool, ServiceError> {
         let current = Generations::of(site.prefix, &self.request.service).current()?;
@@ -117,7 +132,7 @@ impl<'r> Start<'r> {
             let name = user.unwrap_or_default();
             site.warn(format!("{} asks for the user {name:?}; without root it runs as you", request.package));
         }
-        Ok(Self { request, installed, run_as })
+        Ok(Self { request, installed, run_as, by: By::Backend })
     }
 
     /// Starts it. The lock of the service is held.
@@ -190,7 +205,11 @@ impl<'r> Start<'r> {
     ) -> Result<Outcome, ServiceError> {
         let retiring = before.as_ref().and_then(|before| before.retiring.clone());
         let mut record = self.open_record(site, retiring)?;
-        let tried = match unit::adopt(site, &record, &self.installed) {
+        let managed = match self.by {
+            By::Backend => unit::adopt(site, &record, &self.installed),
+            By::Ourselves => Ok(None),
+        };
+        let tried = match managed {
             Ok(Some(managed)) => self.try_unit(site, &managed, &record, runtime),
             Ok(None) => self.try_start(site, &record, runtime, output),
             Err(error) => Err(error),

@@ -1,12 +1,14 @@
 //! Stops a service: lock → stop script → stop signal → KILL → nothing left → record.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use copkg_spec::command::Failure;
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::manifest::{Service, Signal as StopSignal};
 use rustix::process::Signal;
 
+use super::ending::{Ending, StopScript};
 use super::environment::environment;
 use super::look::{Look, PidFile, State};
 use super::package::{InstalledService, output_directory};
@@ -22,12 +24,6 @@ use crate::upgrade;
 
 /// How long a service may take where no package says so.
 const DEFAULT_PATIENCE: Duration = Duration::from_secs(30);
-
-/// The least time that a service gets after the signal, when its stop script has used all of it.
-const LEAST_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long a service may end by itself after its stop script has ended well, before the signal.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Stops a service. One that is stopped is left alone.
 ///
@@ -148,39 +144,32 @@ fn end(
 ) -> Result<(), ServiceError> {
     let mut children = Children::adopt()?;
     let family = &Family { orphans: Orphans::Ours, ..family.clone() };
-    let began = Instant::now();
     let installed = record.filter(|_| state == State::Running).and_then(|record| open(site, record));
     let contract = installed.as_ref().map(|installed| &installed.service);
     let patience = contract.map_or(DEFAULT_PATIENCE, |c| Duration::from_secs(c.stop_timeout_seconds.into()));
-    if let (Some(record), Some(installed)) = (record, &installed)
-        && run_script(site, record, installed, &mut children, patience)? == Script::Ended
-    {
-        process::await_end(family, GRACE.min(patience / 2))?;
-    }
-    let left = family.find()?.all;
-    if !left.is_empty() {
-        let signal = contract.map_or(Signal::TERM, signal_of);
-        let patience = patience.saturating_sub(began.elapsed()).max(LEAST_PATIENCE);
-        let survivors = end_with(site, family, signal, patience)?;
-        refuse_survivors(service, &survivors)?;
-    }
-    children.collect()?;
-    Ok(())
-}
-
-fn end_with(
-    site: &mut Site<'_>,
-    family: &Family,
-    signal: Signal,
-    patience: Duration,
-) -> Result<process::Survivors, ServiceError> {
-    let began = Instant::now();
-    let survivors = process::end(family, signal, patience)?;
-    if began.elapsed() >= patience {
-        let (signal, seconds) = (process::signal_word(signal), patience.as_secs());
-        site.warn(format!("it did not end within {seconds} s after {signal} and was killed"));
-    }
-    Ok(survivors)
+    let signal = contract.map_or(Signal::TERM, signal_of);
+    let survivors = match (record, &installed) {
+        (Some(record), Some(installed)) if record.run.is_some() => {
+            let Prepared { run_as, runtime, output, environment } = prepare(site, record, installed)?;
+            let script = installed.path(&installed.service.stop);
+            let launch = Launch {
+                script: &script,
+                arguments: vec![format!("--runtime-dir={}", runtime.path())],
+                environment,
+                directory: runtime.path(),
+                output: &output,
+                run_as: &run_as,
+            };
+            let (name, launch) =
+                (service.to_string(), Box::new(|children: &Children| launch.start(children)));
+            let script = Some(StopScript { name, launch, output: &output });
+            Ending { script, signal, patience, warn: &mut |text| site.warn(text) }
+                .perform(family, &mut children)?
+        }
+        _ => Ending { script: None, signal, patience, warn: &mut |text| site.warn(text) }
+            .perform(family, &mut children)?,
+    };
+    refuse_survivors(service, &survivors)
 }
 
 /// Opens the package that the service runs from. Without it the processes can be ended all the same.
@@ -194,54 +183,28 @@ fn open(site: &mut Site<'_>, record: &ServiceRecord) -> Option<InstalledService>
     }
 }
 
-/// How a stop script went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Script {
-    /// It ended and says that all is well.
-    Ended,
-    /// It failed or hung, which was said.
-    Failed,
+/// What a stop script is run with.
+struct Prepared {
+    run_as: RunAs,
+    runtime: RuntimeDirectory,
+    output: Output,
+    environment: BTreeMap<String, String>,
 }
 
-fn run_script(
-    site: &mut Site<'_>,
+fn prepare(
+    site: &Site<'_>,
     record: &ServiceRecord,
     installed: &InstalledService,
-    children: &mut Children,
-    limit: Duration,
-) -> Result<Script, ServiceError> {
+) -> Result<Prepared, ServiceError> {
     let (run_as, _) = RunAs::resolve(&record.package, installed.service.user.as_deref(), site.user)?;
-    let Some(run) = &record.run else { return Ok(Script::Failed) };
     let runtime = RuntimeDirectory::make(site.prefix, &record.service, run_as.owner())?;
     let output = Output::open(&runtime, output_directory(&installed.service), run_as.owner())?;
     let names = (&record.package, &record.service);
-    let mut variables = environment(site.environment, site.prefix, names, &runtime, &run_as);
-    variables.insert(StartId::VARIABLE.into(), run.start_id.as_str().into());
-    let launch = Launch {
-        script: &installed.path(&installed.service.stop),
-        arguments: vec![format!("--runtime-dir={}", runtime.path())],
-        environment: variables,
-        directory: runtime.path(),
-        output: &output,
-        run_as: &run_as,
-    };
-    let script = match launch.start(children) {
-        Ok(script) => script,
-        Err(error) => {
-            site.warn(format!("{error}; stopping {} without it", record.service));
-            return Ok(Script::Failed);
-        }
-    };
-    let went = script.wait(children, limit)?;
-    script.end()?;
-    let said = match went {
-        Some(ended) if ended.is_success() => return Ok(Script::Ended),
-        Some(ended) => format!("ended with {ended}"),
-        None => format!("had not ended after {} s", limit.as_secs()),
-    };
-    let last = output.last_lines(1).pop().map(|line| format!(": {line}")).unwrap_or_default();
-    site.warn(format!("the stop script of {} {said}{last}", record.service));
-    Ok(Script::Failed)
+    let mut environment = environment(site.environment, site.prefix, names, &runtime, &run_as);
+    if let Some(run) = &record.run {
+        environment.insert(StartId::VARIABLE.into(), run.start_id.as_str().into());
+    }
+    Ok(Prepared { run_as, runtime, output, environment })
 }
 
 pub(crate) fn signal_of(service: &Service) -> Signal {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Manager, UnitError};
 
-/// Who starts and stops a service whose unit is not linked yet.
+/// Who starts and stops a service that has no unit yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backend {
@@ -52,6 +52,8 @@ pub struct Backends {
     pub boot: Boot,
     /// Where the configuration of the user lies, if it is known.
     pub user_configuration: Option<Utf8PathBuf>,
+    /// This program, which units run.
+    pub program: Option<Utf8PathBuf>,
 }
 
 impl Backends {
@@ -60,8 +62,8 @@ impl Backends {
         self.services.get(service).unwrap_or(&self.all).manager()
     }
 
-    /// Returns where `systemctl link` puts its links.
-    pub(super) fn links(&self, manager: Manager) -> Result<Utf8PathBuf, UnitError> {
+    /// Returns where systemd reads the units that people made: copies lie there, since at boot the prefix may not be mounted yet.
+    pub(super) fn directory(&self, manager: Manager) -> Result<Utf8PathBuf, UnitError> {
         match (manager, &self.user_configuration) {
             (Manager::System, _) => Ok("/etc/systemd/system".into()),
             (Manager::User, Some(directory)) => Ok(Utf8Path::new(directory).join("systemd/user")),

@@ -4,6 +4,7 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
+use copkg_spec::coordinate::ServiceCoordinate;
 use thiserror::Error;
 
 /// Why a step of the units failed.
@@ -36,7 +37,23 @@ pub enum UnitError {
         #[source]
         source: io::Error,
     },
-    /// Nothing says where the units of the user are linked.
+    /// Another systemd has a unit of the service: it would run twice.
+    #[error("{service} has a unit of another systemd: {file}")]
+    OtherManager {
+        /// The service.
+        service: ServiceCoordinate,
+        /// The file of that unit.
+        file: Utf8PathBuf,
+    },
+    /// systemd cannot load a unit that was written.
+    #[error("systemd cannot load {unit}: {said}")]
+    Wrong {
+        /// The unit.
+        unit: String,
+        /// What it says.
+        said: String,
+    },
+    /// Nothing says where the units of the user are.
     #[error("neither HOME nor XDG_CONFIG_HOME says where the units of this user are")]
     Homeless,
     /// A command failed.
@@ -58,7 +75,11 @@ impl UnitError {
 
 impl Explain for UnitError {
     fn exit(&self) -> Exit {
-        if matches!(self, Self::Control { .. } | Self::Homeless) { Exit::Usage } else { Exit::Failure }
+        match self {
+            Self::Control { .. } | Self::Homeless => Exit::Usage,
+            Self::OtherManager { .. } => Exit::Conflict,
+            _ => Exit::Failure,
+        }
     }
 
     fn code(&self) -> &'static str {
@@ -66,6 +87,8 @@ impl Explain for UnitError {
             Self::File { .. } => "unit_file",
             Self::Control { .. } => "unit_text",
             Self::Homeless => "no_home",
+            Self::OtherManager { .. } => "unit_of_another",
+            Self::Wrong { .. } => "unit_wrong",
             Self::Run { .. } | Self::Failed { .. } => "systemctl_failed",
         }
     }
@@ -74,9 +97,14 @@ impl Explain for UnitError {
         match self {
             Self::Run { .. } => Some("is this host run by systemd? `pkginstall supervise` needs none".into()),
             Self::Failed { .. } => Some(
-                "`systemctl status UNIT` says more; for the systemd of a user, XDG_RUNTIME_DIR must be set"
+                "`systemctl status UNIT` says more; the systemd of a user runs while the user is logged in, or always after \
+                 `loginctl enable-linger USER`"
                     .into(),
             ),
+            Self::OtherManager { service, .. } => {
+                Some(format!("`pkginstall unit --remove {service}` takes that one away"))
+            }
+            Self::Wrong { .. } => Some("nothing was stopped or changed".into()),
             _ => None,
         }
     }

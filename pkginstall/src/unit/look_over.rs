@@ -23,6 +23,8 @@ pub enum Verdict {
     Wrong {
         /// What the tool says.
         messages: Vec<String>,
+        /// Whether systemd can load the unit all the same.
+        loads: bool,
     },
     /// The tool is not there.
     Unknown,
@@ -50,7 +52,8 @@ pub(super) fn look_over(unit: &Utf8Path, manager: Manager) -> io::Result<Verdict
     let messages: Vec<String> = said.lines().filter(|line| line.contains(name)).map(str::to_owned).collect();
     if !verify.status.success() || !messages.is_empty() {
         let all = said.lines().map(str::to_owned).collect();
-        return Ok(Verdict::Wrong { messages: if messages.is_empty() { all } else { messages } });
+        let messages = if messages.is_empty() { all } else { messages };
+        return Ok(Verdict::Wrong { messages, loads: verify.status.success() });
     }
     let exposure = if name.ends_with(".service") { exposure(unit, user, runtime.path())? } else { None };
     Ok(Verdict::Fine { exposure })

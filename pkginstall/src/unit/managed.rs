@@ -1,7 +1,7 @@
 //! Services that systemd runs: which they are, and what systemd says of them.
 //!
-//! A service is run by systemd when its unit is linked. Where the link lies is written down with the unit, so that whoever
-//! looks at a service needs to ask nobody: most services have no unit.
+//! A service is run by systemd when its unit is where systemd reads units. Where that is is written down with the unit, so that
+//! whoever looks at a service needs to ask nobody: most services have no unit.
 
 use std::io;
 use std::process::Command;
@@ -9,6 +9,7 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::durable::{self, Existing};
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use super::{Manager, UnitError, unit_name};
@@ -21,8 +22,9 @@ const BOOTED: &str = "/run/systemd/system";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Written {
     manager: Manager,
-    /// Where `systemctl link` puts its link.
-    link: Utf8PathBuf,
+    /// The file that systemd reads. Earlier versions had a link there, to the file in `units/`.
+    #[serde(alias = "link")]
+    file: Utf8PathBuf,
 }
 
 /// A service that systemd runs.
@@ -44,6 +46,8 @@ pub(crate) struct Shown {
     pub(crate) main_pid: Option<u32>,
     /// How often systemd started it again by itself.
     pub(crate) restarts: u32,
+    /// What its main process said of its end.
+    said: String,
 }
 
 /// What a unit is doing.
@@ -61,18 +65,36 @@ pub(crate) enum Activity {
     Down,
 }
 
-/// Writes down which unit `service` has and where it will be linked.
+/// Writes down which unit `service` has and where systemd will read it.
+///
+/// # Errors
+/// When another systemd has a unit of the service, or the file cannot be written.
 pub(super) fn remember(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     manager: Manager,
-    links: &Utf8Path,
+    directory: &Utf8Path,
 ) -> Result<(), UnitError> {
+    let unit = unit_name(prefix, service);
+    if let Some((other, file)) = placed(prefix, service)?
+        && other != manager
+    {
+        return Err(UnitError::OtherManager { service: service.clone(), file });
+    }
     let path = path(prefix, service);
-    let written = Written { manager, link: links.join(unit_name(prefix, service)) };
+    let written = Written { manager, file: directory.join(unit) };
     let bytes = serde_json::to_vec_pretty(&written).map_err(io::Error::from);
     let put = bytes.and_then(|bytes| durable::write(path.as_std_path(), 0o644, Existing::Replace, &bytes));
     put.map_err(UnitError::file("write", &path))
+}
+
+/// Forgets that `service` has a unit.
+pub(super) fn forget_written(prefix: &Prefix, service: &ServiceCoordinate) -> Result<(), UnitError> {
+    let path = path(prefix, service);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(UnitError::file("remove", &path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Finds out whether systemd runs `service`.
@@ -80,23 +102,42 @@ pub(super) fn remember(
 /// # Errors
 /// When what was written down cannot be read.
 pub(crate) fn managed(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Option<Managed>, UnitError> {
-    let Some(written) = written(prefix, service)? else { return Ok(None) };
-    let unit = unit_name(prefix, service);
-    let leads_here = written.link.read_link_utf8().is_ok_and(|target| target == prefix.units().join(&unit));
-    // On a host that another program booted the link means nothing.
-    let counts = leads_here && (written.manager == Manager::User || Utf8Path::new(BOOTED).is_dir());
-    Ok(counts.then_some(Managed { manager: written.manager, unit }))
+    let Some((manager, _)) = placed(prefix, service)? else { return Ok(None) };
+    Ok(manager.is_here().then(|| Managed { manager, unit: unit_name(prefix, service) }))
 }
 
-/// Returns which systemd the unit of `service` was written for, and where its link lies; `None` where it has none.
+/// Returns which systemd has a unit of `service` and in which file, whether or not that systemd runs now; `None` where it has none.
 ///
 /// # Errors
 /// When what was written down cannot be read.
-pub(super) fn link_of(
+pub(super) fn placed(
     prefix: &Prefix,
     service: &ServiceCoordinate,
 ) -> Result<Option<(Manager, Utf8PathBuf)>, UnitError> {
-    Ok(written(prefix, service)?.map(|written| (written.manager, written.link)))
+    let Some(Written { manager, file }) = written(prefix, service)? else { return Ok(None) };
+    let is_there = match file.read_link_utf8() {
+        Ok(target) => target == prefix.units().join(unit_name(prefix, service)),
+        Err(_) => file.is_file(),
+    };
+    Ok(is_there.then_some((manager, file)))
+}
+
+impl Manager {
+    /// Tells whether this systemd may be asked: on a host that another program booted its files mean nothing.
+    pub(super) fn is_here(self) -> bool {
+        self == Self::User || Utf8Path::new(BOOTED).is_dir()
+    }
+}
+
+/// Returns which systemd a unit of `service` was written for.
+///
+/// # Errors
+/// When what was written down cannot be read.
+pub(super) fn written_for(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+) -> Result<Option<Manager>, UnitError> {
+    Ok(written(prefix, service)?.map(|written| written.manager))
 }
 
 fn written(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Option<Written>, UnitError> {
@@ -114,9 +155,16 @@ impl Managed {
     /// # Errors
     /// When it does not answer.
     pub(crate) fn show(&self) -> Result<Shown, UnitError> {
-        const PROPERTIES: &str = "--property=ActiveState,SubState,Result,ExecMainStatus,MainPID,NRestarts";
+        const PROPERTIES: &str =
+            "--property=ActiveState,SubState,Result,ExecMainStatus,MainPID,NRestarts,StatusText";
         let said = self.systemctl(&["show", PROPERTIES, &self.unit])?;
         Ok(Shown::parse(&said))
+    }
+
+    /// Tells whether the process with the number `pid` is in the control group of the unit.
+    pub(super) fn runs(&self, pid: u32) -> bool {
+        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        groups.lines().any(|line| line.split('/').any(|part| part == self.unit))
     }
 
     /// Runs `systemctl` with these words to its end, and returns what it said.
@@ -129,20 +177,27 @@ impl Managed {
 pub(super) fn systemctl(manager: Manager, words: &[&str]) -> Result<String, UnitError> {
     let mut all = manager.systemctl();
     all.extend(words.iter().map(ToString::to_string));
-    run(&all)
+    run(&all, manager)
 }
 
 /// Runs a command to its end, and returns what it said.
-pub(super) fn run(words: &[String]) -> Result<String, UnitError> {
+pub(super) fn run(words: &[String], manager: Manager) -> Result<String, UnitError> {
     let command = words.join(" ");
     let Some((program, arguments)) = words.split_first() else { return Ok(String::new()) };
-    let output = Command::new(program).args(arguments).output();
+    let output = Command::new(program).args(arguments).envs(runtime_of(manager)).output();
     let output = output.map_err(|source| UnitError::Run { command: command.clone(), source })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(UnitError::Failed { command, said })
+}
+
+/// Says where the systemd of a user listens, which whoever came by `su` or from cron was not told.
+fn runtime_of(manager: Manager) -> Option<(&'static str, String)> {
+    let directory = format!("/run/user/{}", geteuid().as_raw());
+    let listens = manager == Manager::User && Utf8Path::new(&directory).join("systemd/private").exists();
+    listens.then_some(("XDG_RUNTIME_DIR", directory))
 }
 
 impl Shown {
@@ -155,6 +210,7 @@ impl Shown {
                 "Result" => value.clone_into(&mut shown.result),
                 "ExecMainStatus" => value.clone_into(&mut shown.status),
                 "MainPID" => shown.main_pid = value.parse().ok().filter(|&pid| pid != 0),
+                "StatusText" => value.clone_into(&mut shown.said),
                 "NRestarts" => shown.restarts = value.parse().unwrap_or_default(),
                 _ => {}
             }
@@ -177,9 +233,14 @@ impl Shown {
     pub(crate) fn words(&self) -> String {
         // Whether the number is an exit code or a signal is in the result: `exit-code 3`, `signal 11`.
         let status = if self.result == "success" { "" } else { self.status.as_str() };
-        format!("systemd says: {} ({}), {} {status}", self.active, self.sub, self.result)
-            .trim_end()
-            .to_owned()
+        let words = format!("systemd says: {} ({}), {} {status}", self.active, self.sub, self.result);
+        let said = self.said().map(|said| format!("; {said}")).unwrap_or_default();
+        format!("{}{said}", words.trim_end())
+    }
+
+    /// Returns what its main process said of its end, if it ended by itself.
+    pub(crate) fn said(&self) -> Option<&str> {
+        (!self.said.is_empty()).then_some(self.said.as_str())
     }
 }
 
@@ -202,7 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_run_by_systemd_when_its_link_leads_to_its_unit() {
+    fn what_the_main_process_said_is_shown() {
+        let said =
+            "ActiveState=failed\nSubState=failed\nResult=exit-code\nExecMainStatus=1\nStatusText=it ended\n";
+        assert_eq!(Shown::parse(said).words(), "systemd says: failed (failed), exit-code 1; it ended");
+    }
+
+    #[test]
+    fn a_service_is_run_by_systemd_when_its_unit_is_where_systemd_reads_it() {
         let directory = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(directory.path()).unwrap();
         let prefix = Prefix::at(&root.join("prefix")).unwrap();
@@ -211,13 +279,18 @@ mod tests {
         assert!(!is_managed());
         durable::create_dir_all(prefix.service_state(&service).as_std_path()).unwrap();
         remember(&prefix, &service, Manager::User, root).unwrap();
-        assert!(!is_managed(), "it is not linked yet");
-        let (unit, link) =
+        assert!(!is_managed(), "it is not there yet");
+        let (unit, file) =
             (prefix.units().join(unit_name(&prefix, &service)), root.join(unit_name(&prefix, &service)));
-        std::os::unix::fs::symlink(root.join("elsewhere"), &link).unwrap();
-        assert!(!is_managed(), "that is another unit");
-        std::fs::remove_file(&link).unwrap();
-        std::os::unix::fs::symlink(unit, &link).unwrap();
+        std::fs::write(&file, "[Unit]\n").unwrap();
         assert!(is_managed());
+        let error = remember(&prefix, &service, Manager::System, root).unwrap_err();
+        assert!(matches!(error, UnitError::OtherManager { .. }), "{error}");
+        std::fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(root.join("elsewhere"), &file).unwrap();
+        assert!(!is_managed(), "that is another unit");
+        std::fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(unit, &file).unwrap();
+        assert!(is_managed(), "an earlier version linked it");
     }
 }

@@ -1,22 +1,18 @@
 //! Starts, stops and reloads a service through systemd.
 //!
-//! Takes the place of running the scripts ourselves where the unit of a service is linked. The unit is written anew for each
+//! Takes the place of running the scripts ourselves where a service has a unit. The unit is written anew for each
 //! start: it names the directory of the version, the parameters, and the mark by which the processes are found.
-
-use std::time::{Duration, Instant};
 
 use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::managed::{Activity, Managed, managed, remember, systemctl};
-use super::write::{refresh_target, write_service};
-use super::{Boot, UnitError};
+use super::write::{refresh, write_service};
+use super::{Boot, UnitError, target_name};
+use crate::host::Prefix;
 use crate::interrupt;
-use crate::process::{ProcessIdentity, Whereabouts};
+use crate::process::{ProcessIdentity, ProcessTable};
 use crate::runtime::{RecordedPids, RuntimeDirectory};
-use crate::service::{InstalledService, ServiceError, ServiceRecord, Site, StartFailure};
-
-/// How often it is asked whether someone interrupted us.
-const LOOK: Duration = Duration::from_millis(200);
+use crate::service::{InstalledService, Run, ServiceError, ServiceRecord, Site, StartFailure};
 
 /// How a start through systemd went: the processes of the service.
 pub(crate) type Started = Result<Vec<ProcessIdentity>, StartFailure>;
@@ -33,7 +29,7 @@ pub(crate) fn start(
     runtime: &RuntimeDirectory,
 ) -> Result<Started, ServiceError> {
     write_service(site, record, installed, managed.manager)?;
-    refresh_target(site, managed.manager)?;
+    refresh(site, managed.manager)?;
     managed.systemctl(&["daemon-reload"])?;
     if site.backends.boot == Boot::Now {
         // It waits for us: waiting for it would be for ever.
@@ -45,7 +41,7 @@ pub(crate) fn start(
     }
     let started = managed.systemctl(&["start", &managed.unit]);
     let came_up = match started {
-        Ok(_) => settle(managed, installed, runtime)?,
+        Ok(_) => came_up(managed, record, runtime)?,
         Err(UnitError::Failed { .. }) => Err(how_it_failed(managed)?),
         Err(error) => return Err(error.into()),
     };
@@ -54,6 +50,31 @@ pub(crate) fn start(
         stop(managed)?;
     }
     Ok(came_up)
+}
+
+/// Returns the processes that the main process of the unit found to be the service: it was up for its settling time.
+fn came_up(
+    managed: &Managed,
+    record: &ServiceRecord,
+    runtime: &RuntimeDirectory,
+) -> Result<Started, ServiceError> {
+    let shown = managed.show()?;
+    let main = shown.main_pid.map(ProcessIdentity::of).transpose()?.flatten();
+    let (Some(main), Activity::Up) = (main, shown.activity()) else {
+        return Ok(Err(how_it_failed(managed)?));
+    };
+    let family = record.run.as_ref().map(Run::family).unwrap_or_default().find()?.all;
+    let owner = runtime.owner()?;
+    let mut processes = Vec::new();
+    for pid in RecordedPids::read(runtime)?.unwrap_or_default().pids {
+        let Some(identity) = ProcessIdentity::of(pid)? else { continue };
+        // The file is the account's: it may name what the unit runs, or what another program of that account started for it.
+        let may_be = identity.start_time() >= main.start_time() && ProcessTable::user(pid) == Some(owner);
+        if family.contains(&identity) || managed.runs(pid) || may_be {
+            processes.push(identity);
+        }
+    }
+    Ok(Ok(processes))
 }
 
 /// Stops the unit of a service; tells whether it did anything. What is left then is no business of systemd.
@@ -81,6 +102,29 @@ pub(crate) enum Stopped {
     Before,
 }
 
+/// Whether systemd was kept from starting a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeldBack {
+    /// It was about to, or will not.
+    Yes,
+    /// The service runs, or is none of systemd's.
+    No,
+}
+
+/// Keeps systemd from starting `service`, for which it waits for us. What runs stays up.
+///
+/// # Errors
+/// When systemd cannot be asked, or refuses.
+pub(crate) fn hold_back(prefix: &Prefix, service: &ServiceCoordinate) -> Result<HeldBack, UnitError> {
+    let Some(managed) = managed(prefix, service)? else { return Ok(HeldBack::No) };
+    if managed.show()?.activity() == Activity::Up {
+        return Ok(HeldBack::No);
+    }
+    // That ends the job which waits; waiting for its end would be for ever.
+    managed.systemctl(&["stop", "--no-block", &managed.unit])?;
+    Ok(HeldBack::Yes)
+}
+
 /// Reloads the unit of a service.
 ///
 /// # Errors
@@ -89,7 +133,7 @@ pub(crate) fn reload(managed: &Managed) -> Result<(), UnitError> {
     managed.systemctl(&["reload", &managed.unit]).map(|_| ())
 }
 
-/// Makes sure that systemd runs `service` from now on where the configuration says so: writes its unit and links it.
+/// Makes sure that systemd runs `service` from now on where the configuration says so: puts its unit where systemd reads it.
 ///
 /// # Errors
 /// When the unit cannot be written, or systemd refuses.
@@ -102,41 +146,12 @@ pub(crate) fn adopt(
         return Ok(Some(known));
     }
     let Some(manager) = site.backends.of(&record.service) else { return Ok(None) };
-    let unit = write_service(site, record, installed, manager)?;
-    let target = refresh_target(site, manager)?;
-    remember(site.prefix, &record.service, manager, &site.backends.links(manager)?)?;
-    systemctl(manager, &["link", unit.as_str(), target.as_str()])?;
+    remember(site.prefix, &record.service, manager, &site.backends.directory(manager)?)?;
+    write_service(site, record, installed, manager)?;
+    refresh(site, manager)?;
     systemctl(manager, &["daemon-reload"])?;
-    systemctl(manager, &["enable", target.file_name().unwrap_or_default()])?;
+    systemctl(manager, &["enable", &target_name(site.prefix)])?;
     Ok(managed(site.prefix, &record.service)?)
-}
-
-/// Waits until what systemd started has lived for the settling time of the package.
-fn settle(
-    managed: &Managed,
-    installed: &InstalledService,
-    runtime: &RuntimeDirectory,
-) -> Result<Started, ServiceError> {
-    let shown = managed.show()?;
-    let recorded = RecordedPids::read(runtime)?.unwrap_or_default().pids;
-    let pids = if recorded.is_empty() { shown.main_pid.into_iter().collect() } else { recorded };
-    let mut processes = Vec::new();
-    for pid in pids {
-        processes.extend(ProcessIdentity::of(pid)?);
-    }
-    let Some(Whereabouts::Alive(first)) = processes.first().map(ProcessIdentity::open).transpose()? else {
-        return Ok(Err(how_it_failed(managed)?));
-    };
-    let until = Instant::now() + Duration::from_millis(installed.service.settle_milliseconds.into());
-    while Instant::now() < until {
-        if let Err(interrupted) = interrupt::check() {
-            return Ok(Err(StartFailure::Interrupted(interrupted)));
-        }
-        if first.wait(until.min(Instant::now() + LOOK))? {
-            return Ok(Err(how_it_failed(managed)?));
-        }
-    }
-    Ok(Ok(processes))
 }
 
 fn how_it_failed(managed: &Managed) -> Result<StartFailure, UnitError> {

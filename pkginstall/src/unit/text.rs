@@ -1,56 +1,24 @@
-//! The text of a unit: what the recipe says, in the words of systemd, in a sandbox.
+//! The text of the unit of a service: what the recipe says, in the words of systemd, in a sandbox.
+//!
+//! Its main process is this program (`service::tracker`), which knows the service from the command line alone: what a service
+//! is, `start`, `stop` and `status` must all agree on, whoever runs it.
 
-use copkg_spec::coordinate::ServiceCoordinate;
+use std::fmt::Write as _;
 
 use camino::Utf8Path;
+use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::names::recovery_name;
-use super::{Manager, UnitError, target_name, unit_name};
+use super::places::Places;
+use super::quoting::{command, plain, quoted};
+use super::sandbox::sandbox;
+use super::{Manager, UnitError, launcher, target_name, unit_name};
+use crate::hook::script_words;
 use crate::host::Prefix;
-use crate::process::StartId;
-use crate::service::{InstalledService, ServiceRecord};
+use crate::service::{InstalledService, RELOAD, ServiceRecord};
 
-/// What a unit of the host may not do. A service that needs more gets a drop-in: `systemctl edit`.
-const SYSTEM_SANDBOX: &str = "\
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
-ProtectSystem=strict
-PrivateTmp=yes
-PrivateDevices=yes
-DevicePolicy=closed
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-ProtectProc=invisible
-RemoveIPC=yes
-KeyringMode=private
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-LockPersonality=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-";
-
-/// What a unit of a user may not do: only what needs no privilege to be forbidden.
-const USER_SANDBOX: &str = "\
-NoNewPrivileges=yes
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-LockPersonality=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallErrorNumber=EPERM
-";
+/// By how much systemd waits longer than the main process, which ends a start or a stop that takes too long by itself.
+const MARGIN_SECONDS: u32 = 20;
 
 /// A service with the package that it runs from.
 pub(super) struct Subject<'a> {
@@ -59,167 +27,148 @@ pub(super) struct Subject<'a> {
     pub(super) installed: &'a InstalledService,
     /// The services of the prefix that it comes after.
     pub(super) after: Vec<ServiceCoordinate>,
+    /// This program.
+    pub(super) program: &'a Utf8Path,
+    pub(super) manager: Manager,
+}
+
+/// The directives of a section, in the order in which they are written.
+#[derive(Default)]
+struct Directives(String);
+
+impl Directives {
+    fn set(&mut self, key: &str, value: impl AsRef<str>) {
+        let _ = writeln!(self.0, "{key}={}", value.as_ref());
+    }
 }
 
 /// Writes the unit of a service.
-pub(super) fn service(subject: &Subject<'_>, manager: Manager) -> Result<String, UnitError> {
-    let Subject { prefix, record, installed, after } = subject;
-    let contract = &installed.service;
-    let service = &record.service;
-    let runtime = prefix.runtime_dir(service);
-    let after: Vec<String> = after.iter().map(|other| unit_name(prefix, other)).collect();
-    let mut text = format!(
-        "# Made by pkginstall for {service}; it is written anew. Changes go into a drop-in: `systemctl edit {}`.\n\
-         [Unit]\nDescription={service} ({})\nAfter=network.target {} {}\nPartOf={}\n\
-         StartLimitIntervalSec=600\nStartLimitBurst=10\n\n[Service]\nType=forking\n",
-        unit_name(prefix, service),
-        record.package,
-        recovery_name(prefix),
-        after.join(" "),
-        target_name(prefix),
-    );
-    let mut line = |key: &str, value: String| {
-        text.push_str(key);
-        text.push('=');
-        text.push_str(&value);
-        text.push('\n');
-    };
-    line("PIDFile", path(runtime.join("run/start.pid").as_str())?);
-    line("WorkingDirectory", path(runtime.as_str())?);
-    line("UMask", "0022".into());
-    if let (Some(user), Manager::System) = (&contract.user, manager) {
-        line("User", user.clone());
-    }
-    for (name, value) in [
-        ("COPKG_SERVICE", service.to_string()),
-        ("COPKG_PACKAGE", record.package.to_string()),
-        ("COPKG_PREFIX", prefix.root().to_string()),
-        ("COPKG_RUNTIME_DIR", runtime.to_string()),
-        ("COPKG_SOFTWARE_DIR", installed.directory.to_string()),
-    ] {
-        line("Environment", quoted(&format!("{name}={value}"))?);
-    }
-    // The processes are found by it, also when systemd has started them again.
-    if let Some(run) = &record.run {
-        line("Environment", format!("{}={}", StartId::VARIABLE, run.start_id.as_str()));
-    }
-    let options = [format!("--runtime-dir={runtime}"), format!("--coordinate={service}")];
-    let start = installed.path(&contract.start).to_string();
-    let words: Vec<&String> = std::iter::once(&start).chain(&options).chain(&record.parameters).collect();
-    let output = runtime.join(if contract.console { "console" } else { "log" }).join("console.log");
-    let printing = |words: &[&String]| printing_to(&output, words);
-    line("ExecStart", printing(&words)?);
-    line("ExecStop", printing(&[&installed.path(&contract.stop).to_string(), &options[0]])?);
-    if let Some(reload) = &contract.reload {
-        line("ExecReload", printing(&[&installed.path(reload).to_string(), &options[0], &options[1]])?);
-    } else if let Some(signal) = contract.reload_signal {
-        line("ExecReload", format!("/bin/kill -{signal} $MAINPID"));
-    }
-    line("KillSignal", format!("SIG{}", contract.stop_signal));
-    line(
-        "TimeoutStartSec",
-        (contract.start_timeout_seconds + contract.settle_milliseconds.div_ceil(1000)).to_string(),
-    );
-    line("TimeoutStopSec", contract.stop_timeout_seconds.to_string());
-    line("Restart", "on-failure".into());
-    line("RestartSec", "2".into());
-    line("StandardOutput", "journal".into());
-    line("StandardError", "inherit".into());
-    text.push('\n');
-    text.push_str(&sandbox(prefix, runtime.as_str(), manager)?);
-    text.push_str("\n[Install]\nWantedBy=");
-    text.push_str(&target_name(prefix));
-    text.push('\n');
-    Ok(text)
-}
-
-/// Writes the unit that puts right, before any service is started at boot, what a crash left.
-pub(super) fn recovery(prefix: &Prefix, program: &Utf8Path) -> Result<String, UnitError> {
-    let place = [program.as_str(), "--prefix", prefix.root().as_str()];
-    let told = prefix.is_as_root().then_some("--as-root");
-    let rest = ["--lock-timeout", "0", "recover", "--boot"];
-    let words: Vec<String> = place.into_iter().chain(told).chain(rest).map(str::to_owned).collect();
-    let command = command(&words.iter().collect::<Vec<_>>())?;
+pub(super) fn service(subject: &Subject<'_>) -> Result<String, UnitError> {
+    let (prefix, service) = (subject.prefix, &subject.record.service);
+    let places = Places::of(prefix, subject.program);
+    let mut unit = Directives::default();
+    depend(&mut unit, subject, &places)?;
+    let mut section = Directives::default();
+    identify(&mut section, subject)?;
+    surround(&mut section, subject)?;
+    run(&mut section, subject)?;
+    let sandbox = sandbox(&places, &prefix.runtime_dir(service), subject.manager)?;
     Ok(format!(
-        "# Made by pkginstall for all services below {root}; it is written anew.\n[Unit]\n\
-         Description=Recovery of the services below {root}\nAfter=local-fs.target\nPartOf={target}\n\n\
-         [Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=900\nExecStart={command}\n",
-        root = prefix.root(),
-        target = target_name(prefix),
+        "# Made by pkginstall for {service}; it is written anew. Changes go into a drop-in: `systemctl edit {name}`.\n\
+         [Unit]\n{}\n[Service]\n{}\n{sandbox}\n[Install]\nWantedBy={}\n",
+        unit.0,
+        section.0,
+        target_name(prefix),
+        name = unit_name(prefix, service),
     ))
 }
 
-/// Writes the target of a prefix: `services` are started with it.
-pub(super) fn target(prefix: &Prefix, services: &[ServiceCoordinate], manager: Manager) -> String {
-    let services = services.iter().map(|service| unit_name(prefix, service));
-    let units: Vec<String> = std::iter::once(recovery_name(prefix)).chain(services).collect();
-    let wanted_by = match manager {
-        Manager::System => "multi-user.target",
-        Manager::User => "default.target",
-    };
-    format!(
-        "# Made by pkginstall for all services below {}; it is written anew.\n[Unit]\nDescription=Services below {}\n\
-         Wants={}\n\n[Install]\nWantedBy={wanted_by}\n",
-        prefix.root(),
-        prefix.root(),
-        units.join(" "),
-    )
+/// What must be there before it, and what ends it.
+fn depend(unit: &mut Directives, subject: &Subject<'_>, places: &Places) -> Result<(), UnitError> {
+    let (prefix, record) = (subject.prefix, subject.record);
+    let recovery = recovery_name(prefix);
+    let after: Vec<String> = subject.after.iter().map(|other| unit_name(prefix, other)).collect();
+    unit.set("Description", format!("{} ({})", record.service, record.package));
+    unit.set("RequiresMountsFor", places.mounts()?);
+    unit.set("Requires", &recovery);
+    unit.set("After", format!("network.target {recovery} {}", after.join(" ")).trim_end());
+    unit.set("PartOf", target_name(prefix));
+    unit.set("StartLimitIntervalSec", "600");
+    unit.set("StartLimitBurst", "10");
+    Ok(())
 }
 
-fn sandbox(prefix: &Prefix, runtime: &str, manager: Manager) -> Result<String, UnitError> {
-    if manager == Manager::User {
-        return Ok(USER_SANDBOX.into());
+/// Who it is: its account, and what systemd is to think of its processes.
+fn identify(section: &mut Directives, subject: &Subject<'_>) -> Result<(), UnitError> {
+    section.set("Type", "notify");
+    section.set("NotifyAccess", "main");
+    // The main process stops what is the service's, and systemd nothing besides; it counts no process that the kernel kills.
+    section.set("KillMode", "process");
+    section.set("OOMPolicy", "continue");
+    if let (Some(user), Manager::System) = (&subject.installed.service.user, subject.manager) {
+        section.set("User", user);
     }
-    // A prefix in a home directory must stay visible.
-    let at_home = ["/home", "/root", "/run/user"].iter().any(|home| prefix.root().starts_with(home));
-    let home = if at_home { "read-only" } else { "yes" };
-    Ok(format!("{SYSTEM_SANDBOX}ProtectHome={home}\nReadWritePaths={}\n", quoted(runtime)?))
+    section.set("WorkingDirectory", plain(subject.prefix.runtime_dir(&subject.record.service).as_str())?);
+    Ok(())
 }
 
-/// The command of a script whose output goes to the end of a file that the service's account may replace by a link.
+/// The conditions and the environment of all its processes.
+fn surround(section: &mut Directives, subject: &Subject<'_>) -> Result<(), UnitError> {
+    let (prefix, record) = (subject.prefix, subject.record);
+    section.set("UMask", "0022");
+    for (name, value) in [
+        ("COPKG_SERVICE", record.service.to_string()),
+        ("COPKG_PACKAGE", record.package.to_string()),
+        ("COPKG_PREFIX", prefix.root().to_string()),
+        ("COPKG_RUNTIME_DIR", prefix.runtime_dir(&record.service).to_string()),
+        ("COPKG_SOFTWARE_DIR", subject.installed.directory.to_string()),
+    ] {
+        section.set("Environment", quoted(&format!("{name}={value}"))?);
+    }
+    Ok(())
+}
+
+/// What is run, how long that may take, and what follows its end.
+fn run(section: &mut Directives, subject: &Subject<'_>) -> Result<(), UnitError> {
+    let contract = &subject.installed.service;
+    section.set("ExecStart", command(&main_process(subject))?);
+    if contract.reload.is_some() {
+        section.set("ExecReload", command(&reload_script(subject))?);
+    } else if contract.reload_signal.is_some() {
+        section.set("ExecReload", format!("/bin/kill -{RELOAD} $MAINPID"));
+    }
+    let settle = contract.settle_milliseconds.div_ceil(1000);
+    // The start script may take that long, and what it started as long again to show itself.
+    let start = contract.start_timeout_seconds.saturating_mul(2);
+    section.set("TimeoutStartSec", (start.saturating_add(settle + MARGIN_SECONDS)).to_string());
+    section.set("TimeoutStopSec", contract.stop_timeout_seconds.saturating_add(MARGIN_SECONDS).to_string());
+    section.set("Restart", "on-failure");
+    section.set("RestartSec", "2");
+    // It runs already, without the unit: that does not change by trying.
+    section.set("RestartPreventExitStatus", "7");
+    section.set("StandardOutput", "journal");
+    section.set("StandardError", "inherit");
+    Ok(())
+}
+
+/// The command line of `service::tracker`.
+fn main_process(subject: &Subject<'_>) -> Vec<String> {
+    let Subject { prefix, record, installed, program, .. } = subject;
+    let contract = &installed.service;
+    let mut words = launcher::words(prefix, program);
+    words.push("run-unit".into());
+    // The processes are found by it, also when systemd has started them again.
+    words.extend(record.run.as_ref().map(|run| format!("--start-id={}", run.start_id.as_str())));
+    words.extend([
+        format!("--start={}", installed.path(&contract.start)),
+        format!("--stop={}", installed.path(&contract.stop)),
+        format!("--start-timeout={}", contract.start_timeout_seconds),
+        format!("--settle-milliseconds={}", contract.settle_milliseconds),
+        format!("--stop-timeout={}", contract.stop_timeout_seconds),
+        format!("--stop-signal={}", contract.stop_signal),
+    ]);
+    words.extend(contract.reload_signal.map(|signal| format!("--reload-signal={signal}")));
+    words.extend(contract.console.then(|| "--output=console".to_owned()));
+    words.extend([record.service.to_string(), record.package.to_string(), "--".to_owned()]);
+    words.extend(record.parameters.iter().cloned());
+    words
+}
+
+/// The command line of a reload script, whose output goes to the end of a file that the service's account may replace by a link.
 ///
-/// `StandardOutput=append:` would have systemd open it as root. Here a shell opens it, which runs as that account already, and then
-/// becomes the script.
-fn printing_to(output: &Utf8Path, words: &[&String]) -> Result<String, UnitError> {
-    let shell = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", output.as_str()].map(str::to_owned);
-    command(&shell.iter().chain(words.iter().copied()).collect::<Vec<_>>())
-}
-
-fn command(words: &[&String]) -> Result<String, UnitError> {
-    let words = words.iter().map(|word| quoted(&word.replace('$', "$$"))).collect::<Result<Vec<_>, _>>()?;
-    Ok(words.join(" "))
-}
-
-/// A word between quotes, as systemd reads it.
-fn quoted(word: &str) -> Result<String, UnitError> {
-    Ok(format!("\"{}\"", path(word)?.replace('\\', "\\\\").replace('"', "\\\"")))
-}
-
-/// A path that stands alone: it needs no quotes, whatever is in it, but specifiers start with `%`.
-fn path(text: &str) -> Result<String, UnitError> {
-    if text.chars().any(char::is_control) {
-        return Err(UnitError::Control { text: text.escape_debug().to_string() });
+/// `StandardOutput=append:` would have systemd open it as root. Here a shell opens it, which runs as that account already, and
+/// then becomes the script.
+fn reload_script(subject: &Subject<'_>) -> Vec<String> {
+    let Subject { prefix, record, installed, .. } = subject;
+    let contract = &installed.service;
+    let runtime = prefix.runtime_dir(&record.service);
+    let output = runtime.join(if contract.console { "console" } else { "log" }).join("console.log");
+    let shell = "COPKG_HOOK=reload; export COPKG_HOOK; exec \"$@\" >>\"$0\" 2>&1";
+    let mut words = ["/bin/sh", "-c", shell, output.as_str()].map(str::to_owned).to_vec();
+    if let Some(reload) = &contract.reload {
+        words.extend(script_words(&installed.path(reload)));
     }
-    Ok(text.replace('%', "%%"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_output_of_a_script_is_opened_by_its_own_account() {
-        let word = "/p/start".to_owned();
-        let text = printing_to("/p/log/console.log".into(), &[&word]).unwrap();
-        let expected =
-            "\"/bin/sh\" \"-c\" \"exec \\\"$$@\\\" >>\\\"$$0\\\" 2>&1\" \"/p/log/console.log\" \"/p/start\"";
-        assert_eq!(text, expected);
-    }
-
-    #[test]
-    fn words_are_quoted_for_systemd() {
-        let word = "--motto=100% \"so\" $HOME \\o/".to_owned();
-        assert_eq!(command(&[&word]).unwrap(), "\"--motto=100%% \\\"so\\\" $$HOME \\\\o/\"");
-        assert!(command(&[&"a\nb".to_owned()]).is_err());
-    }
+    words.extend([format!("--runtime-dir={runtime}"), format!("--coordinate={}", record.service)]);
+    words.extend(record.parameters.iter().cloned());
+    words
 }

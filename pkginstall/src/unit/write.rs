@@ -1,4 +1,4 @@
-//! Writes the units of a prefix, and says or does what makes them count.
+//! Writes the units of a prefix, and says what makes them count.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::ServiceCoordinate;
@@ -6,9 +6,10 @@ use copkg_spec::durable::{self, Existing};
 use serde::Serialize;
 
 use super::look_over::{Verdict, look_over};
-use super::managed::{managed, remember};
+use super::managed::{Activity, managed, placed, remember, written_for};
 use super::names::recovery_name;
-use super::text::{Subject, recovery, service, target};
+use super::prefix_units::{recovery, target};
+use super::text::{Subject, service};
 use super::{Manager, UnitError, target_name, unit_name};
 use crate::host::{Effect, Lock, Prefix};
 use crate::runtime::{Output, RuntimeDirectory};
@@ -33,18 +34,21 @@ pub struct Units {
     pub manager: Manager,
     /// The units, the target last.
     pub units: Vec<Unit>,
-    /// The commands that link and start them, each a list of words.
+    /// Where systemd reads them.
+    pub directory: Utf8PathBuf,
+    /// The commands that copy and start them, each a list of words.
     pub commands: Vec<Vec<String>>,
+    /// The services that run without their unit.
+    #[serde(skip)]
+    pub(super) hand_over: Vec<ServiceCoordinate>,
 }
 
 /// What units are written for.
 #[derive(Debug, Clone, Copy)]
-pub struct Purpose<'a> {
+pub struct Purpose {
     /// Which systemd is to run them.
     pub manager: Manager,
-    /// This program, which the unit of the recovery calls.
-    pub program: &'a Utf8Path,
-    /// Whether they are put in place, or only made and looked over.
+    /// Whether they are written, or only made and looked over.
     pub effect: Effect,
 }
 
@@ -56,42 +60,41 @@ pub struct Purpose<'a> {
 pub fn write(
     site: &Site<'_>,
     services: &[ServiceCoordinate],
-    purpose: Purpose<'_>,
+    purpose: Purpose,
 ) -> Result<Units, ServiceError> {
-    let Purpose { manager, program, effect } = purpose;
-    let prefix = site.prefix;
-    let links = site.backends.links(manager)?;
+    let Purpose { manager, effect } = purpose;
+    let (prefix, program) = (site.prefix, program(site)?);
+    let directory = site.backends.directory(manager)?;
     let mut texts = Vec::new();
-    let mut restart = Vec::new();
+    let mut hand_over = Vec::new();
     for name in services {
         let record = ServiceRecord::read(prefix, name)?;
         let record = record.ok_or_else(|| ServiceError::NeverStarted { service: name.clone() })?;
         let installed = InstalledService::open(prefix, &record.package)?;
         texts.push((unit_name(prefix, name), text_of(site, &record, &installed, manager)?));
-        if record.desired == Desired::Running && managed(prefix, name)?.is_none() {
-            restart.push(name);
+        if record.desired == Desired::Running && !is_up(prefix, name)? {
+            hand_over.push(name.clone());
         }
         if effect == Effect::Real {
             make_runtime(site, &record, &installed)?;
-            remember(prefix, name, manager, &links)?;
+            remember(prefix, name, manager, &directory)?;
         }
     }
     texts.push((recovery_name(prefix), recovery(prefix, program)?));
-    texts.push((target_name(prefix), target(prefix, &wanted(prefix)?, manager)));
+    texts.push((target_name(prefix), target(prefix, &wanted(prefix, manager)?, manager)?));
     let scratch =
         tempfile::tempdir().map_err(UnitError::file("create", Utf8Path::new("a scratch directory")))?;
-    let directory = match effect {
+    let written_to = match effect {
         Effect::Real => prefix.units(),
         Effect::DryRun => {
             Utf8PathBuf::from_path_buf(scratch.path().to_owned()).unwrap_or_else(|_| "/tmp".into())
         }
     };
-    let units = put(&directory, texts, manager)?;
-    let paths = units.iter().map(|unit| prefix.units().join(&unit.name)).collect::<Vec<_>>();
-    let commands = commands(prefix, &paths, &restart, purpose);
-    let units = Units { manager, units, commands };
+    let units = put(&written_to, texts, manager)?;
+    let commands = commands(site, &units, &hand_over, manager)?;
+    let units = Units { manager, units, directory, commands, hand_over };
     if effect == Effect::Real {
-        let kept = directory.join("units.json");
+        let kept = written_to.join("units.json");
         let bytes = serde_json::to_vec_pretty(&units).unwrap_or_default();
         let put = durable::write(kept.as_std_path(), 0o644, Existing::Replace, &bytes);
         put.map_err(UnitError::file("write", &kept))?;
@@ -113,7 +116,8 @@ fn put(directory: &Utf8Path, texts: Vec<(String, String)>, manager: Manager) -> 
     Ok(units)
 }
 
-fn put_one(directory: &Utf8Path, name: &str, text: &str) -> Result<Utf8PathBuf, UnitError> {
+/// Writes the file of one unit.
+pub(super) fn put_one(directory: &Utf8Path, name: &str, text: &str) -> Result<Utf8PathBuf, UnitError> {
     durable::create_dir_all(directory.as_std_path()).map_err(UnitError::file("create", directory))?;
     let path = directory.join(name);
     let put = durable::write(path.as_std_path(), 0o644, Existing::Replace, text.as_bytes());
@@ -121,15 +125,22 @@ fn put_one(directory: &Utf8Path, name: &str, text: &str) -> Result<Utf8PathBuf, 
     Ok(path)
 }
 
-/// Writes the unit of one service, as what it is about to be started. Returns its file.
+/// Writes the unit of one service, as what it is about to be started, to where systemd reads it.
 pub(super) fn write_service(
     site: &Site<'_>,
     record: &ServiceRecord,
     installed: &InstalledService,
     manager: Manager,
-) -> Result<Utf8PathBuf, ServiceError> {
+) -> Result<(), ServiceError> {
     let text = text_of(site, record, installed, manager)?;
-    Ok(put_one(&site.prefix.units(), &unit_name(site.prefix, &record.service), &text)?)
+    put_both(site, &unit_name(site.prefix, &record.service), &text, manager)
+}
+
+/// Keeps the text of a unit in `units/`, and has systemd read it: a copy, since the prefix may be mounted later than units are read.
+fn put_both(site: &Site<'_>, name: &str, text: &str, manager: Manager) -> Result<(), ServiceError> {
+    put_one(&site.prefix.units(), name, text)?;
+    put_one(&site.backends.directory(manager)?, name, text)?;
+    Ok(())
 }
 
 fn text_of(
@@ -139,17 +150,24 @@ fn text_of(
     manager: Manager,
 ) -> Result<String, ServiceError> {
     let after = comes_after(installed, &record.service, &known(site.prefix)?);
-    Ok(service(&Subject { prefix: site.prefix, record, installed, after }, manager)?)
+    let program = program(site)?;
+    Ok(service(&Subject { prefix: site.prefix, record, installed, after, program, manager })?)
 }
 
-/// Writes the target anew: what should run is started with it at the next boot. Returns its file.
-pub(super) fn refresh_target(site: &Site<'_>, manager: Manager) -> Result<Utf8PathBuf, ServiceError> {
-    let units = site.prefix.units();
+fn program<'s>(site: &'s Site<'_>) -> Result<&'s Utf8Path, ServiceError> {
+    site.backends.program.as_deref().ok_or(ServiceError::Program)
+}
+
+/// Writes the units of the prefix anew, where systemd reads them: what should run is started with the target at the next boot, and
+/// the recovery is this program where it is now.
+pub(super) fn refresh(site: &Site<'_>, manager: Manager) -> Result<(), ServiceError> {
+    let (prefix, units) = (site.prefix, site.prefix.units());
     durable::create_dir_all(units.as_std_path()).map_err(UnitError::file("create", &units))?;
     // Two commands for two services must not overwrite what the other one has just found out.
     let _lock = Lock::take(&units.join(".lock"), site.wait, |_| {})?;
-    let text = target(site.prefix, &wanted(site.prefix)?, manager);
-    Ok(put_one(&units, &target_name(site.prefix), &text)?)
+    put_both(site, &recovery_name(prefix), &recovery(prefix, program(site)?)?, manager)?;
+    let text = target(prefix, &wanted(prefix, manager)?, manager)?;
+    put_both(site, &target_name(prefix), &text, manager)
 }
 
 /// Writes the target anew after `service` was stopped, where systemd runs it: it stays down when the target is started.
@@ -158,22 +176,38 @@ pub(super) fn refresh_target(site: &Site<'_>, manager: Manager) -> Result<Utf8Pa
 /// When it cannot be written, or systemd not be asked to read it.
 pub(crate) fn refresh_target_of(site: &Site<'_>, service: &ServiceCoordinate) -> Result<(), ServiceError> {
     let Some(managed) = managed(site.prefix, service)? else { return Ok(()) };
-    refresh_target(site, managed.manager)?;
+    refresh(site, managed.manager)?;
     managed.systemctl(&["daemon-reload"])?;
     Ok(())
 }
 
-/// The services that should run and have a unit, or are about to get one.
-fn wanted(prefix: &Prefix) -> Result<Vec<ServiceCoordinate>, ServiceError> {
+/// The services that should run and have a unit of this systemd, or are about to get one.
+fn wanted(prefix: &Prefix, manager: Manager) -> Result<Vec<ServiceCoordinate>, ServiceError> {
     let mut wanted = Vec::new();
     for service in known(prefix)? {
         // One that cannot be read keeps none of the others from the target.
         let record = ServiceRecord::read(prefix, &service).ok().flatten();
         let should_run = |record: &ServiceRecord| record.desired == Desired::Running || record.run.is_some();
-        let has_unit = prefix.units().join(unit_name(prefix, &service)).exists();
+        let has_unit = written_for(prefix, &service).ok().flatten() == Some(manager);
         wanted.extend(record.filter(should_run).filter(|_| has_unit).map(|_| service));
     }
     Ok(wanted)
+}
+
+/// Tells whether any service of the prefix has a unit that this systemd reads.
+pub(super) fn has_units(prefix: &Prefix, manager: Manager) -> Result<bool, ServiceError> {
+    for service in known(prefix)? {
+        if placed(prefix, &service)?.is_some_and(|(other, _)| other == manager) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Tells whether the unit of a service is up, or about to be.
+fn is_up(prefix: &Prefix, service: &ServiceCoordinate) -> Result<bool, UnitError> {
+    let Some(managed) = managed(prefix, service)? else { return Ok(false) };
+    Ok(!matches!(managed.show()?.activity(), Activity::Down | Activity::Failed))
 }
 
 /// systemd opens the output and enters the directory before any script runs.
@@ -201,35 +235,29 @@ fn comes_after(
     all.iter().filter(before).cloned().collect()
 }
 
-/// The commands that make units count: link, read again, enable, hand over what runs, start the rest.
+/// The commands that make units count: copy, read again, enable, hand over what runs, start the rest.
 fn commands(
-    prefix: &Prefix,
-    paths: &[Utf8PathBuf],
-    restart: &[&ServiceCoordinate],
-    purpose: Purpose<'_>,
-) -> Vec<Vec<String>> {
+    site: &Site<'_>,
+    units: &[Unit],
+    hand_over: &[ServiceCoordinate],
+    manager: Manager,
+) -> Result<Vec<Vec<String>>, ServiceError> {
+    let prefix = site.prefix;
     let with = |words: &[&str]| {
-        let mut command = purpose.manager.systemctl();
+        let mut command = manager.systemctl();
         command.extend(words.iter().map(ToString::to_string));
         command
     };
-    let mut link = with(&["link"]);
-    link.extend(paths.iter().map(ToString::to_string));
+    let directory = site.backends.directory(manager)?;
+    let mut copy = ["install", "-D", "-m", "0644", "-t", directory.as_str()].map(str::to_owned).to_vec();
+    copy.extend(units.iter().map(|unit| prefix.units().join(&unit.name).to_string()));
     let target = target_name(prefix);
-    let mut commands = vec![link, with(&["daemon-reload"]), with(&["enable", &target])];
-    if !restart.is_empty() {
-        let words = [purpose.program.as_str(), "--prefix", prefix.root().as_str(), "restart"];
-        let services = restart.iter().map(ToString::to_string);
+    let mut commands = vec![copy, with(&["daemon-reload"]), with(&["enable", &target])];
+    if !hand_over.is_empty() {
+        let words = [program(site)?.as_str(), "--prefix", prefix.root().as_str(), "restart"];
+        let services = hand_over.iter().map(ToString::to_string);
         commands.push(words.map(str::to_owned).into_iter().chain(services).collect());
     }
     commands.push(with(&["start", &target]));
-    commands
-}
-
-/// Runs the commands, each to its end.
-///
-/// # Errors
-/// At the first that cannot be run or fails; those before it were done.
-pub fn run_commands(commands: &[Vec<String>]) -> Result<(), UnitError> {
-    commands.iter().try_for_each(|words| super::managed::run(words).map(|_| ()))
+    Ok(commands)
 }

@@ -25,6 +25,7 @@ mod rehearsed;
 mod running;
 mod scene;
 mod supervised;
+mod tracked;
 mod units;
 mod unread;
 mod upgrades;

@@ -46,27 +46,36 @@ fn a_unit_says_what_the_recipe_says() {
     let document = host.run(&["--json", "unit", SERVICE]).ok().json();
     let unit = fs::read_to_string(document["units"][0]["path"].as_str().unwrap()).unwrap();
     for line in [
-        "Type=forking",
+        "Type=notify",
+        "NotifyAccess=main",
+        "KillMode=process",
+        "OOMPolicy=continue",
         "User=daemon",
-        "KillSignal=SIGTERM",
-        "TimeoutStopSec=3",
+        "TimeoutStartSec=31",
+        "TimeoutStopSec=23",
         "Restart=on-failure",
-        "ExecReload=/bin/kill -HUP $MAINPID",
+        "ExecReload=/bin/kill -40 $MAINPID",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
+        "PrivateTmp=no",
     ] {
         assert!(unit.lines().any(|found| found == line), "{line} is not in\n{unit}");
     }
+    let recovery = format!("Requires={}", document["units"][1]["name"].as_str().unwrap());
+    assert!(unit.lines().any(|line| line == recovery), "{unit}");
+    assert!(unit.contains("\"run-unit\""), "{unit}");
+    assert!(unit.contains("\"--reload-signal=HUP\""), "{unit}");
+    assert!(unit.contains(&format!("RequiresMountsFor=\"{}\"", host.root())), "{unit}");
     assert!(unit.contains("\"--motto=100%% \\\"so\\\" $$HOME\""), "{unit}");
     assert!(unit.contains(&format!("ReadWritePaths=\"{}\"", host.runtime())), "{unit}");
 }
 
 #[test]
-fn what_links_and_starts_a_unit_is_printed_and_not_done() {
+fn what_copies_and_starts_a_unit_is_printed_and_not_done() {
     let host = host();
     let printed = host.run(&["unit", SERVICE]).ok().out;
     for command in [
-        "  systemctl link ",
+        "  install -D -m 0644 -t /etc/systemd/system ",
         "  systemctl daemon-reload",
         "  systemctl enable copkg-",
         "  systemctl start copkg-",
@@ -75,7 +84,7 @@ fn what_links_and_starts_a_unit_is_printed_and_not_done() {
     }
     assert!(printed.contains(host.root().join(".copkg/units").as_str()), "{printed}");
     let user = host.run(&["unit", "--user", SERVICE]).ok().out;
-    assert!(user.contains("  systemctl --user link "), "{user}");
+    assert!(user.contains("/systemd/user ") && user.contains("  systemctl --user enable "), "{user}");
 }
 
 #[test]
@@ -105,6 +114,9 @@ fn what_starts_at_boot_is_put_right_first_and_then_what_should_run() {
     let printed = unit["commands"].to_string();
     assert!(printed.contains("\"restart\""), "what runs is handed over: {printed}");
     let text = fs::read_to_string(unit["units"][0]["path"].as_str().unwrap()).unwrap();
-    assert!(text.contains("Environment=COPKG_START_ID="), "{text}");
+    let record = fs::read_to_string(host.prefix().service_record(&SERVICE.parse().unwrap())).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let mark = record["run"]["start_id"].as_str().unwrap();
+    assert!(text.contains(&format!("\"--start-id={mark}\"")), "{text}");
     host.stop().ok();
 }

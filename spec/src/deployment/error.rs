@@ -70,6 +70,16 @@ pub enum DescriptionProblem {
         /// Where it is declared.
         declared: Position,
     },
+    /// A setting or a parameter that the package of a service requires.
+    #[error("the {what} {name} is missing: {package} requires it")]
+    MissingSetting {
+        /// What it is: `setting` or `parameter`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The package.
+        package: String,
+    },
     /// Names that wait for one another in a circle.
     #[error("{what} wait for one another: {}", names.join(" → "))]
     Cycle {
@@ -102,7 +112,7 @@ impl DescriptionProblem {
             Self::Field(Problem::UnknownKey { .. }) => "deployment_unknown_key",
             Self::Field(_) | Self::Setting(_) => "deployment_value",
             Self::UnknownName { .. } => "deployment_unknown_name",
-            Self::MissingValue { .. } => "deployment_missing_value",
+            Self::MissingValue { .. } | Self::MissingSetting { .. } => "deployment_missing_value",
             Self::Cycle { .. } => "deployment_cycle",
             Self::Template(_) => "deployment_template",
         }
@@ -152,6 +162,16 @@ impl DescriptionError {
         // What is wrong with a template is wrong with it for each instance.
         mistakes.dedup_by(|one, other| one.to_string() == other.to_string());
         Self { mistakes }
+    }
+
+    /// Joins the mistakes of several files, or of several hosts. `None` when there are none.
+    pub fn joined(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
+        Self::of(errors.into_iter().flat_map(|error| error.mistakes).collect())
+    }
+
+    /// Takes mistakes that were found with packages at hand. `None` when there are none.
+    pub fn of(mistakes: Vec<Mistake>) -> Option<Self> {
+        (!mistakes.is_empty()).then(|| Self::new(mistakes))
     }
 
     /// Returns the mistakes.

@@ -58,6 +58,8 @@ pub struct ServiceInstance {
     pub ports: Vec<HostPort>,
     /// Where people reach it.
     pub url: Option<String>,
+    /// Where its service is described.
+    pub at: Position,
 }
 
 /// A value, and where it comes from.

@@ -3,6 +3,7 @@
 //! Stands beside the recipe: text in, types that cannot be wrong out. Reading the files, finding the packages and changing a
 //! host are the work of the programs. `docs/deployments.md` describes every key.
 
+mod against;
 mod checks;
 mod description;
 mod environment;

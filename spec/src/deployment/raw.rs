@@ -143,14 +143,14 @@ pub(super) enum Port {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
-    /// Memory, e.g. `512MiB`.
+    /// How many files each of its processes may have open.
+    pub(super) nofile: Option<u32>,
+    /// How much memory all of its processes may use together, e.g. `512MiB`.
     pub(super) memory: Option<String>,
-    /// Time of processors: `50%` is half of one, `200%` two.
+    /// How many processes and threads it may have.
+    pub(super) pids: Option<u32>,
+    /// How many processors it may keep busy, e.g. `1.5`.
     pub(super) cpu: Option<String>,
-    /// Processes and threads.
-    pub(super) processes: Option<u32>,
-    /// Files that one process has open.
-    pub(super) open_files: Option<u32>,
 }
 
 /// Services that run together on a host.

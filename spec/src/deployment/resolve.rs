@@ -182,6 +182,7 @@ impl Resolving<'_> {
             limits: here.map_or(service.limits, |here| service.limits.overridden_by(here.limits)),
             ports,
             url,
+            at: service.at.clone(),
         }
     }
 

@@ -37,6 +37,8 @@ pub struct DeployedService {
     pub ports: Vec<Template>,
     /// Where people reach an instance.
     pub url: Option<Template>,
+    /// Where it is described.
+    pub at: super::Position,
 }
 
 /// A setting as `deployment.toml` writes it.
@@ -100,34 +102,34 @@ impl fmt::Display for PackageReference {
 /// What an instance may use at most; `None`: no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
-    /// Bytes of memory.
+    /// Files that each of its processes may have open.
+    pub nofile: Option<u64>,
+    /// Bytes of memory of all its processes together.
     pub memory_bytes: Option<u64>,
-    /// Hundredths of a processor.
-    pub cpu_percent: Option<u32>,
     /// Processes and threads.
-    pub processes: Option<u32>,
-    /// Files that one process has open.
-    pub open_files: Option<u32>,
+    pub pids: Option<u64>,
+    /// Thousandths of a processor.
+    pub cpu_thousandths: Option<u64>,
 }
 
 impl Limits {
     /// Reads limits.
     pub(super) fn read(raw: raw::Limits, at: &Context, reading: &Reading<'_>) -> Self {
         let memory = raw.memory.and_then(|text| reading.take(size(&text, &at.key("memory"))));
-        let cpu = raw.cpu.and_then(|text| reading.take(percent(&text, &at.key("cpu"))));
+        let cpu = raw.cpu.and_then(|text| reading.take(thousandths(&text, &at.key("cpu"))));
         let limits = Self {
+            nofile: raw.nofile.map(u64::from),
             memory_bytes: memory,
-            cpu_percent: cpu,
-            processes: raw.processes,
-            open_files: raw.open_files,
+            pids: raw.pids.map(u64::from),
+            cpu_thousandths: cpu,
         };
-        let zero = [
-            ("memory", limits.memory_bytes == Some(0)),
-            ("cpu", cpu == Some(0)),
-            ("processes", raw.processes == Some(0)),
-            ("open_files", raw.open_files == Some(0)),
+        let all = [
+            ("nofile", limits.nofile),
+            ("memory", limits.memory_bytes),
+            ("pids", limits.pids),
+            ("cpu", limits.cpu_thousandths),
         ];
-        for (key, _) in zero.into_iter().filter(|(_, is_zero)| *is_zero) {
+        for (key, _) in all.into_iter().filter(|(_, limit)| *limit == Some(0)) {
             reading.fail(
                 &at.key(key),
                 Problem::keys("nothing runs with nothing: leave the key out for no limit"),
@@ -140,20 +142,25 @@ impl Limits {
     #[must_use]
     pub fn overridden_by(self, other: Self) -> Self {
         Self {
+            nofile: other.nofile.or(self.nofile),
             memory_bytes: other.memory_bytes.or(self.memory_bytes),
-            cpu_percent: other.cpu_percent.or(self.cpu_percent),
-            processes: other.processes.or(self.processes),
-            open_files: other.open_files.or(self.open_files),
+            pids: other.pids.or(self.pids),
+            cpu_thousandths: other.cpu_thousandths.or(self.cpu_thousandths),
         }
     }
 }
 
-fn percent(text: &str, at: &Context) -> Result<u32, crate::recipe::Located> {
-    let number = text.strip_suffix('%').and_then(|number| number.parse().ok());
-    number.map_or_else(
-        || at.fail(Problem::value("share of a processor", text, "write 50%, or 200% for two")),
-        Ok,
-    )
+/// Reads a number of processors with at most three digits after the point.
+fn thousandths(text: &str, at: &Context) -> Result<u64, crate::recipe::Located> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if is_number(whole) && is_number(part) && part.len() <= 3 && whole.len() <= 4 {
+        format!("{whole}{part:0<3}").parse().ok()
+    } else {
+        None
+    };
+    let why = "write 0.5 for half of one, or 2 for two; at most three digits after the point";
+    number.map_or_else(|| at.fail(Problem::value("number of processors", text, why)), Ok)
 }
 
 impl DeployedService {
@@ -203,6 +210,7 @@ impl DeployedService {
             limits,
             ports,
             url,
+            at: reading.position(at),
         })
     }
 }
@@ -216,6 +224,15 @@ impl DescribedSetting {
                 items.iter().enumerate().map(parse).collect::<Option<_>>().map(Self::List)
             }
             literal => Some(Self::Literal(literal, reading.position(at))),
+        }
+    }
+
+    /// Returns it as it is written; the items of a list with commas between them.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Text(template) => template.text().to_owned(),
+            Self::List(templates) => templates.iter().map(Template::text).collect::<Vec<_>>().join(","),
+            Self::Literal(value, _) => value.to_string(),
         }
     }
 

@@ -152,3 +152,35 @@ fn a_port_has_an_address_or_is_of_all() {
     assert!(port("80").collides_with(&port("10.0.0.1:80")));
     assert!(!port("10.0.0.2:80").collides_with(&port("10.0.0.1:80")));
 }
+
+#[test]
+fn an_instance_is_held_against_what_its_package_declares() {
+    use crate::manifest::{Parameter, Service};
+    let script = |name: &str| name.parse().unwrap();
+    let declared = |kind, max| Setting {
+        kind,
+        default: None,
+        optional: false,
+        min: None,
+        max,
+        choices: vec![],
+        description: None,
+    };
+    let mut service = Service::new(script("script.d/start"), script("script.d/stop"));
+    service.config.insert("port".parse().unwrap(), declared(SettingKind::Integer, Some(9000)));
+    let deployment = parsed(SMALL);
+    let environment = environment(SMALL_ENVIRONMENT, &deployment);
+    let host = resolve(&deployment, &environment, &"laptop".parse().unwrap()).unwrap();
+    let [web] = host.services.as_slice() else { panic!("{host:?}") };
+    assert!(web.check_against(&service).is_empty());
+
+    service.config.insert("port".parse().unwrap(), declared(SettingKind::Integer, Some(1024)));
+    service.config.insert("title".parse().unwrap(), declared(SettingKind::String, None));
+    service.parameters.push(Parameter { name: "workers".parse().unwrap(), default: None, description: None });
+    let shown = |service: &Service| DescriptionError::of(web.check_against(service)).unwrap().to_string();
+    insta::assert_snapshot!("against_limits", shown(&service));
+    let port = service.config.remove(&"port".parse().unwrap()).unwrap();
+    service.config = std::collections::BTreeMap::from([("prt".parse().unwrap(), port)]);
+    service.parameters.clear();
+    insta::assert_snapshot!("against_another_name", shown(&service));
+}
