@@ -35,6 +35,10 @@ user = "web"
 stop_signal = "INT"
 directories = ["data/cache"]
 parameters = [{ name = "port", description = "where it listens" }]
+umask = "0027"
+env_file = ["-etc/web.env"]
+limits = { memory = "512 MiB", cpu = 1.5, core = "0" }
+env = { LANG = "C.UTF-8" }
 "#;
     workshop.write("package.toml", recipe + service);
     workshop.works(&["build"]);

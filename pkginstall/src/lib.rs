@@ -9,6 +9,7 @@ pub mod activate;
 pub mod answers;
 pub mod audit;
 pub mod cli;
+pub mod conditions;
 pub mod config;
 pub mod configure;
 pub mod deploy;

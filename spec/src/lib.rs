@@ -10,6 +10,7 @@ pub mod address;
 pub mod archive;
 pub mod canonical;
 pub mod command;
+pub mod conditions;
 pub mod configuration;
 pub mod coordinate;
 pub mod deployment;

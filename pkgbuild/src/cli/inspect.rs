@@ -144,6 +144,8 @@ fn service(contents: &Contents) -> Vec<(&'static str, String)> {
     let (strategy, downgrade) = (upgrade.strategy.word(), upgrade.downgrade.word());
     lines.push(("upgrade", format!("{strategy}, {data}, downgrade {downgrade}")));
     lines.extend(service.directories.iter().map(|directory| ("directory", directory.to_string())));
+    let conditions = service.conditions.list().into_iter();
+    lines.extend(conditions.map(|(name, value)| ("condition", format!("{name} = {value}"))));
     for parameter in &service.parameters {
         let default =
             parameter.default.as_deref().map_or("required".to_owned(), |value| format!("default {value:?}"));

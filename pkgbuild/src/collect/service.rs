@@ -86,6 +86,7 @@ pub(super) fn contract(service: &ServiceRecipe, tree: &Collected) -> Option<Serv
         config: service.config.clone(),
         templates: service.templates.clone(),
         rehearsal: service.rehearsal.clone(),
+        conditions: service.conditions.clone(),
         ..Service::new(script("start")?, script("stop")?)
     })
 }

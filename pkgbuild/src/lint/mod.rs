@@ -3,6 +3,7 @@
 //! One file a rule or group of rules. Errors stop a build, warnings do not; either can be allowed in the recipe, with a
 //! reason that is repeated in the report.
 
+mod conditions;
 mod content;
 mod elf;
 mod exec;
@@ -124,6 +125,7 @@ pub fn lint_tree(subject: Subject<'_>, allowances: &[Allowance]) -> Result<Vec<F
     findings.extend(symlinks::check(subject.tree));
     findings.extend(version::check(subject.version));
     findings.extend(rehearsal::check(subject.service));
+    findings.extend(conditions::check(subject.service));
     allow(&mut findings, allowances);
     Ok(findings)
 }

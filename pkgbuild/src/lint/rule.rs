@@ -43,6 +43,10 @@ pub enum Rule {
     OddVersion,
     /// A default that leads outside of the service.
     LeadsOutside,
+    /// A umask under which everybody may change the service's files.
+    OpenUmask,
+    /// A file with variables that must be there and that no template makes.
+    UnmadeEnvFile,
 }
 
 /// How bad a finding is.
@@ -67,7 +71,7 @@ impl Severity {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::MissingStartScript,
         Self::MissingStopScript,
         Self::SpecialBits,
@@ -86,6 +90,8 @@ impl Rule {
         Self::LfsPointer,
         Self::OddVersion,
         Self::LeadsOutside,
+        Self::OpenUmask,
+        Self::UnmadeEnvFile,
     ];
 
     /// Returns the name that recipes and reports use.
@@ -109,6 +115,8 @@ impl Rule {
             Self::LfsPointer => "lfs-pointer",
             Self::OddVersion => "odd-version",
             Self::LeadsOutside => "leads-outside",
+            Self::OpenUmask => "open-umask",
+            Self::UnmadeEnvFile => "unmade-env-file",
         }
     }
 
@@ -117,7 +125,10 @@ impl Rule {
         match self {
             // It leads nowhere in the package, and may lead somewhere once a service has run.
             // A default that leads outside works; only rehearsals need more.
-            Self::DanglingSymlink | Self::OddVersion | Self::LeadsOutside => Severity::Warning,
+            // The host may have the file.
+            Self::DanglingSymlink | Self::OddVersion | Self::LeadsOutside | Self::UnmadeEnvFile => {
+                Severity::Warning
+            }
             _ => Severity::Error,
         }
     }

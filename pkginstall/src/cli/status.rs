@@ -93,6 +93,10 @@ fn cells(view: &View) -> Vec<String> {
 /// What else is worth saying of a service, each on a line of its own.
 fn remarks(view: &View) -> String {
     let why = view.why.as_ref().map(|why| format!("\n  {why}")).unwrap_or_default();
+    let limits = match &view.not_enforced[..] {
+        [] => String::new(),
+        lacking => format!("\n  limits that are not enforced: {}", lacking.join(", ")),
+    };
     let change = view.change.as_ref().map(|change| format!("\n  {change}")).unwrap_or_default();
     let rehearsal = if view.left_rehearsal {
         "\n  a rehearsal was cut short and left its copy: `pkginstall recover` removes it"
@@ -100,7 +104,7 @@ fn remarks(view: &View) -> String {
         ""
     };
     let aside = view.set_aside.iter().fold(String::new(), |text, aside| format!("{text}\n  {aside}"));
-    format!("{why}{change}{rehearsal}{aside}")
+    format!("{why}{limits}{change}{rehearsal}{aside}")
 }
 
 /// Names the processes of a service for a line.

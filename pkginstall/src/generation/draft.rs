@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::conditions::Conditions;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::digest::Digest;
 use copkg_spec::durable;
@@ -36,6 +37,9 @@ pub struct Generation {
     pub digest: Digest,
     /// What is given to the start script, as it was given.
     pub parameters: Vec<String>,
+    /// Limits, umask and environment, as the package and the host said when it was made.
+    #[serde(default, skip_serializing_if = "Conditions::is_empty")]
+    pub conditions: Conditions,
     /// The directories below the runtime directory that the package asks for.
     pub directories: Vec<EntryPath>,
     /// The files of the rendered configuration in `etc/`, with their digests.
@@ -62,6 +66,8 @@ pub struct Proposal {
     pub digest: Digest,
     /// What is given to the start script.
     pub parameters: Vec<String>,
+    /// Limits, umask and environment.
+    pub conditions: Conditions,
     /// The directories that the package asks for.
     pub directories: Vec<EntryPath>,
     /// What was asked for, which led to this package.
@@ -95,8 +101,8 @@ impl Draft<'_> {
         let draft = self.directory.path().join(DRAFT);
         let configuration = digests(&self.etc())?;
         let number = self.generations.next_number()?;
-        let Proposal { parent, package, digest, parameters, directories, asked, actor, reason, created } =
-            proposal;
+        let Proposal { parent, package, digest, parameters, conditions, .. } = proposal;
+        let Proposal { directories, asked, actor, reason, created, .. } = proposal;
         let generation = Generation {
             schema_version: SCHEMA_VERSION,
             service: self.generations.service().clone(),
@@ -105,6 +111,7 @@ impl Draft<'_> {
             package,
             digest,
             parameters,
+            conditions,
             directories,
             configuration,
             asked,

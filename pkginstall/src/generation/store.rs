@@ -210,6 +210,7 @@ mod tests {
             package: "com.example:web:1".parse().unwrap(),
             digest: Digest::of(b"package"),
             parameters: vec!["--port=1".into()],
+            conditions: copkg_spec::conditions::Conditions::default(),
             directories: Vec::new(),
             asked: None,
             actor: Actor::of(0, &BTreeMap::new()),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::process::{Owner, ProcessError, ProcessIdentity};
+use crate::process::{Owner, ProcessError, ProcessIdentity, own_cgroup, unified_hierarchy};
 
 /// What the names of our groups begin with.
 const NAME: &str = "copkg-hook-";
@@ -106,12 +106,5 @@ fn remove_abandoned(parent: &Utf8Path) -> Result<(), ProcessError> {
 
 /// Finds our own group in the unified hierarchy.
 fn own() -> Option<Utf8PathBuf> {
-    let ours = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let ours = ours.lines().find_map(|line| line.strip_prefix("0::/"))?.to_owned();
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let mount = mounts.lines().find_map(|line| {
-        let (place, kind) = line.split_once(" - ")?;
-        kind.starts_with("cgroup2 ").then(|| place.split(' ').nth(4).map(str::to_owned))?
-    })?;
-    Some(Utf8PathBuf::from(mount).join(ours))
+    Some(unified_hierarchy()?.join(own_cgroup()?))
 }

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::fs;
 
+use copkg_spec::conditions::{Limit, Limits};
 use rustix::process::{Pid, Resource, Rlimit, getpriority_process, getrlimit, prlimit, setpriority_process};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
@@ -50,13 +51,62 @@ impl fmt::Display for NotSet {
     }
 }
 
-/// Sets the conditions of the process `pid`, which waits, and returns those that stay the caller's.
-pub(crate) fn set(pid: u32) -> Vec<NotSet> {
-    let mut not_set = Vec::new();
-    let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return not_set };
-    for (resource, what, stated) in STATED {
-        not_set.extend(limit(process, resource, what, stated));
+/// What could not be set for a process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Unset {
+    /// Conditions that stay the caller's.
+    pub(crate) not_set: Vec<NotSet>,
+    /// Limits of the service that the process itself can set, which may lower its own where we may not: without the capability
+    /// `SYS_RESOURCE` nobody sets those of another account's process.
+    pub(crate) by_itself: ByItself,
+}
+
+/// Limits that a shell sets for itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ByItself {
+    nofile: Option<u64>,
+    core: Option<Limit>,
+}
+
+impl ByItself {
+    /// Returns the words for `ulimit -n` and `ulimit -c`, which counts blocks of 512 bytes; `-` where there is nothing to set.
+    pub(super) fn words(self) -> String {
+        const BLOCK: u64 = 512;
+        let nofile = self.nofile.map_or_else(|| "-".into(), |most| most.to_string());
+        let blocks =
+            |limit: Limit| limit.most().map_or_else(|| "unlimited".into(), |most| (most / BLOCK).to_string());
+        format!("{nofile} {}", self.core.map_or_else(|| "-".into(), blocks))
     }
+}
+
+/// Sets the conditions of the process `pid`, which waits: those of every script, with the limits of its service in place of some.
+pub(crate) fn set(pid: u32, limits: &Limits) -> Unset {
+    let mut unset = Unset::default();
+    let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return unset };
+    let nofile = limits.nofile.map(|most| Bounds(Some(most), Some(most)));
+    let core = limits.core_bytes.map(|limit| Bounds(limit.most(), limit.most()));
+    for (resource, what, stated) in STATED {
+        let own = match resource {
+            Resource::Nofile => nofile,
+            Resource::Core => core,
+            _ => None,
+        };
+        let Some(Bounds(current, maximum)) = own else {
+            unset.not_set.extend(limit(process, resource, what, stated));
+            continue;
+        };
+        if prlimit(Some(process), resource, Rlimit { current, maximum }).is_err() {
+            match resource {
+                Resource::Nofile => unset.by_itself.nofile = limits.nofile,
+                _ => unset.by_itself.core = limits.core_bytes,
+            }
+        }
+    }
+    set_the_rest(process, pid, &mut unset.not_set);
+    unset
+}
+
+fn set_the_rest(process: Pid, pid: u32, not_set: &mut Vec<NotSet>) {
     // How many processes an account may have depends on the host: as many as the caller may allow at most.
     let most = getrlimit(Resource::Nproc).maximum;
     let _ = prlimit(Some(process), Resource::Nproc, Rlimit { current: most, maximum: most });
@@ -70,7 +120,6 @@ pub(crate) fn set(pid: u32) -> Vec<NotSet> {
     let _ = sched_setaffinity(Some(process), &all);
     // Without root no process may go below what its session was given, and that is for the session to say.
     let _ = fs::write(format!("/proc/{pid}/oom_score_adj"), "0");
-    not_set
 }
 
 /// Sets a limit, or comes as near to it as we may.

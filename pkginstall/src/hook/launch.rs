@@ -9,9 +9,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
+use copkg_spec::conditions::{Conditions, Umask};
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
 use rustix::process::Signal;
 
+use super::conditions::Unset;
 use super::{HookError, NotSet, conditions, script};
 use crate::interrupt::is_interrupted;
 use crate::process::{self, Children, Ended, Family, ProcessHandle};
@@ -30,7 +32,13 @@ pub(crate) struct Launch<'a> {
     pub(crate) directory: &'a Utf8Path,
     pub(crate) output: &'a Output,
     pub(crate) run_as: &'a RunAs,
+    /// Its limits and its umask. Its variables are in the environment already.
+    pub(crate) conditions: &'a Conditions,
 }
+
+/// What the shell at the gate does: `$0` is the umask; it is told what of its limits it has to set itself.
+const GATE: &str = "umask \"$0\" && read -r go nofile core && { [ \"$nofile\" = - ] || ulimit -n \"$nofile\"; } && \
+                    { [ \"$core\" = - ] || ulimit -c \"$core\"; } && exec \"$@\" </dev/null";
 
 /// A script that runs.
 #[derive(Debug)]
@@ -58,17 +66,16 @@ impl Launch<'_> {
         let failed = |source| HookError::Spawn { script: self.script.to_owned(), source };
         let inner = script::command(self.script).map_err(failed)?;
         let mut gate = Command::new("/bin/sh");
-        gate.args(["-c", "read -r go && exec \"$@\" </dev/null", "sh"])
-            .arg(inner.get_program())
-            .args(inner.get_args());
+        let umask = self.conditions.umask.unwrap_or(Umask::STATED);
+        gate.args(["-c", GATE, &umask.to_string()]).arg(inner.get_program()).args(inner.get_args());
         let mut command = self.prepare(gate)?;
         command.stdin(Stdio::piped());
         let at = Instant::now();
         let mut child = spawn_as(self.run_as, command).map_err(failed)?;
         let handle = children.hold(child.id())?;
-        let not_set = conditions::set(child.id());
+        let Unset { not_set, by_itself } = conditions::set(child.id(), &self.conditions.limits);
         let opened = admit(child.id()).and_then(|()| match child.stdin() {
-            Some(gate) => gate.write_all(b"go\n"),
+            Some(gate) => gate.write_all(format!("go {}\n", by_itself.words()).as_bytes()),
             None => Ok(()),
         });
         // Closing the gate unopened ends the shell.

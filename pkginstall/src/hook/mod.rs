@@ -17,6 +17,6 @@ pub use error::HookError;
 pub use leftovers::end_leftovers;
 pub use run::{Hook, HookEnd, Keep, Ran, run};
 
-pub(crate) use conditions::{NotSet, set as set_conditions};
+pub(crate) use conditions::{ByItself, NotSet, set as set_conditions};
 pub(crate) use launch::{Launch, Launched};
 pub(crate) use script::words as script_words;

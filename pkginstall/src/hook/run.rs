@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::conditions::Conditions;
 use rustix::process::Signal;
 
 use super::cgroup::Cgroup;
@@ -40,6 +41,8 @@ pub struct Hook<'a> {
     pub runtime: &'a RuntimeDirectory,
     /// Who it runs as.
     pub run_as: &'a RunAs,
+    /// Its limits and its umask. Its variables are in the environment already; what needs a control group holds for the service alone.
+    pub conditions: &'a Conditions,
     /// How long it may take.
     pub limit: Duration,
     /// Whether what it printed earlier is kept.
@@ -147,6 +150,7 @@ impl Run {
             directory: hook.runtime.path(),
             output,
             run_as: hook.run_as,
+            conditions: hook.conditions,
         };
         let script = match &group {
             Some(group) => launch.start_gated(&children, |pid| group.take(pid))?,

@@ -5,6 +5,7 @@
 //! [`ProcessHandle`].
 
 mod boot;
+mod cgroup;
 mod children;
 mod ending;
 mod error;
@@ -18,6 +19,7 @@ mod stat;
 mod table;
 
 pub use boot::BootId;
+pub(crate) use cgroup::{own_cgroup, unified_hierarchy};
 pub use children::{Children, Ended};
 pub(crate) use children::{signal_own_group, signal_word};
 pub use ending::{Survivors, await_end, end};

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use copkg_spec::conditions::Conditions;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 
 use super::by_hand::Named;
@@ -14,6 +15,7 @@ use super::package::InstalledService;
 use super::record::{Desired, Phase, Run, ServiceRecord};
 use super::start::publish;
 use super::{Change, Outcome, RunAs, ServiceError, Site, parameters};
+use crate::conditions;
 use crate::configure;
 use crate::generation::{
     self, Actor, Cause, Event, Generation, Generations, History, Number, Proposal, Trial, Verdict,
@@ -140,11 +142,12 @@ impl Adoption {
         }
         record.desired = Desired::Running;
         record.run = Some(Run {
-            start_id: StartId::new(random),
             phase: Phase::Started,
-            since,
             processes: self.processes.clone(),
             sessions: self.sessions.clone(),
+            // What runs was started without them; they hold from its next start on.
+            not_enforced: generation.conditions.limits.names(),
+            ..Run::begins(StartId::new(random), since)
         });
         record.write(site.prefix)?;
         RecordedPids::write(&self.runtime, &self.processes)?;
@@ -170,7 +173,8 @@ impl Adoption {
                 let draft = generations.draft()?;
                 configure::render(site, &self.installed, &self.service, &self.parameters)?
                     .write_to(&draft.etc())?;
-                draft.commit(self.proposal(site, current.map(|current| current.number)))?
+                let conditions = conditions::resolve(site.prefix, &self.service, &self.installed)?;
+                draft.commit(self.proposal(site, current.map(|current| current.number), conditions))?
             }
         };
         generations.switch_to(generation.number)?;
@@ -179,12 +183,13 @@ impl Adoption {
         Ok(generation)
     }
 
-    fn proposal(&self, site: &Site<'_>, parent: Option<Number>) -> Proposal {
+    fn proposal(&self, site: &Site<'_>, parent: Option<Number>, conditions: Conditions) -> Proposal {
         Proposal {
             parent,
             package: self.installed.package.clone(),
             digest: self.installed.digest,
             parameters: self.parameters.clone(),
+            conditions,
             directories: self.installed.service.directories.clone(),
             asked: None,
             actor: Actor::of(site.user, site.environment),

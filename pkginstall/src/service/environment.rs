@@ -17,13 +17,15 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// Is set for every script of a rehearsal, and so for the service itself.
 pub(crate) const REHEARSAL: &str = "COPKG_REHEARSAL";
 
-/// Returns the environment of a script of `package` for `service`, without the mark of a start.
+/// Returns the environment of a script of `package` for `service`, without the mark of a start. `given` are the variables of
+/// its conditions.
 pub(super) fn environment(
     ours: &BTreeMap<String, String>,
     prefix: &Prefix,
     (package, service): (&PackageCoordinate, &ServiceCoordinate),
     runtime: &RuntimeDirectory,
     run_as: &RunAs,
+    given: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let kept = ours.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
     let mut all: BTreeMap<String, String> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -45,6 +47,7 @@ pub(super) fn environment(
     ] {
         all.insert(name.into(), value);
     }
+    all.extend(given);
     if prefix.is_rehearsal() {
         all.insert(REHEARSAL.into(), "1".into());
     }

@@ -8,6 +8,7 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use thiserror::Error;
 
 use super::failure::{LastLines, StartFailure};
+use crate::conditions::ConditionsError;
 use crate::configure::ConfigureError;
 use crate::generation::GenerationError;
 use crate::hook::HookError;
@@ -331,6 +332,9 @@ pub enum ServiceError {
     /// The configuration of the service cannot be had.
     #[error(transparent)]
     Configure(#[from] ConfigureError),
+    /// The service cannot run under its conditions.
+    #[error(transparent)]
+    Conditions(#[from] ConditionsError),
     /// A script of the package cannot be run.
     #[error(transparent)]
     Hook(#[from] HookError),
@@ -350,6 +354,7 @@ impl ServiceError {
             Self::Configure(error) => Some(error),
             Self::Unit(error) => Some(error),
             Self::Hook(error) => Some(error),
+            Self::Conditions(error) => Some(error),
             Self::Change(error) => Some(&**error),
             Self::Generation(error) => Some(error),
             Self::Tree(error) => Some(error),
@@ -381,7 +386,7 @@ impl Explain for ServiceError {
             | Self::NotAdoptable { .. }
             | Self::StillRuns { .. } => Exit::Conflict,
             Self::Unknown { .. } => Exit::Unknown,
-            Self::StartFailed { how: StartFailure::Interrupted(_), .. } => Exit::Interrupted,
+            Self::StartFailed { how: StartFailure::Interrupted, .. } => Exit::Interrupted,
             _ => self.inner().map_or(Exit::Failure, Explain::exit),
         }
     }
@@ -409,7 +414,8 @@ impl Explain for ServiceError {
                 StartFailure::Ended(_) => "service_ended",
                 StartFailure::NoProcess => "no_process",
                 StartFailure::Systemd(_) => "unit_failed",
-                StartFailure::Interrupted(_) => "interrupted",
+                StartFailure::OutOfMemory(_) => "out_of_memory",
+                StartFailure::Interrupted => "interrupted",
             },
             Self::StillRuns { .. } => "still_runs",
             Self::NotConfirmed { .. } => "not_confirmed",

@@ -7,11 +7,15 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use copkg_spec::conditions::Umask;
 use copkg_spec::coordinate::ServiceCoordinate;
+use rustix::fs::Mode;
+use rustix::process::umask;
 
 use super::environment::environment;
 use super::{InstalledService, RunAs, ServiceError, ServiceRecord, Site};
-use crate::hook::set_conditions;
+use crate::conditions;
+use crate::hook::{ByItself, set_conditions};
 use crate::runtime::RuntimeDirectory;
 
 /// Becomes `command`, with the environment of `service`. Returns only when that is not possible.
@@ -36,7 +40,9 @@ fn prepare(
     let (run_as, _) = RunAs::resolve(&record.package, installed.service.user.as_deref(), site.user)?;
     let runtime = RuntimeDirectory::make(site.prefix, service, run_as.owner())?;
     let names = (&record.package, service);
-    let mut variables = environment(site.environment, site.prefix, names, &runtime, &run_as);
+    let conditions = conditions::of(site.prefix, service, &installed)?;
+    let given = conditions::variables(service, &runtime, &conditions)?;
+    let mut variables = environment(site.environment, site.prefix, names, &runtime, &run_as, given);
     if let Some(terminal) = site.environment.get("TERM") {
         variables.insert("TERM".into(), terminal.clone());
     }
@@ -45,9 +51,14 @@ fn prepare(
     let mut ready = Command::new(program);
     ready.args(arguments).env_clear().envs(variables).current_dir(runtime.path());
     // While we may raise limits.
-    for not_set in set_conditions(std::process::id()) {
+    let unset = set_conditions(std::process::id(), &conditions.limits);
+    for not_set in unset.not_set {
         site.warn(not_set.to_string());
     }
+    if unset.by_itself != ByItself::default() {
+        site.warn("limits.nofile and limits.core of the service are above what may be set here: the command runs with those of the caller");
+    }
+    umask(Mode::from_raw_mode(conditions.umask.unwrap_or(Umask::STATED).bits().into()));
     if let RunAs::Account(account) = &run_as {
         let refused = |source: io::Error| ServiceError::Exec { program: program.to_owned(), source };
         // The thread that becomes the command: the others end with it.

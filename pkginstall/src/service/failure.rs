@@ -4,7 +4,6 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::interrupt::Interrupted;
 use crate::process::Ended;
 
 /// What happened to a start.
@@ -19,12 +18,15 @@ pub enum StartFailure {
     /// A process of the service ended too early.
     #[error("it ended {}", how_it_ended(*.0))]
     Ended(Option<Ended>),
-    /// A signal ended it.
-    #[error(transparent)]
-    Interrupted(Interrupted),
+    /// Someone interrupted it.
+    #[error("it was interrupted")]
+    Interrupted,
     /// systemd could not bring it up.
     #[error("{0}")]
     Systemd(String),
+    /// The kernel killed it for want of memory.
+    #[error("{0}")]
+    OutOfMemory(String),
     /// The start script left no process.
     #[error("its start script left no process")]
     NoProcess,

@@ -14,6 +14,7 @@ use copkg_spec::manifest::Service;
 use super::environment::environment;
 use super::package::InstalledService;
 use super::{RunAs, ServiceError, Site};
+use crate::conditions;
 use crate::hook::{self, Hook, Keep, Ran};
 use crate::runtime::RuntimeDirectory;
 
@@ -94,7 +95,9 @@ pub fn run_hook(site: &mut Site<'_>, request: &HookRequest<'_>) -> Result<Option
     let (run_as, _) = RunAs::resolve(request.package, installed.service.user.as_deref(), site.user)?;
     let runtime = RuntimeDirectory::make(site.prefix, request.service, run_as.owner())?;
     let names = (request.package, request.service);
-    let mut variables = environment(site.environment, site.prefix, names, &runtime, &run_as);
+    let conditions = conditions::of(site.prefix, request.service, &installed)?;
+    let given = conditions::variables(request.service, &runtime, &conditions)?;
+    let mut variables = environment(site.environment, site.prefix, names, &runtime, &run_as, given);
     variables.extend(request.environment.clone());
     let ours = [format!("--runtime-dir={}", runtime.path()), format!("--coordinate={}", request.service)];
     let hook = Hook {
@@ -104,6 +107,7 @@ pub fn run_hook(site: &mut Site<'_>, request: &HookRequest<'_>) -> Result<Option
         environment: variables,
         runtime: &runtime,
         run_as: &run_as,
+        conditions: &conditions,
         limit: request.limit,
         keep: request.script.keep(),
     };

@@ -1,5 +1,7 @@
 //! Looks at a service without changing anything: does it run, and which processes is it?
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use copkg_spec::command::Failure;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
@@ -12,6 +14,7 @@ use super::by_hand::{self, Named};
 use super::post_mortem;
 use super::record::{Desired, Phase, Run, ServiceRecord};
 use super::survivors::pids_of;
+use crate::conditions::out_of_memory;
 use crate::generation::{Generations, Number, Trial};
 use crate::host::Prefix;
 use crate::process::{Family, ProcessIdentity};
@@ -71,6 +74,12 @@ pub struct View {
     pub outcome: Option<Trial>,
     /// The parameters that it was started with.
     pub parameters: Vec<String>,
+    /// The limits, the umask and the environment that its package or its host state for it, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub conditions: BTreeMap<String, String>,
+    /// The limits of these that are not enforced.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_enforced: Vec<String>,
     /// A change of it that is under way, or was cut short.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<PendingChange>,
@@ -140,7 +149,10 @@ pub fn status(prefix: &Prefix, service: &ServiceCoordinate) -> Result<View, Serv
     let left_rehearsal = upgrade::has_left_rehearsal(prefix, service);
     // What cannot be read is not shown: `history` says why.
     let set_aside = SetAside::list(prefix, service).unwrap_or_default();
-    Ok(View { change, left_rehearsal, set_aside, ..view(prefix, service)? })
+    let current = Generations::of(prefix, service).current().ok().flatten();
+    let conditions = current.map(|current| current.conditions.list()).unwrap_or_default();
+    let conditions = conditions.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+    Ok(View { conditions, change, left_rehearsal, set_aside, ..view(prefix, service)? })
 }
 
 /// Shows one service. Whatever cannot be read makes its state unknown.
@@ -275,7 +287,7 @@ impl Look {
             return Ok(None);
         }
         let (state, why) = match run.phase {
-            Phase::Started => (State::Running, None),
+            Phase::Started => (State::Running, run.group.as_deref().and_then(out_of_memory)),
             Phase::Starting => (
                 State::Unknown,
                 Some("its start goes on, or was interrupted; some of its processes live".into()),
@@ -364,6 +376,8 @@ impl Look {
             generation,
             outcome: outcome.map(|outcome| outcome.state),
             parameters: record.map(|record| record.parameters.clone()).unwrap_or_default(),
+            conditions: BTreeMap::new(),
+            not_enforced: run.map(|run| run.not_enforced.clone()).unwrap_or_default(),
             change: None,
             left_rehearsal: false,
             set_aside: Vec::new(),

@@ -6,6 +6,7 @@
 use super::record::{Run, ServiceRecord};
 use super::survivors::pids_of;
 use super::{find_logs, logs};
+use crate::conditions::out_of_memory;
 use crate::host::Prefix;
 use crate::process::{BootId, ProcessIdentity};
 
@@ -17,6 +18,9 @@ pub(super) fn words(prefix: &Prefix, record: &ServiceRecord) -> String {
     let how = match &record.run {
         None => "its last start failed".to_owned(),
         Some(run) if is_of_another_boot(run) => "the host was booted since it was started".to_owned(),
+        Some(Run { group: Some(group), .. }) if out_of_memory(group).is_some() => {
+            out_of_memory(group).unwrap_or_default()
+        }
         Some(run) => format!("{} ended without a stop, and nobody saw how", pids_of(&run.processes)),
     };
     let last = last_line(prefix, record).map(|line| format!("; it wrote last: {line}")).unwrap_or_default();

@@ -68,6 +68,27 @@ pub struct Run {
     pub processes: Vec<ProcessIdentity>,
     /// The sessions that the start made.
     pub sessions: BTreeSet<u32>,
+    /// Its control group, where its limits need one and it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Utf8PathBuf>,
+    /// The limits of it that are not enforced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_enforced: Vec<String>,
+}
+
+impl Run {
+    /// A start that begins.
+    pub(super) fn begins(start_id: StartId, since: Timestamp) -> Self {
+        Self {
+            start_id,
+            phase: Phase::Starting,
+            since,
+            processes: Vec::new(),
+            sessions: BTreeSet::new(),
+            group: None,
+            not_enforced: Vec::new(),
+        }
+    }
 }
 
 /// How far a start came.
@@ -154,8 +175,7 @@ impl ServiceRecord {
         let mut record = Self::new(service.clone(), current.package, current.digest, current.parameters);
         if let Some(FoundStart { start_id, processes }) = living(prefix, service)? {
             record.desired = Desired::Running;
-            let (phase, sessions) = (Phase::Started, BTreeSet::new());
-            record.run = Some(Run { start_id, phase, since: now, processes, sessions });
+            record.run = Some(Run { phase: Phase::Started, processes, ..Run::begins(start_id, now) });
         }
         std::fs::rename(&path, format!("{path}.damaged")).map_err(failed)?;
         record.write(prefix)?;

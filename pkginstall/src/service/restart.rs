@@ -20,7 +20,7 @@ pub fn restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outco
     // Read again: whoever held the lock may have changed it.
     let request = recorded_request(site, service)?;
     // Everything that can be wrong with the start is found while the service still runs.
-    Start::prepare(site, &request)?;
+    Start::prepare(site, &request)?.check_conditions(site)?;
     interrupt::check()?;
     // From the stop on, the way back is the way on: what was stopped is started.
     let _undisturbed = Undisturbed::begin();
@@ -52,7 +52,7 @@ pub fn start_wanted(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<
 /// When it is not possible.
 pub fn check_restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
     let request = recorded_request(site, service)?;
-    Start::prepare(site, &request)?;
+    Start::prepare(site, &request)?.check_conditions(site)?;
     Ok(Outcome { change: Change::Changed, view: super::view(site.prefix, service)? })
 }
 

@@ -1,8 +1,9 @@
 //! Starts a service: lock → recover → directories → record → start script → settling time → record.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use copkg_spec::conditions::Conditions;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use rustix::process::Signal;
 
@@ -15,10 +16,11 @@ use super::record::{Desired, Phase, Run, ServiceRecord};
 use super::settle::{Settled, Watch};
 use super::survivors::{pids_of, refuse_survivors};
 use super::{Change, Outcome, RunAs, ServiceError, Site, StartFailure, parameters};
+use crate::conditions::{self, Group};
 use crate::generation::Generations;
 use crate::hook::{Launch, Launched};
 use crate::host::{Catalogue, Notice};
-use crate::interrupt::{self, Undisturbed};
+use crate::interrupt::{Undisturbed, is_interrupted};
 use crate::process::{self, Children, Family, Orphans, ProcessIdentity, StartId};
 use crate::receipts;
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
@@ -86,6 +88,16 @@ pub fn check_start(site: &mut Site<'_>, request: &StartRequest) -> Result<Outcom
     Ok(Outcome { change: Change::Changed, view })
 }
 
+/// Where a start script runs, and under which conditions.
+struct Surroundings<'a> {
+    runtime: &'a RuntimeDirectory,
+    output: &'a Output,
+    conditions: Conditions,
+    /// The variables of the conditions.
+    given: BTreeMap<String, String>,
+    group: Option<&'a Group>,
+}
+
 /// The processes and the sessions of a service that came up.
 type Tried = Result<(Vec<ProcessIdentity>, BTreeSet<u32>), StartFailure>;
 
@@ -133,6 +145,25 @@ impl<'r> Start<'r> {
             site.warn(format!("{} asks for the user {name:?}; without root it runs as you", request.package));
         }
         Ok(Self { request, installed, run_as, by: By::Backend })
+    }
+
+    /// Checks what a restart would find wrong with the conditions: nothing of it depends on what a change brings.
+    pub(super) fn check_conditions(&self, site: &Site<'_>) -> Result<(), ServiceError> {
+        let service = &self.request.service;
+        let conditions = conditions::of(site.prefix, service, &self.installed)?;
+        if let Some(runtime) = RuntimeDirectory::open(site.prefix, service)? {
+            conditions::variables(service, &runtime, &conditions)?;
+        }
+        self.check_limits(site, &conditions)
+    }
+
+    /// Checks that the limits of `conditions` can be set, where we start the service ourselves.
+    pub(crate) fn check_limits(&self, site: &Site<'_>, conditions: &Conditions) -> Result<(), ServiceError> {
+        let service = &self.request.service;
+        match unit::managed(site.prefix, service)? {
+            Some(_) => Ok(()),
+            None => Ok(conditions::check(service, conditions)?),
+        }
     }
 
     /// Starts it. The lock of the service is held.
@@ -211,7 +242,7 @@ impl<'r> Start<'r> {
         };
         let tried = match managed {
             Ok(Some(managed)) => self.try_unit(site, &managed, &record, runtime),
-            Ok(None) => self.try_start(site, &record, runtime, output),
+            Ok(None) => self.try_start(site, &mut record, runtime, output),
             Err(error) => Err(error),
         };
         let failure = match tried {
@@ -244,13 +275,7 @@ impl<'r> Start<'r> {
         record.retiring = retiring;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| ServiceError::Random)?;
-        record.run = Some(Run {
-            start_id: StartId::new(random),
-            phase: Phase::Starting,
-            since: (site.clock)(),
-            processes: Vec::new(),
-            sessions: BTreeSet::new(),
-        });
+        record.run = Some(Run::begins(StartId::new(random), (site.clock)()));
         let tell = &mut *site.tell;
         let mut notice = |notice: Notice| {
             if let Notice::Waiting { holder } = notice {
@@ -280,13 +305,37 @@ impl<'r> Start<'r> {
     fn try_start(
         &self,
         site: &mut Site<'_>,
-        record: &ServiceRecord,
+        record: &mut ServiceRecord,
         runtime: &RuntimeDirectory,
         output: &Output,
     ) -> Result<Tried, ServiceError> {
+        let conditions = conditions::of(site.prefix, &record.service, &self.installed)?;
+        let given = conditions::variables(&record.service, runtime, &conditions)?;
+        let group = confine(site, record, &conditions)?;
+        let tried = self.try_in(
+            site,
+            record,
+            Surroundings { runtime, output, conditions, given, group: group.as_ref() },
+        );
+        let Some(group) = group.filter(|_| !matches!(tried, Ok(Ok(_)))) else { return tried };
+        let out_of_memory = conditions::out_of_memory(group.path());
+        group.remove();
+        match (tried, out_of_memory) {
+            (Ok(Err(_)), Some(how)) => Ok(Err(StartFailure::OutOfMemory(how))),
+            (tried, _) => tried,
+        }
+    }
+
+    fn try_in(
+        &self,
+        site: &mut Site<'_>,
+        record: &ServiceRecord,
+        surroundings: Surroundings<'_>,
+    ) -> Result<Tried, ServiceError> {
         let Some(run) = &record.run else { return Ok(Err(StartFailure::NoProcess)) };
+        let runtime = surroundings.runtime;
         let mut children = Children::adopt()?;
-        let script = self.launch(site, &run.start_id, runtime, output, &children)?;
+        let script = self.launch(site, &run.start_id, surroundings, &children)?;
         for not_set in &script.not_set {
             site.warn(not_set.to_string());
         }
@@ -306,14 +355,14 @@ impl<'r> Start<'r> {
         &self,
         site: &Site<'_>,
         start_id: &StartId,
-        runtime: &RuntimeDirectory,
-        output: &Output,
+        surroundings: Surroundings<'_>,
         children: &Children,
     ) -> Result<Launched, ServiceError> {
         let StartRequest { package, service, parameters } = self.request;
+        let Surroundings { runtime, output, conditions, given, group } = surroundings;
         let ours = [format!("--runtime-dir={}", runtime.path()), format!("--coordinate={service}")];
         let names = (package, service);
-        let mut variables = environment(site.environment, site.prefix, names, runtime, &self.run_as);
+        let mut variables = environment(site.environment, site.prefix, names, runtime, &self.run_as, given);
         variables.insert(StartId::VARIABLE.into(), start_id.as_str().into());
         let launch = Launch {
             script: &self.installed.path(&self.installed.service.start),
@@ -322,8 +371,9 @@ impl<'r> Start<'r> {
             directory: runtime.path(),
             output,
             run_as: &self.run_as,
+            conditions: &conditions,
         };
-        Ok(launch.start(children)?)
+        Ok(launch.start_gated(children, |pid| group.map_or(Ok(()), |group| group.take(pid)))?)
     }
 
     fn watch(
@@ -336,10 +386,8 @@ impl<'r> Start<'r> {
         let contract = &self.installed.service;
         let limit = Duration::from_secs(contract.start_timeout_seconds.into());
         match script.wait(children, limit)? {
-            None => {
-                let hung = StartFailure::Hung(contract.start_timeout_seconds);
-                return Ok(Err(interrupt::check().err().map_or(hung, StartFailure::Interrupted)));
-            }
+            None if is_interrupted() => return Ok(Err(StartFailure::Interrupted)),
+            None => return Ok(Err(StartFailure::Hung(contract.start_timeout_seconds))),
             Some(ended) if !ended.is_success() => return Ok(Err(StartFailure::Script(ended))),
             Some(_) => {}
         }
@@ -355,6 +403,26 @@ impl<'r> Start<'r> {
         }
         Ok(settled)
     }
+}
+
+/// Makes the control group that the limits need, and writes it down; says which limits are not enforced.
+fn confine(
+    site: &mut Site<'_>,
+    record: &mut ServiceRecord,
+    conditions: &Conditions,
+) -> Result<Option<Group>, ServiceError> {
+    let Some(run) = &mut record.run else { return Ok(None) };
+    let confined = conditions::confine(site.prefix, &record.service, &run.start_id, &conditions.limits)?;
+    run.group = confined.group.as_ref().map(|group| group.path().to_owned());
+    if let Some(lacking) = confined.lacking {
+        let (what, service) = (lacking.what.join(", "), &record.service);
+        site.warn(format!("of the limits of {service} these are not enforced: {what} ({})", lacking.why));
+        run.not_enforced = lacking.what;
+    }
+    if confined.group.is_some() || !run.not_enforced.is_empty() {
+        record.write(site.prefix)?;
+    }
+    Ok(confined.group)
 }
 
 /// Writes down that a start went well.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use copkg_spec::command::Failure;
+use copkg_spec::conditions::Conditions;
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::manifest::{Service, Signal as StopSignal};
 use rustix::process::Signal;
@@ -15,6 +16,7 @@ use super::package::{InstalledService, output_directory};
 use super::record::ServiceRecord;
 use super::survivors::refuse_survivors;
 use super::{Change, Outcome, RunAs, ServiceError, Site};
+use crate::conditions::{self, Group};
 use crate::hook::Launch;
 use crate::interrupt::{self, Undisturbed};
 use crate::process::{self, Children, Family, Orphans, StartId};
@@ -109,10 +111,14 @@ fn stop_in(
         RecordedPids::remove(runtime)?;
         runtime.remove_run("start.json")?;
     }
+    let group = record.as_ref().and_then(|record| record.run.as_ref()?.group.clone());
     let record = record.map(ServiceRecord::stopped);
     if let Some(record) = &record {
         record.write(site.prefix)?;
         unit::refresh_target_of(site, service)?;
+    }
+    if let Some(group) = group {
+        Group::at(&group).remove();
     }
     let change = if lives || unit == Stopped::Now { Change::Changed } else { Change::Unchanged };
     let stopped = Look::at(site.prefix, service, record.as_ref())?;
@@ -150,7 +156,8 @@ fn end(
     let signal = contract.map_or(Signal::TERM, signal_of);
     let survivors = match (record, &installed) {
         (Some(record), Some(installed)) if record.run.is_some() => {
-            let Prepared { run_as, runtime, output, environment } = prepare(site, record, installed)?;
+            let Prepared { run_as, runtime, output, environment, conditions } =
+                prepare(site, record, installed)?;
             let script = installed.path(&installed.service.stop);
             let launch = Launch {
                 script: &script,
@@ -159,6 +166,7 @@ fn end(
                 directory: runtime.path(),
                 output: &output,
                 run_as: &run_as,
+                conditions: &conditions,
             };
             let (name, launch) =
                 (service.to_string(), Box::new(|children: &Children| launch.start(children)));
@@ -189,10 +197,11 @@ struct Prepared {
     runtime: RuntimeDirectory,
     output: Output,
     environment: BTreeMap<String, String>,
+    conditions: Conditions,
 }
 
 fn prepare(
-    site: &Site<'_>,
+    site: &mut Site<'_>,
     record: &ServiceRecord,
     installed: &InstalledService,
 ) -> Result<Prepared, ServiceError> {
@@ -200,11 +209,16 @@ fn prepare(
     let runtime = RuntimeDirectory::make(site.prefix, &record.service, run_as.owner())?;
     let output = Output::open(&runtime, output_directory(&installed.service), run_as.owner())?;
     let names = (&record.package, &record.service);
-    let mut environment = environment(site.environment, site.prefix, names, &runtime, &run_as);
+    let conditions = conditions::of(site.prefix, &record.service, installed)?;
+    let given = conditions::variables(&record.service, &runtime, &conditions).unwrap_or_else(|error| {
+        site.warn(format!("{error}; stopping {} without its variables", record.service));
+        BTreeMap::new()
+    });
+    let mut environment = environment(site.environment, site.prefix, names, &runtime, &run_as, given);
     if let Some(run) = &record.run {
         environment.insert(StartId::VARIABLE.into(), run.start_id.as_str().into());
     }
-    Ok(Prepared { run_as, runtime, output, environment })
+    Ok(Prepared { run_as, runtime, output, environment, conditions })
 }
 
 pub(crate) fn signal_of(service: &Service) -> Signal {

@@ -233,7 +233,8 @@ impl Shown {
     pub(crate) fn words(&self) -> String {
         // Whether the number is an exit code or a signal is in the result: `exit-code 3`, `signal 11`.
         let status = if self.result == "success" { "" } else { self.status.as_str() };
-        let words = format!("systemd says: {} ({}), {} {status}", self.active, self.sub, self.result);
+        let cause = if self.result == "oom-kill" { "out of memory; " } else { "" };
+        let words = format!("{cause}systemd says: {} ({}), {} {status}", self.active, self.sub, self.result);
         let said = self.said().map(|said| format!("; {said}")).unwrap_or_default();
         format!("{}{said}", words.trim_end())
     }

@@ -7,6 +7,7 @@
 
 mod apply;
 mod backends;
+mod conditions;
 mod error;
 mod forget;
 mod launcher;

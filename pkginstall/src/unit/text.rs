@@ -5,14 +5,15 @@
 
 use std::fmt::Write as _;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::conditions::Conditions;
 use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::names::recovery_name;
 use super::places::Places;
 use super::quoting::{command, plain, quoted};
 use super::sandbox::sandbox;
-use super::{Manager, UnitError, launcher, target_name, unit_name};
+use super::{Manager, UnitError, conditions, launcher, target_name, unit_name};
 use crate::hook::script_words;
 use crate::host::Prefix;
 use crate::service::{InstalledService, RELOAD, ServiceRecord};
@@ -30,6 +31,9 @@ pub(super) struct Subject<'a> {
     /// This program.
     pub(super) program: &'a Utf8Path,
     pub(super) manager: Manager,
+    pub(super) conditions: Conditions,
+    /// The copy of the variables of its files.
+    pub(super) variables: Utf8PathBuf,
 }
 
 /// The directives of a section, in the order in which they are written.
@@ -95,7 +99,7 @@ fn identify(section: &mut Directives, subject: &Subject<'_>) -> Result<(), UnitE
 /// The conditions and the environment of all its processes.
 fn surround(section: &mut Directives, subject: &Subject<'_>) -> Result<(), UnitError> {
     let (prefix, record) = (subject.prefix, subject.record);
-    section.set("UMask", "0022");
+    section.0.push_str(&conditions::lines(&subject.conditions, &subject.variables)?);
     for (name, value) in [
         ("COPKG_SERVICE", record.service.to_string()),
         ("COPKG_PACKAGE", record.package.to_string()),

@@ -11,6 +11,7 @@ use super::names::recovery_name;
 use super::prefix_units::{recovery, target};
 use super::text::{Subject, service};
 use super::{Manager, UnitError, target_name, unit_name};
+use crate::conditions;
 use crate::host::{Effect, Lock, Prefix};
 use crate::runtime::{Output, RuntimeDirectory};
 use crate::service::{Desired, InstalledService, RunAs, ServiceError, ServiceRecord, Site, known};
@@ -77,6 +78,8 @@ pub fn write(
         }
         if effect == Effect::Real {
             make_runtime(site, &record, &installed)?;
+            let conditions = conditions::of(prefix, name, &installed)?;
+            conditions::copy_for_systemd(prefix, name, &conditions)?;
             remember(prefix, name, manager, &directory)?;
         }
     }
@@ -133,6 +136,8 @@ pub(super) fn write_service(
     manager: Manager,
 ) -> Result<(), ServiceError> {
     let text = text_of(site, record, installed, manager)?;
+    let conditions = conditions::of(site.prefix, &record.service, installed)?;
+    conditions::copy_for_systemd(site.prefix, &record.service, &conditions)?;
     put_both(site, &unit_name(site.prefix, &record.service), &text, manager)
 }
 
@@ -151,7 +156,11 @@ fn text_of(
 ) -> Result<String, ServiceError> {
     let after = comes_after(installed, &record.service, &known(site.prefix)?);
     let program = program(site)?;
-    Ok(service(&Subject { prefix: site.prefix, record, installed, after, program, manager })?)
+    let conditions = conditions::of(site.prefix, &record.service, installed)?;
+    let variables = conditions::copy(site.prefix, &record.service);
+    let subject =
+        Subject { prefix: site.prefix, record, installed, after, program, manager, conditions, variables };
+    Ok(service(&subject)?)
 }
 
 fn program<'s>(site: &'s Site<'_>) -> Result<&'s Utf8Path, ServiceError> {

@@ -8,12 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::FileTypeExt as _;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use copkg_spec::conditions::{ConditionName, EnvFile};
 use copkg_spec::configuration::{Destination, destinations, destinations_of_secret};
 
 use super::stand_ins::{Stage, StandIns, name_of};
 use super::{UpgradeError, saved};
+use crate::conditions;
 use crate::configure::{self, Values};
 use crate::generation::{Generation, Generations};
+use crate::runtime::RuntimeDirectory;
 use crate::service::ServiceError;
 
 /// Something whose value leads outside of the service.
@@ -48,6 +51,7 @@ pub(super) fn refuse(
     let search = Search { environment, stage, boundary: Boundary::of(stage), passing };
     let mut leads = search.settings()?;
     leads.extend(search.parameters(&stand_ins.parameters));
+    leads.extend(search.variables()?);
     leads.extend(search.probes(&stand_ins.parameters)?);
     leads.extend(search.edits(from)?);
     if leads.is_empty() {
@@ -122,6 +126,41 @@ impl Search<'_> {
             before = option;
         }
         leads
+    }
+
+    /// The variables of the environment: those that are stated, and those of files that no template makes.
+    fn variables(&self) -> Result<Vec<Lead>, ServiceError> {
+        let Stage { real, scratch, service, installed } = self.stage;
+        let mut conditions = conditions::resolve(scratch, service, installed)?;
+        let leads = |name: &str, value: &str| destinations(&name.to_lowercase(), value);
+        let stated = conditions
+            .env
+            .iter()
+            .map(|(name, value)| (ConditionName::Env(name.clone()).to_string(), name, value));
+        let stated = stated.filter(|(shown, ..)| !self.passing.contains(shown.as_str()));
+        let mut found: Vec<Lead> = stated
+            .filter_map(|(shown, name, value)| self.first(&shown, leads(name.as_str(), value)))
+            .collect();
+        let is_made = |path: &str| {
+            let mut templates = installed.service.templates.iter();
+            templates.any(|template| path.strip_prefix("etc/") == Some(template.dst.as_str()))
+        };
+        let by_hand = |file: &&EnvFile| {
+            let path = file.path().as_str();
+            !is_made(path) && !self.passing.contains(path)
+        };
+        conditions.env_file = Some(conditions.env_files().iter().filter(by_hand).cloned().collect());
+        conditions.env.clear();
+        let Some(runtime) = RuntimeDirectory::open(real, service)? else { return Ok(found) };
+        for (name, value) in conditions::variables(service, &runtime, &conditions)? {
+            let shown = format!("env.{name}");
+            if !self.passing.contains(shown.as_str()) {
+                // It may be a secret.
+                let outside = self.first(&shown, leads(&name, &value));
+                found.extend(outside.map(|lead| Lead { to: None, ..lead }));
+            }
+        }
+        Ok(found)
     }
 
     /// What is asked whether the service is well: nothing but the service itself.

@@ -1,6 +1,7 @@
 //! What a change would do, found out before anything is done.
 
 use clap::ValueEnum;
+use copkg_spec::conditions::Conditions;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::manifest::{Downgrade, OnReturn, Strategy, Upgrade};
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use super::change::{Manner, Was};
 use super::perform::{Reload, Request, Target};
 use super::saved::DataPlan;
 use super::{Slot, UpgradeError, aside, saved};
+use crate::conditions;
 use crate::configure::Accept;
 use crate::generation::{Actor, Cause, Generation, Generations, History, Number, Proposal, Trial};
 use crate::host::{self, Prefix};
@@ -124,7 +126,7 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
     }
     // Everything that can be wrong with the start is found while the old one runs.
     let start = StartRequest { package: package.clone(), service: service.clone(), parameters };
-    Start::prepare(site, &start)?;
+    Start::prepare(site, &start)?.check_limits(site, conditions_of(&to))?;
     let was = was(site.prefix, service)?;
     // Whoever wrote the data that it gets decides what must be done to it.
     let writer = writer(site.prefix, service, slot.as_ref(), from.as_ref())?;
@@ -185,6 +187,13 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
     History::read(site.prefix, service)?;
     plan.tell_of_foreign(site);
     Ok(Some(plan))
+}
+
+fn conditions_of(to: &To) -> &Conditions {
+    match to {
+        To::New(proposal) => &proposal.conditions,
+        To::Earlier(generation) => &generation.conditions,
+    }
 }
 
 impl Plan {
@@ -280,6 +289,8 @@ fn target(
                 package: package.clone(),
                 digest: installed.digest,
                 parameters: parameters.clone().unwrap_or_else(inherited),
+                conditions: conditions::resolve(site.prefix, service, &installed)
+                    .map_err(ServiceError::from)?,
                 directories: installed.service.directories,
                 asked: request.asked.clone(),
                 actor: Actor::of(site.user, site.environment),
@@ -316,6 +327,7 @@ fn again(site: &Site<'_>, request: &Request, from: &Generation) -> To {
         package: from.package.clone(),
         digest: from.digest,
         parameters: from.parameters.clone(),
+        conditions: from.conditions.clone(),
         directories: from.directories.clone(),
         asked: from.asked.clone(),
         actor: Actor::of(site.user, site.environment),

@@ -7,9 +7,10 @@ use copkg_spec::manifest::OnReturn;
 use super::perform::{Reload, Request, Target, upgrade};
 use super::plan::{Keep, Restore};
 use super::{UpgradeError, recover};
+use crate::conditions;
 use crate::configure::{self, Accept, Ground, Rendered};
 use crate::generation::{Cause, Generation, Generations};
-use crate::service::{ServiceError, Site, State};
+use crate::service::{InstalledService, ServiceError, Site, State};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -68,7 +69,10 @@ pub fn reconfigure(site: &mut Site<'_>, request: &Reconfiguration) -> Result<Rec
     let ground = Ground { service, before: Some(&old) };
     configure::prepare(site, &current.package, ground, &current.parameters, &draft.etc(), request.accept)?;
     let read = |path| Rendered::read_from(path).map_err(ServiceError::from);
-    if read(&old)? == read(&draft.etc())? {
+    let installed = InstalledService::open(site.prefix, &current.package)?;
+    let conditions = conditions::resolve(site.prefix, service, &installed).map_err(ServiceError::from)?;
+    let same_conditions = conditions == current.conditions;
+    if same_conditions && read(&old)? == read(&draft.etc())? {
         return Ok(Reconfigured::Unchanged);
     }
     if request.way == Way::Try {
@@ -76,7 +80,9 @@ pub fn reconfigure(site: &mut Site<'_>, request: &Reconfiguration) -> Result<Rec
     }
     drop(draft);
     drop(lock);
-    let done = upgrade(site, &change(&current, request))?;
+    // Conditions are set for a process that starts.
+    let way = if same_conditions { request.way } else { Way::Restart };
+    let done = upgrade(site, &change(&current, request, way))?;
     Ok(if done.downtime.is_none() && done.view.state == State::Running {
         Reconfigured::Reloaded
     } else {
@@ -84,7 +90,7 @@ pub fn reconfigure(site: &mut Site<'_>, request: &Reconfiguration) -> Result<Rec
     })
 }
 
-fn change(current: &Generation, request: &Reconfiguration) -> Request {
+fn change(current: &Generation, request: &Reconfiguration, way: Way) -> Request {
     Request {
         service: request.service.clone(),
         target: Target::Package { package: current.package.clone(), parameters: None },
@@ -95,6 +101,6 @@ fn change(current: &Generation, request: &Reconfiguration) -> Request {
         on_return: request.on_return,
         accept: request.accept,
         asked: current.asked.clone(),
-        reload: if request.way == Way::Gentle { Reload::Enough } else { Reload::Never },
+        reload: if way == Way::Gentle { Reload::Enough } else { Reload::Never },
     }
 }

@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use camino::Utf8Path;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::durable;
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,7 @@ use super::network::RehearsalNetwork;
 use super::stand_ins::{self, RehearsalValues, Stage, StandIns};
 use super::verdict::{Basis, Rehearsed};
 use super::{live_copy, outside};
+use crate::conditions;
 use crate::configure::{self, Accept};
 use crate::generation::{Actor, Generation, GenerationError, Generations, Outcome, Proposal, Trial};
 use crate::host::{Lock, Prefix};
@@ -124,6 +126,7 @@ fn try_out(
         package: from.package.clone(),
         digest: from.digest,
         parameters: from.parameters.clone(),
+        conditions: from.conditions.clone(),
         directories: from.directories.clone(),
         asked: None,
         actor: Actor::of(stage.user, stage.environment),
@@ -178,11 +181,8 @@ fn run(
         end = inside::start_again(real, request.ourselves, &inside)?;
     }
     let (service, package) = (inside.service, inside.package);
-    let scratch = stage.prefix.root().as_str();
-    let failed = |causes, hint: Option<String>, interrupted| {
+    let failed = |causes, hint, interrupted| {
         let source = Elsewhere::of(causes);
-        // The copy is removed, so nobody is sent there; the last lines of the output are among the causes.
-        let hint = hint.filter(|hint| !hint.contains(scratch));
         Err(UpgradeError::RehearsalFailed { service, package, source, hint, interrupted })
     };
     match end {
@@ -194,12 +194,19 @@ fn run(
 
 /// Copies what was set for the service and what was decided about conflicts: the configuration is rendered from it.
 fn copy_settings(scratch: &Prefix, real: &Prefix, service: &ServiceCoordinate) -> Result<(), ServiceError> {
-    let (from, to) = (configure::values_file(real, service), configure::values_file(scratch, service));
-    let failed = |source| ServiceError::Record { action: "copy", path: from.clone(), source };
+    let failed = |path: &Utf8Path| {
+        let path = path.to_owned();
+        move |source| ServiceError::Record { action: "copy", path, source }
+    };
     let state = scratch.service_state(service);
-    durable::create_dir_all(state.as_std_path()).map_err(failed)?;
-    if from.exists() {
-        std::fs::copy(&from, &to).map_err(failed)?;
+    durable::create_dir_all(state.as_std_path()).map_err(failed(&state))?;
+    for (from, to) in [
+        (configure::values_file(real, service), configure::values_file(scratch, service)),
+        (conditions::overrides_file(real, service), conditions::overrides_file(scratch, service)),
+    ] {
+        if from.exists() {
+            std::fs::copy(&from, &to).map_err(failed(&from))?;
+        }
     }
     let review = if_there(Directory::open(&real.service_state(service).join("review")))?;
     if let Some(review) = review {

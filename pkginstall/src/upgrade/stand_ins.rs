@@ -5,13 +5,15 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
+use copkg_spec::conditions::{ConditionName, Conditions};
 use copkg_spec::configuration::{Setting, SettingKind, SettingName, SettingValue, is_port};
 use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::own_address::on_loopback;
 use super::ports::Ports;
+use crate::conditions;
 use crate::configure::{self, ConfigureError, Values};
-use crate::host::Prefix;
+use crate::host::{Effect, Prefix};
 use crate::service::{InstalledService, ServiceError};
 
 /// Where values for a rehearsal come from; the later ones count.
@@ -52,10 +54,13 @@ pub(super) fn put(
     values: RehearsalValues<'_>,
     parameters: &[String],
 ) -> Result<StandIns, ServiceError> {
-    let given = gather(&Known { installed: stage.installed, given: parameters }, values)?;
+    let conditions = conditions::resolve(stage.scratch, stage.service, stage.installed)?;
+    let known = Known { installed: stage.installed, given: parameters, conditions: &conditions };
+    let given = gather(&known, values)?;
     let mut replacing =
         Replacing { stage, given: &given, ports: Ports::default(), replaced: Replaced::new() };
     replacing.settings()?;
+    replacing.variables(&conditions)?;
     let parameters = replacing.parameters(parameters)?;
     let replaced = replacing.replaced;
     Ok(StandIns { parameters, replaced, given: given.into_keys().collect() })
@@ -87,6 +92,7 @@ const COMMAND_LINE: &str = "the command line";
 struct Known<'a> {
     installed: &'a InstalledService,
     given: &'a [String],
+    conditions: &'a Conditions,
 }
 
 impl Known<'_> {
@@ -103,7 +109,7 @@ impl Known<'_> {
             let invalid = |source| ConfigureError::Invalid { place: place.into(), key: key.into(), source };
             return setting.check(&name, &value).map_err(invalid).map(|()| value);
         }
-        if self.parameters().any(|name| name == key) {
+        if self.parameters().any(|name| name == key) || self.variables().any(|name| name == key) {
             return Ok(value(None));
         }
         Err(self.unknown(place, key))
@@ -114,13 +120,17 @@ impl Known<'_> {
         declared.chain(self.given.iter().filter_map(|option| name_of(option)))
     }
 
+    fn variables(&self) -> impl Iterator<Item = String> {
+        self.conditions.env.keys().map(|name| ConditionName::Env(name.clone()).to_string())
+    }
+
     fn unknown(&self, place: &str, key: &str) -> ConfigureError {
         let settings = self.installed.service.config.keys().map(ToString::to_string);
         ConfigureError::Unknown {
             place: place.into(),
             key: key.into(),
             package: self.installed.package.clone(),
-            known: settings.chain(self.parameters().map(str::to_owned)).collect(),
+            known: settings.chain(self.parameters().map(str::to_owned)).chain(self.variables()).collect(),
         }
     }
 }
@@ -148,6 +158,26 @@ impl Replacing<'_> {
             }
         }
         configure::put_values(scratch, service, new)?;
+        Ok(())
+    }
+
+    /// Puts values in place of variables of the environment, in what the host of the scratch prefix says.
+    fn variables(&mut self, conditions: &Conditions) -> Result<(), ServiceError> {
+        let mut assignments = Vec::new();
+        for (variable, value) in &conditions.env {
+            let name = ConditionName::Env(variable.clone()).to_string();
+            let stand_in = match self.given.get(&name) {
+                Some(given) => Some(given.to_string()),
+                None => self.instead_of_text(&variable.as_str().to_lowercase(), value)?,
+            };
+            if let Some(stand_in) = stand_in {
+                assignments.push(format!("{name}={stand_in}"));
+                self.replaced.insert(name, SettingValue::Text(stand_in));
+            }
+        }
+        let assignments: Vec<&str> = assignments.iter().map(String::as_str).collect();
+        let Stage { scratch, service, .. } = self.stage;
+        conditions::assign_conditions(scratch, service, &assignments, Effect::Real)?;
         Ok(())
     }
 
@@ -205,6 +235,9 @@ impl Replacing<'_> {
         for name in
             self.given.keys().filter(|name| !installed.service.config.keys().any(|s| s.as_str() == **name))
         {
+            if self.replaced.contains_key(name) {
+                continue;
+            }
             named.entry(name).or_default();
         }
         let mut stand_ins: BTreeMap<String, String> = BTreeMap::new();

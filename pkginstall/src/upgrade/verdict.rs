@@ -19,6 +19,7 @@ use serde_json::json;
 use super::UpgradeError;
 use super::network::RehearsalNetwork;
 use super::stand_ins::{Replaced, name_of};
+use crate::conditions;
 use crate::configure::{self, Values};
 use crate::generation::{Generation, GenerationError, Generations};
 use crate::host::Prefix;
@@ -57,7 +58,7 @@ pub struct Rehearsed {
 /// What of the configuration counted, as digests: the same on every host where the same was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Basis {
-    /// Of the values of settings and parameters, but those that something stood in for. Of a secret: of its reference.
+    /// Of the values of settings, parameters and conditions, but those that something stood in for. Of a secret: of its reference.
     pub settings: Digest,
     /// Of the configuration that is rendered from them and from what stood in, without the directories of this host, and of
     /// what was changed in it by hand.
@@ -81,13 +82,20 @@ impl Basis {
             .filter(|(name, _)| counts(name.as_str()))
             .map(|(name, value)| (name, &value.value))
             .collect();
+        let conditions = conditions::resolve(prefix, service, installed)?.list().into_iter();
+        let conditions: BTreeMap<String, String> = conditions
+            .map(|(name, value)| (name.to_string(), value))
+            .filter(|(name, _)| counts(name.as_str()))
+            .collect();
         let mut options: Vec<&String> =
             parameters.iter().filter(|option| name_of(option).is_none_or(counts)).collect();
         options.sort();
         let rendered = configure::render_portable(prefix, installed, service, parameters, replaced)?;
         let by_hand = edits(prefix, from)?;
         Ok(Self {
-            settings: digest_of(&json!({ "settings": settings, "parameters": options })),
+            settings: digest_of(
+                &json!({ "settings": settings, "parameters": options, "conditions": conditions }),
+            ),
             configuration: digest_of(&json!({ "rendered": rendered, "by_hand": by_hand })),
         })
     }

@@ -77,6 +77,7 @@ impl Scene {
             environment: self.environment(),
             runtime: &self.runtime(),
             run_as: &RunAs::Ourselves,
+            conditions: &copkg_spec::conditions::Conditions::default(),
             limit,
             keep: Keep::OnlyThis,
         };

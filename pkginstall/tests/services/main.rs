@@ -6,6 +6,7 @@ mod attested;
 mod by_hand;
 mod checked;
 mod concurrent;
+mod conditions;
 mod configured;
 mod damaged;
 mod databases;

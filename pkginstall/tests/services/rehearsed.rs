@@ -165,6 +165,45 @@ fn a_parameter_that_leads_outside_is_refused_too() {
 }
 
 #[test]
+fn a_variable_of_the_environment_that_leads_outside_is_refused_and_can_be_replaced() {
+    const GIVEN: [&str; 4] = ["--set", "env.DATABASE_HOST=127.0.0.1:1", "--set", "database=stand-in:1"];
+    let production = Production::begin();
+    let checks = "#!/bin/sh\necho \"$DATABASE_HOST $HTTP_PORT\" >\"$COPKG_RUNTIME_DIR/data/seen\"\n";
+    let package =
+        package(SettingKind::String, Some(text("x"))).with("script.d/migrate", checks).that(|service| {
+            for (name, value) in
+                [("env.DATABASE_HOST", production.address()), ("env.HTTP_PORT", "8080".into())]
+            {
+                let value = copkg_spec::conditions::Written::Text(value);
+                service.conditions.set(&name.parse().unwrap(), &value).unwrap();
+            }
+        });
+    let host = host(&package);
+    assert_refused(&host, &[], "env.DATABASE_HOST");
+    let passed = rehearse(&host, &GIVEN).ok().json();
+    assert_eq!(passed["rehearsal"]["replaced"]["env.DATABASE_HOST"], "127.0.0.1:1", "{passed}");
+    assert_ne!(passed["rehearsal"]["replaced"]["env.HTTP_PORT"], "8080", "{passed}");
+    production.assert_untouched();
+    // The service itself has what it had.
+    let shown = host.status().json();
+    assert_eq!(shown["services"][0]["conditions"]["env.DATABASE_HOST"], production.address(), "{shown}");
+    // What stands in a file that no template makes is looked through, and not shown: it may be a secret.
+    host.run(&["config", "set", SERVICE, "service.env_file=etc/local.env"]).ok();
+    fs::write(
+        host.runtime().join("etc/local.env"),
+        format!("UPSTREAM_URL=http://{}/\n", production.address()),
+    )
+    .unwrap();
+    let refused = rehearse(&host, &GIVEN);
+    let message = refused.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains("env.UPSTREAM_URL (a secret)") && !message.contains(&production.address()),
+        "{message}"
+    );
+    host.stop().ok();
+}
+
+#[test]
 fn what_a_person_wrote_into_the_configuration_is_looked_through() {
     let host = host(&package(SettingKind::String, Some(text("fast"))));
     fs::write(

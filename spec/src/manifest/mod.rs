@@ -135,6 +135,8 @@ impl Manifest {
     /// Joins a draft with what packing the tree gave.
     pub(crate) fn new(draft: Draft, format: Format, counts: Counts, members: Members) -> Self {
         let Draft { coordinate, kind, platform, source_date, about, service } = draft;
+        let states = service.as_ref().is_some_and(|service| !service.conditions.is_empty());
+        let format = if states { format.and_conditions() } else { format };
         let (group, id, version) =
             (coordinate.group().clone(), coordinate.id().clone(), coordinate.version().clone());
         Self { format, group, id, version, kind, platform, source_date, about, service, counts, members }
@@ -229,7 +231,14 @@ impl Manifest {
             (Kind::Service, None) => {
                 Err(ManifestError::Contradiction("it is a service without a service section"))
             }
-            (Kind::Service, Some(service)) => service.check().map_err(ManifestError::Contradiction),
+            (Kind::Service, Some(service)) => {
+                if !self.format.has_conditions() && !service.conditions.is_empty() {
+                    return Err(ManifestError::Contradiction(
+                        "its service states conditions, and its format does not say so",
+                    ));
+                }
+                service.check().map_err(ManifestError::Contradiction)
+            }
             (_, Some(_)) => Err(ManifestError::Contradiction("it has a service section and is no service")),
             (_, None) => Ok(()),
         }

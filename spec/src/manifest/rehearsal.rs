@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
+use crate::conditions::Variable;
 use crate::configuration::{Destination, Setting, SettingName, SettingValue, destinations};
 use crate::recipe::Patterns;
 
@@ -29,6 +30,8 @@ pub struct Rehearsable<'a> {
     pub settings: &'a BTreeMap<SettingName, Setting>,
     /// The names of the parameters. A package that declares none takes any.
     pub parameters: &'a [&'a str],
+    /// The variables of its environment, which are named `env.NAME`.
+    pub variables: &'a BTreeMap<Variable, String>,
 }
 
 impl Rehearsal {
@@ -42,14 +45,16 @@ impl Rehearsal {
                 Some((setting, rule)) => {
                     rule.check(&setting, value).map_err(|error| (name.clone(), error.why))?;
                 }
-                None if declared.has_parameter(name) => {}
+                None if declared.has_variable(name) || declared.has_parameter(name) => {}
                 None => return Err((name.clone(), NO_SUCH.into())),
             }
         }
         for glob in &self.exclude {
             Patterns::new(&[glob]).map_err(|problem| (glob.clone(), problem.to_string()))?;
         }
-        let is_unknown = |name: &&String| declared.setting(name).is_none() && !declared.has_parameter(name);
+        let is_unknown = |name: &&String| {
+            declared.setting(name).is_none() && !declared.has_variable(name) && !declared.has_parameter(name)
+        };
         match self.allow_outside.iter().find(is_unknown) {
             Some(name) => Err((name.clone(), NO_SUCH.into())),
             None => Ok(()),
@@ -75,10 +80,21 @@ pub fn outside_by_default(service: &Service) -> Vec<(String, Destination)> {
         let found = destinations(parameter.name.as_str(), parameter.default.as_ref()?);
         Some((format!("--{}", parameter.name), found))
     });
+    let variables = service.conditions.env.iter().map(|(name, value)| (format!("{ENV}{name}"), name, value));
+    let variables = variables.filter(|(shown, ..)| is_open(shown));
+    let variables =
+        variables.map(|(shown, name, value)| (shown, destinations(&name.as_str().to_lowercase(), value)));
     let host =
         |found: Vec<Destination>| found.into_iter().find(|found| matches!(found, Destination::Host(_)));
-    settings.chain(parameters).filter_map(|(name, found)| Some((name, host(found)?))).collect()
+    settings
+        .chain(parameters)
+        .chain(variables)
+        .filter_map(|(name, found)| Some((name, host(found)?)))
+        .collect()
 }
+
+/// What the name of a variable begins with.
+const ENV: &str = "env.";
 
 const NO_SUCH: &str = "there is neither a setting nor a parameter of this name";
 
@@ -89,7 +105,12 @@ impl<'a> Rehearsable<'a> {
         Some((name, setting))
     }
 
+    fn has_variable(&self, name: &str) -> bool {
+        let variable = name.strip_prefix(ENV);
+        variable.is_some_and(|name| self.variables.keys().any(|known| known.as_str() == name))
+    }
+
     fn has_parameter(&self, name: &str) -> bool {
-        self.parameters.is_empty() || self.parameters.contains(&name)
+        self.parameters.is_empty() && !name.starts_with(ENV) || self.parameters.contains(&name)
     }
 }

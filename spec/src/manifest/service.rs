@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{Health, Rehearsable, Rehearsal, Rotation, Template, Upgrade};
+use crate::conditions::Conditions;
 use crate::configuration::{Setting, SettingName, Uses};
 use crate::coordinate::{CoordinateError, Label, ServiceLabel, serde_as_text};
 use crate::index::EntryPath;
@@ -79,6 +80,9 @@ pub struct Service {
     /// How a change to this version is rehearsed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<Rehearsal>,
+    /// Limits, umask and environment.
+    #[serde(default, skip_serializing_if = "Conditions::is_empty")]
+    pub conditions: Conditions,
 }
 
 /// The longest that anything may take, in seconds.
@@ -117,6 +121,7 @@ impl Service {
             config: BTreeMap::new(),
             templates: Vec::new(),
             rehearsal: None,
+            conditions: Conditions::default(),
         }
     }
 
@@ -151,11 +156,13 @@ impl Service {
             return Err("a parameter of the service comes twice");
         }
         self.health.as_ref().map_or(Ok(()), Health::check)?;
+        self.conditions.check()?;
         if self.config.iter().any(|(name, setting)| setting.check_declaration(name).is_err()) {
             return Err("a setting of the service contradicts itself");
         }
         let parameters: Vec<&str> = self.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-        let declared = Rehearsable { settings: &self.config, parameters: &parameters };
+        let declared =
+            Rehearsable { settings: &self.config, parameters: &parameters, variables: &self.conditions.env };
         if self.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.check(declared).is_err()) {
             return Err("the rehearsal names a setting or a value that the service does not take");
         }

@@ -7,6 +7,7 @@
 
 mod build;
 mod check;
+mod conditions;
 mod content;
 mod context;
 mod error;

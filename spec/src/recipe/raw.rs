@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::conditions::Written;
 use crate::configuration::{SettingKind, SettingValue};
 use crate::manifest::{Downgrade, Kind, OnReturn, Strategy};
 
@@ -250,6 +251,33 @@ pub(super) struct Service {
     pub(super) templates: Vec<Template>,
     /// How a change to this version is rehearsed.
     pub(super) rehearsal: Option<Rehearsal>,
+    /// How much it may use.
+    pub(super) limits: Option<Limits>,
+    /// The rights that its new files do not have: `"0027"`. `"0022"` when left out.
+    pub(super) umask: Option<Written>,
+    /// Variables of its environment.
+    #[serde(default)]
+    pub(super) env: BTreeMap<String, Written>,
+    /// Files with further variables, below `etc/` of the runtime directory; `-` before one that may be missing.
+    pub(super) env_file: Option<Written>,
+}
+
+/// How much a service may use.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    /// How many files each of its processes may have open.
+    pub(super) nofile: Option<Written>,
+    /// How much memory all of its processes may use together: `"512 MiB"`.
+    pub(super) memory: Option<Written>,
+    /// How many processes and threads it may have.
+    pub(super) pids: Option<Written>,
+    /// How many processors it may keep busy: `1.5`.
+    pub(super) cpu: Option<Written>,
+    /// How large a core dump of each of its processes may be: `"0"`, `"unlimited"` or a size.
+    pub(super) core: Option<Written>,
+    /// Whether it must not start where `memory`, `pids` or `cpu` cannot be enforced. `false` when left out: a warning.
+    pub(super) require: Option<Written>,
 }
 
 /// How a change to this version is rehearsed.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::context::Context;
 use super::error::Problem;
 use super::span::Span;
-use super::{Located, UpgradeRecipe, raw, rehearsal, running, settings};
+use super::{Located, UpgradeRecipe, conditions, raw, rehearsal, running, settings};
+use crate::conditions::Conditions;
 use crate::configuration::{Setting, SettingName};
 use crate::coordinate::{Label, ServiceLabel};
 use crate::index::EntryPath;
@@ -48,6 +49,8 @@ pub struct ServiceRecipe {
     pub templates: Vec<Template>,
     /// How a change to it is rehearsed.
     pub rehearsal: Option<Rehearsal>,
+    /// Limits, umask and environment.
+    pub conditions: Conditions,
 }
 
 /// What starts and stops a service.
@@ -90,12 +93,13 @@ const STOP_TIMEOUT: Span = Span::of_seconds(30);
 
 impl ServiceRecipe {
     pub(super) fn resolve(raw: raw::Service, at: &Context) -> Result<Self, Located> {
+        let conditions = conditions::conditions(&raw, at)?;
         let stop_signal = raw.stop_signal.as_deref().unwrap_or("TERM");
         let config = settings::settings(raw.config, &at.key("config"))?;
         let parameters = parameters(raw.parameters, &at.key("parameters"))?;
         let rehearse = |raw| {
             let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-            let declared = Rehearsable { settings: &config, parameters: &names };
+            let declared = Rehearsable { settings: &config, parameters: &names, variables: &conditions.env };
             rehearsal::rehearsal(raw, declared, &at.key("rehearsal"))
         };
         let rehearsal = raw.rehearsal.map(rehearse).transpose()?;
@@ -116,6 +120,7 @@ impl ServiceRecipe {
             config,
             templates: settings::templates(&raw.templates, &at.key("templates"))?,
             rehearsal,
+            conditions,
             user: raw.user.map(|user| account(user, &at.key("user"))).transpose()?,
         })
     }

@@ -209,6 +209,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("an empty test", "", "[[tests]]\nname = \"a\"\nrun = \"\""),
     ("an allowance without a reason", "", "[lint]\nallow = [{ rule = \"setuid\" }]"),
     ("an allowance with an empty reason", "", "[lint]\nallow = [{ rule = \"setuid\", reason = \"\" }]"),
+    ("a limit with a typing error", "", "[service.limits]\nmemmory = \"1 GiB\""),
+    ("memory in a short notation", "", "[service.limits]\nmemory = \"512M\""),
+    ("a limit that is a table", "", "[service.limits]\nmemory = { max = 1 }"),
+    ("processors as a percentage", "", "[service.limits]\ncpu = \"150%\""),
+    ("a umask that is a number", "exec =", "umask = 27\nexec ="),
+    ("a umask that keeps the owner out", "exec =", "umask = \"0777\"\nexec ="),
+    ("a variable of pkginstall", "", "[service.env]\nCOPKG_SERVICE = \"x\""),
+    ("a variable of the loader", "", "[service.env]\nLD_PRELOAD = \"x.so\""),
+    ("a variable that is a list", "", "[service.env]\nA = [\"x\"]"),
+    ("a file with variables elsewhere", "exec =", "env_file = [\"/etc/default/web\"]\nexec ="),
 ];
 
 #[test]

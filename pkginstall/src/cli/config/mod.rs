@@ -47,7 +47,8 @@ enum ConfigCommand {
     Set {
         /// The service: instance.service.user.cell
         service: ServiceCoordinate,
-        /// What to set. A list has commas; a secret is `file:/PATH`, `env:NAME` or `credential:NAME`
+        /// What to set. A list has commas; a secret is `file:/PATH`, `env:NAME` or `credential:NAME`; limits, umask and environment are
+        /// `service.limits.memory`, `service.umask`, `service.env.NAME` …
         #[arg(value_name = "NAME=VALUE", required = true)]
         assignments: Vec<String>,
         /// The installed package that declares it; the one that the service runs if left out

@@ -1,14 +1,17 @@
 //! `pkginstall config` for services: values with their origins, changes by hand, conflicts.
 
+use camino::Utf8PathBuf;
 use copkg_spec::command::{Exit, Failure};
+use copkg_spec::conditions::ConditionName;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use serde_json::{Value as Json, json};
 
 use super::super::Context;
 use super::Resolve;
+use crate::conditions::{self, Stated};
 use crate::configure::{self, Accept, Decision, Edit, EditKind, Pending, Value, Values};
 use crate::generation::Generations;
-use crate::host::Effect;
+use crate::host::{Effect, Prefix};
 use crate::service::{self, ServiceError};
 
 pub(super) fn show(
@@ -16,21 +19,30 @@ pub(super) fn show(
     package: Option<&PackageCoordinate>,
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
-    let values = Values::of_service(&context.prefix()?, service, package)?;
+    let prefix = context.prefix()?;
+    let values = Values::of_service(&prefix, service, package)?;
+    let stated = conditions::list(&prefix, service, values.package())?;
     let row = |(name, value): (_, &Value)| {
         json!({ "name": name, "type": value.setting.kind, "value": value.value, "origin": value.origin,
             "description": value.setting.description })
     };
     let rows: Vec<Json> = values.iter().map(row).collect();
-    let document = json!({ "service": service, "package": values.package(), "values": rows });
+    let named = |stated: &Stated| format!("{}{}", ConditionName::PREFIX, stated.name);
+    let of_condition =
+        |stated: &Stated| json!({ "name": named(stated), "value": stated.value, "origin": stated.origin });
+    let conditions: Vec<Json> = stated.iter().map(of_condition).collect();
+    let document =
+        json!({ "service": service, "package": values.package(), "values": rows, "conditions": conditions });
     context.report.data(&document, || {
         let line = |(name, value): (_, &Value)| {
             let shown = value.value.as_ref().map_or_else(|| "-".into(), |value| json!(value).to_string());
             format!("{name} = {shown}  # {}", value.origin)
         };
-        values.iter().map(line).collect::<Vec<_>>().join("\n")
+        let condition =
+            |stated: &Stated| format!("{} = {}  # {}", named(stated), json!(stated.value), stated.origin);
+        values.iter().map(line).chain(stated.iter().map(condition)).collect::<Vec<_>>().join("\n")
     });
-    if rows.is_empty() {
+    if rows.is_empty() && stated.is_empty() {
         context.report.note(format!("{} declares nothing that can be set", values.package()));
     }
     Ok(Exit::Ok)
@@ -43,8 +55,19 @@ pub(super) fn set(
     effect: Effect,
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
-    let changed = configure::assign(&context.prefix()?, service, package, assignments, effect)?;
-    written(service, changed, effect, context)
+    let prefix = context.prefix()?;
+    let (conditions, settings) = split(assignments);
+    let assign = |effect| {
+        let set = configure::assign(&prefix, service, package, &settings, effect)?;
+        Ok::<_, ServiceError>(conditions::assign_conditions(&prefix, service, &conditions, effect)? || set)
+    };
+    // Both are checked before one is written.
+    let different = assign(Effect::DryRun)?;
+    if effect == Effect::Real {
+        assign(effect)?;
+    }
+    written(service, different, &files(&prefix, service, &settings, &conditions), effect, context);
+    Ok(Exit::Ok)
 }
 
 pub(super) fn unset(
@@ -53,28 +76,62 @@ pub(super) fn unset(
     effect: Effect,
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
-    let changed = configure::take_back(&context.prefix()?, service, names, effect)?;
-    written(service, changed, effect, context)
+    let prefix = context.prefix()?;
+    let (conditions, settings) = split(names);
+    let take_back = |effect| {
+        let taken = configure::take_back(&prefix, service, &settings, effect)?;
+        Ok::<_, ServiceError>(
+            conditions::take_back_conditions(&prefix, service, &conditions, effect)? || taken,
+        )
+    };
+    let different = take_back(Effect::DryRun)?;
+    if effect == Effect::Real {
+        take_back(effect)?;
+    }
+    written(service, different, &files(&prefix, service, &settings, &conditions), effect, context);
+    Ok(Exit::Ok)
+}
+
+/// Tells conditions, which begin with `service.`, from settings.
+fn split(texts: &[String]) -> (Vec<&str>, Vec<String>) {
+    let condition = |text: &&String| text.starts_with(ConditionName::PREFIX);
+    let (conditions, settings): (Vec<&String>, Vec<&String>) = texts.iter().partition(condition);
+    let conditions =
+        conditions.into_iter().filter_map(|text| text.strip_prefix(ConditionName::PREFIX)).collect();
+    (conditions, settings.into_iter().cloned().collect())
+}
+
+/// The files that settings and conditions are written to.
+fn files(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    settings: &[String],
+    conditions: &[&str],
+) -> Vec<Utf8PathBuf> {
+    let values = (!settings.is_empty()).then(|| configure::values_file(prefix, service));
+    let overrides = (!conditions.is_empty()).then(|| conditions::overrides_file(prefix, service));
+    values.into_iter().chain(overrides).collect()
 }
 
 fn written(
     service: &ServiceCoordinate,
     different: bool,
+    files: &[Utf8PathBuf],
     effect: Effect,
     context: &mut Context<'_>,
-) -> Result<Exit, Failure> {
-    let file = configure::values_file(&context.prefix()?, service);
+) {
     let changed = different && effect == Effect::Real;
-    let document = json!({ "changed": changed, "would_change": different, "service": service, "file": file });
+    let document = json!({ "changed": changed, "would_change": different, "service": service,
+        "file": files.first(), "files": files });
+    let names = files.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
     context.report.data(&document, || match (different, effect) {
         (false, _) => "nothing is different".into(),
-        (true, Effect::Real) => format!("written to {file}"),
-        (true, Effect::DryRun) => format!("would be written to {file}"),
+        (true, Effect::Real) => format!("written to {names}"),
+        (true, Effect::DryRun) => format!("would be written to {names}"),
     });
     if changed {
         context.report.note(format!("it counts from `pkginstall config apply {service}` on"));
     }
-    Ok(Exit::Ok)
 }
 
 pub(super) fn diff(service: &ServiceCoordinate, context: &mut Context<'_>) -> Result<Exit, Failure> {

@@ -34,7 +34,7 @@ const OURS: [&str; 18] = [
     "WATCHDOG_USEC",
 ];
 
-/// Returns the environment of the scripts. What `Environment=` of a drop-in sets is in it.
+/// Returns the environment of the scripts. What `Environment=` and `EnvironmentFile=` of the unit and of a drop-in set is in it.
 pub(super) fn of_scripts(
     around: &Surroundings<'_>,
     request: &TrackRequest,
@@ -44,7 +44,14 @@ pub(super) fn of_scripts(
     let mut all: BTreeMap<String, String> =
         of_unit.map(|(name, value)| (name.clone(), value.clone())).collect();
     let names = (&request.package, &request.service);
-    all.extend(environment(around.environment, around.prefix, names, runtime, &RunAs::Ourselves));
+    all.extend(environment(
+        around.environment,
+        around.prefix,
+        names,
+        runtime,
+        &RunAs::Ourselves,
+        BTreeMap::new(),
+    ));
     all.remove("_");
     // systemd sets them for `User=` alone.
     if let Some((name, home)) = name_and_home(around.user) {

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::Failure;
+use copkg_spec::conditions::Conditions;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::manifest::Signal as ContractSignal;
 use rustix::process::Signal;
@@ -31,7 +32,7 @@ use super::survivors::refuse_survivors;
 use super::{RunAs, ServiceError, StartFailure};
 use crate::hook::{HookError, Launch, Launched};
 use crate::host::Prefix;
-use crate::interrupt::{self, Undisturbed};
+use crate::interrupt::{Undisturbed, is_interrupted};
 use crate::process::{self, Children, Family, Orphans, StartId};
 use crate::runtime::{Output, Owner, RecordedPids, RuntimeDirectory};
 use crate::unit::{NOTIFY_SOCKET, Notifier};
@@ -161,10 +162,8 @@ impl<'a, 'b> Tracker<'a, 'b> {
     ) -> Result<Settled, ServiceError> {
         let limit = Duration::from_secs(self.request.start_timeout_seconds.into());
         match script.wait(children, limit)? {
-            None => {
-                let hung = StartFailure::Hung(self.request.start_timeout_seconds);
-                return Ok(Err(interrupt::check().err().map_or(hung, StartFailure::Interrupted)));
-            }
+            None if is_interrupted() => return Ok(Err(StartFailure::Interrupted)),
+            None => return Ok(Err(StartFailure::Hung(self.request.start_timeout_seconds))),
             Some(ended) if !ended.is_success() => return Ok(Err(StartFailure::Script(ended))),
             Some(_) => {}
         }
@@ -206,6 +205,8 @@ impl<'a, 'b> Tracker<'a, 'b> {
             directory: self.runtime.path(),
             output: &self.output,
             run_as: &RunAs::Ourselves,
+            // systemd has set those of the unit for us.
+            conditions: &Conditions::default(),
         };
         launch.start_as_we_are(children, &self.request.umask)
     }
