@@ -103,5 +103,15 @@ fn describe(swept: &Swept) -> String {
         swept.set_aside.iter().map(|aside| format!("{}, set aside {:.0}", aside.path, aside.time));
     let retired =
         swept.retired.iter().map(|gone| format!("{}, which its deployment no longer names", gone.service));
-    data.chain(retired).chain(set_aside).chain(packages).chain(generations).collect::<Vec<_>>().join("\n")
+    let deployments = swept
+        .deployments
+        .iter()
+        .map(|gone| format!("the deployment {}, generation {}", gone.deployment, gone.number));
+    data.chain(deployments)
+        .chain(retired)
+        .chain(set_aside)
+        .chain(packages)
+        .chain(generations)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

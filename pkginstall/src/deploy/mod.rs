@@ -53,7 +53,7 @@ pub use owned::{Owned, Ownership, owner_of};
 pub use perform::{Applied, ApplyRequest, Attendant, RestoreData, apply};
 pub use preview::{FileChange, ServicePreview, SettingChange};
 pub use recover::{DeploymentNotRecovered, LeftDeployment, left_behind, recover_all, recover_before};
-pub use retire::{Retired, expired, forget_expired};
+pub use retire::{PrunedGeneration, Retired, expired, forget_expired, prune_generations};
 pub use status::{DeploymentStatus, ServiceStatus, status};
 pub use store::{DeploymentCause, DeploymentGeneration, DeploymentStore, FailureRecord, ServiceGenerations};
 pub use survey::{Survey, SurveyedService, survey, survey_for};

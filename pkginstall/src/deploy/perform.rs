@@ -110,7 +110,7 @@ pub fn apply(
         Err(error) => {
             // No service was touched. What cannot be taken back is taken back by the next command.
             if recover::recover(site, name).is_ok() {
-                intent.close()?;
+                close(site, intent);
             }
             return Err(error);
         }
@@ -118,7 +118,7 @@ pub fn apply(
     match attempt(site, &survey, &mut change, attendant, &reason(&to)) {
         Ok(()) => {
             finish_now(site, &change)?;
-            intent.close()?;
+            close(site, intent);
             let done = survey.steps.iter().filter(|step| step.act.is_something());
             let services = done.map(|step| (step.service.clone(), step.act)).collect();
             Ok(Applied { from, to: Some(to.number), services })
@@ -127,7 +127,7 @@ pub fn apply(
             let (at, error) = *failed;
             let (error, is_finished) = revert::after_failure(site, change, at, error);
             if is_finished {
-                intent.close()?;
+                close(site, intent);
             }
             Err(error)
         }
@@ -152,6 +152,13 @@ fn open_intent(site: &mut Site<'_>, desired: &Desired) -> Result<OpenIntent, Dep
     let mut notice = |notice: crate::host::Notice| tell(Told::Note(notice.to_string()));
     let catalogue = Catalogue::lock(site.prefix, site.wait, &mut notice)?;
     Ok(catalogue.open_deployment(&desired.name, &desired.package, now)?)
+}
+
+/// Closes the intent. Where that fails nothing but it is left, which the next command closes.
+fn close(site: &mut Site<'_>, intent: OpenIntent) {
+    if let Err(error) = intent.close() {
+        site.warn(format!("the next command closes what is left in the journal: {error}"));
+    }
 }
 
 /// Writes down the generation, whose its services are, and what each of them was.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::perform::lock;
 use super::{DeployError, DeploymentStore, Owned, Ownership};
+use crate::generation::Number;
 use crate::host::{Effect, Prefix};
 use crate::service::{self, Forgotten, ServiceError, Site};
 
@@ -68,6 +69,39 @@ pub fn forget_expired(site: &mut Site<'_>, effect: Effect) -> Result<Vec<Forgott
         forget_empty(site)?;
     }
     Ok(forgotten)
+}
+
+/// Removes the generations that no deployment keeps: of each the current one stays, the last good one before it, and as many of
+/// the last ones as its description says.
+///
+/// # Errors
+/// When they cannot be read or removed; those before are gone.
+pub fn prune_generations(site: &mut Site<'_>, effect: Effect) -> Result<Vec<PrunedGeneration>, DeployError> {
+    let mut pruned = Vec::new();
+    for deployment in DeploymentStore::names(site.prefix)? {
+        let _lock = if effect == Effect::Real { Some(lock(site, &deployment)?) } else { None };
+        let store = DeploymentStore::of(site.prefix, &deployment);
+        let Some(current) = store.current()? else { continue };
+        let good = store.last_good_ancestor(current.number)?;
+        let keep = usize::from(current.desired.keep_generations);
+        let old: Vec<Number> = store.list()?.into_iter().rev().skip(keep).collect();
+        for number in old.into_iter().filter(|number| *number != current.number && Some(*number) != good) {
+            if effect == Effect::Real {
+                store.remove(number)?;
+            }
+            pruned.push(PrunedGeneration { deployment: deployment.clone(), number });
+        }
+    }
+    Ok(pruned)
+}
+
+/// A generation of a deployment that went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PrunedGeneration {
+    /// The deployment.
+    pub deployment: Label,
+    /// Its number.
+    pub number: Number,
 }
 
 /// Forgets the deployments that were removed and hold nothing any more.

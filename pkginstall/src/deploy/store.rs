@@ -234,6 +234,11 @@ impl DeploymentStore {
         Ok(self.series.forget_switch(number)?)
     }
 
+    /// Removes a generation, which must not be the current one.
+    pub(super) fn remove(&self, number: Number) -> Result<(), DeployError> {
+        Ok(self.series.remove(number, "generation.json")?)
+    }
+
     /// Removes everything that is remembered of the deployment.
     pub(super) fn forget(prefix: &Prefix, name: &Label) -> Result<(), DeployError> {
         let path = prefix.deployments();

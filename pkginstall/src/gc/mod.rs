@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::activate::{Change, InUse, Removal, RemoveError, remove};
-use crate::deploy;
+use crate::deploy::{self, PrunedGeneration};
 use crate::generation::{Generations, Number};
 use crate::host::{self, Effect, ForeignFiles, Lock, Notice, Prefix, reserve};
 use crate::interrupt;
@@ -61,6 +61,9 @@ pub struct Swept {
     /// Services that their deployments no longer name, and whose time was up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Forgotten>,
+    /// Generations of deployments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<PrunedGeneration>,
     /// Packages.
     pub packages: Vec<PackageCoordinate>,
     /// Bytes of the files of these packages.
@@ -79,6 +82,7 @@ impl Swept {
             && self.data.is_empty()
             && self.set_aside.is_empty()
             && self.retired.is_empty()
+            && self.deployments.is_empty()
             && self.packages.is_empty()
     }
 }
@@ -105,7 +109,11 @@ pub fn sweep(site: &mut Site<'_>, sweep: Sweep, effect: Effect) -> Result<Swept,
         // A record that can be repaired is, so that it is known what is needed. What cannot be is said below.
         upgrade::recover_all(site)?;
     }
-    let mut swept = Swept { retired: deploy::forget_expired(site, effect)?, ..Swept::default() };
+    let mut swept = Swept {
+        deployments: deploy::prune_generations(site, effect)?,
+        retired: deploy::forget_expired(site, effect)?,
+        ..Swept::default()
+    };
     let survey = Survey::of(site.prefix, sweep.retain)?;
     for (service, failure) in survey.unreadable() {
         site.warn(format!("nothing of {service} is removed, and no package: {failure}"));

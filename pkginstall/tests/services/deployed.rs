@@ -362,6 +362,31 @@ fn an_apply_whose_command_is_killed_is_rolled_back_by_the_next_command() {
 }
 
 #[test]
+fn gc_keeps_as_many_generations_of_a_deployment_as_its_description_says_and_the_one_to_return_to() {
+    let (host, shop) = deployed();
+    for (version, motto) in [("1.1", "a"), ("1.2", "b"), ("1.3", "c")] {
+        shop.write(&Revision { version, motto, ..FIRST }, "shop");
+        let description = shop.directory.join("deployment.toml");
+        let text = fs::read_to_string(&description).unwrap();
+        fs::write(&description, text.replace("removed_days = 0", "removed_days = 0\ngenerations = 1"))
+            .unwrap();
+        shop.apply(&host).ok();
+    }
+    let swept = host.run(&["--json", "gc"]).ok().json();
+    assert_eq!(swept["removed"]["deployments"].as_array().unwrap().len(), 2, "{swept}");
+    let history = host.run(&["--json", "deploy", "history", "shop"]).ok().json();
+    let kept: Vec<u64> = history["generations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["number"].as_u64().unwrap())
+        .collect();
+    assert_eq!(kept, [3, 4]);
+    host.run(&["deploy", "rollback", "shop", "--yes"]).ok();
+    assert_eq!(file(&host, SERVICES[1], "etc/motto.conf"), "motto = b\n");
+}
+
+#[test]
 fn a_mistake_is_found_before_anything_is_stopped() {
     let (host, shop) = deployed();
     let before = pids(&host);

@@ -1,6 +1,7 @@
 //! Upgrades of real software, and upgrades in the worst moments: whatever happens, one good version serves or can.
 
 mod debian;
+mod deployments;
 mod faults;
 mod nginx;
 mod real;
