@@ -153,8 +153,8 @@ fn equal_files_have_one_content_in_the_payload_and_come_out_again() {
     assert!(unpack(&thrice, &keyring(&keys, 1)).unwrap().tree == tree);
 
     let mut outer = tar::Archive::new(thrice.as_slice());
-    let payload = outer.entries().unwrap().map(Result::unwrap);
-    let payload = payload.filter(|member| member.path_bytes().ends_with(b"payload.tar.zst")).last().unwrap();
+    let mut members = outer.entries().unwrap().map(Result::unwrap);
+    let payload = members.find(|member| member.path_bytes().ends_with(b"payload.tar.zst")).unwrap();
     let payload = zstd::decode_all(payload).unwrap();
     let links: Vec<(String, String)> = tar::Archive::new(payload.as_slice())
         .entries()

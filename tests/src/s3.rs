@@ -15,6 +15,19 @@ use crate::publishing::{Result, send};
 
 /// The version that is known to keep its promises: see docs/operations.md.
 const PACKAGE: &str = "moto[server]==5.2.5";
+
+/// Serves it, one request after the other: it checks a condition and writes in two steps, so that of two conditional writers at once
+/// both could win, which no real store allows.
+const SERVE: &str = "
+import threading
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+moto, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
+def serve(environ, start_response):
+    with lock:
+        return list(moto(environ, start_response))
+run_simple('127.0.0.1', 0, serve, threaded=True)
+";
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,7 +56,7 @@ impl Endpoint {
 }
 
 impl Moto {
-    /// Returns the program; installs it beside the tests when it is not there yet.
+    /// Returns the Python that has it; installs it beside the tests when it is not there yet.
     ///
     /// # Errors
     /// When it cannot be had here; with the reason.
@@ -60,18 +73,18 @@ impl Moto {
             run(Command::new(python).args(["-m", "pip", "install", "--quiet", PACKAGE]))?;
             fs::write(&ready, "")?;
         }
-        Ok(environment.join("bin/moto_server"))
+        Ok(environment.join("bin/python"))
     }
 
     /// Starts a server, which logs into `directory`.
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn start(program: &Path, directory: &Path) -> Result<Self> {
+    pub fn start(python: &Path, directory: &Path) -> Result<Self> {
         let log = directory.join("moto.log");
         // It takes a free port itself and says which: one that was free before might be somebody else's by then.
-        let child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", "0"])
+        let child = Command::new(python)
+            .args(["-c", SERVE])
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
             .spawn()?;

@@ -148,5 +148,5 @@ fn an_older_state_of_the_repository_is_refused() {
     world.check(&client);
     world.restore(before);
     let error = world.refresh(&client).unwrap_err();
-    assert_eq!(error.code(), "metadata_rollback");
+    assert_eq!(error.code(), "metadata_behind");
 }

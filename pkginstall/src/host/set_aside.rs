@@ -122,19 +122,25 @@ fn name_of(id: &OperationId, package: &PackageCoordinate) -> String {
     format!("{package}.{}", &id.as_str()[..ID_DIGITS.min(id.as_str().len())])
 }
 
-/// Removes the entries of a package from `tree`, but those at the paths of `keep`, and the directories that are empty then.
+/// Removes the entries of a package from `tree`, but those at the paths of `keep`, and the directories that are empty then. A
+/// directory that something is mounted on stays, with what lies below the mount.
 fn take_out(tree: &Directory, entries: &[Entry], keep: &[String]) -> Result<(), TreeError> {
     let keep: BTreeSet<&str> = keep.iter().map(String::as_str).collect();
     // What lies in a directory comes after it.
     for entry in entries.iter().rev().filter(|entry| !keep.contains(entry.path().as_str())) {
-        // Where a directory of the package is something else now, nothing of the package is left in it.
+        // Where a directory of the package is something else now, or a mount point, nothing of the package can be reached in it.
         let Some(parent) = open_parent(tree, entry.path())? else { continue };
         match entry {
             Entry::Directory { path } => {
                 if parent.look(path.name())?.is_some() {
                     // Whoever kept files in it may want to move them.
-                    parent.open_to_change(path.name())?;
-                    parent.remove_empty(path.name())?;
+                    match parent.open_to_change(path.name()) {
+                        Err(error) if error.is(Errno::BUSY) => {}
+                        opened => {
+                            opened?;
+                            parent.remove_empty(path.name())?;
+                        }
+                    }
                 }
             }
             Entry::File { path, .. } | Entry::Symlink { path, .. } => parent.remove_file(path.name())?,
@@ -148,7 +154,7 @@ fn open_parent(tree: &Directory, path: &EntryPath) -> Result<Option<Directory>, 
     for name in path.parent().unwrap_or("").split('/').filter(|name| !name.is_empty()) {
         here = match here.open_to_change(name) {
             Ok(next) => next,
-            Err(error) if error.is_not_a_directory() => return Ok(None),
+            Err(error) if error.is_not_a_directory() || error.is(Errno::BUSY) => return Ok(None),
             Err(error) => return Err(error),
         };
     }

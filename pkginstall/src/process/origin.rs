@@ -67,6 +67,9 @@ fn mentions(text: &[u8], directory: &Utf8Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::process::{Child, Command, Stdio};
+
     use super::*;
 
     #[test]
@@ -86,14 +89,25 @@ mod tests {
         assert!(!mentions(b"/p/runtime/1.web.prod", directory));
     }
 
+    fn shell() -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo; read end"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        shell
+    }
+
+    /// Starts a program, and returns when it runs: what it was given can be seen a moment after its process.
+    fn running(command: &mut Command) -> Child {
+        let mut child = command.spawn().unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        child
+    }
+
     #[test]
     fn a_process_names_the_directory_that_it_works_in_and_those_that_it_was_given() {
         let directory = tempfile::tempdir().unwrap();
         let here = Utf8Path::from_path(directory.path()).unwrap();
-        let mut sleep = std::process::Command::new("sleep");
-        let mut inside = sleep.arg("600").current_dir(here).spawn().unwrap();
-        let mut told = std::process::Command::new("sleep");
-        let mut told = told.arg("600").env("WHERE", here.join("data")).current_dir("/").spawn().unwrap();
+        let mut inside = running(shell().current_dir(here));
+        let mut told = running(shell().env("WHERE", here.join("data")).current_dir("/"));
         let (seen_inside, seen_told) = (names_one_of(inside.id(), &[here]), names_one_of(told.id(), &[here]));
         let other = names_one_of(inside.id(), &[Utf8Path::new("/nowhere")]);
         for child in [&mut inside, &mut told] {

@@ -386,7 +386,7 @@ impl Explain for ServiceError {
             | Self::NotAdoptable { .. }
             | Self::StillRuns { .. } => Exit::Conflict,
             Self::Unknown { .. } => Exit::Unknown,
-            Self::StartFailed { how: StartFailure::Interrupted, .. } => Exit::Interrupted,
+            Self::StartFailed { how: StartFailure::Interrupted(_), .. } => Exit::Interrupted,
             _ => self.inner().map_or(Exit::Failure, Explain::exit),
         }
     }
@@ -415,7 +415,7 @@ impl Explain for ServiceError {
                 StartFailure::NoProcess => "no_process",
                 StartFailure::Systemd(_) => "unit_failed",
                 StartFailure::OutOfMemory(_) => "out_of_memory",
-                StartFailure::Interrupted => "interrupted",
+                StartFailure::Interrupted(_) => "interrupted",
             },
             Self::StillRuns { .. } => "still_runs",
             Self::NotConfirmed { .. } => "not_confirmed",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::interrupt::Interrupted;
 use crate::process::Ended;
 
 /// What happened to a start.
@@ -18,9 +19,9 @@ pub enum StartFailure {
     /// A process of the service ended too early.
     #[error("it ended {}", how_it_ended(*.0))]
     Ended(Option<Ended>),
-    /// Someone interrupted it.
-    #[error("it was interrupted")]
-    Interrupted,
+    /// A signal ended it.
+    #[error(transparent)]
+    Interrupted(Interrupted),
     /// systemd could not bring it up.
     #[error("{0}")]
     Systemd(String),

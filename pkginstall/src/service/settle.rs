@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::hook::Launched;
-use crate::interrupt::is_interrupted;
+use crate::interrupt;
 use crate::process::{
     Children, Family, ProcessError, ProcessHandle, ProcessIdentity, ProcessTable, TICKS_PER_SECOND,
     Whereabouts, wait_until_one_ends,
@@ -37,8 +37,8 @@ impl Watch<'_> {
         let mut processes = hold(self.accept(recorded)?)?;
         loop {
             children.collect()?;
-            if is_interrupted() {
-                return Ok(Err(StartFailure::Interrupted));
+            if let Err(interrupted) = interrupt::check() {
+                return Ok(Err(StartFailure::Interrupted(interrupted)));
             }
             for end in ended.iter().filter_map(|&pid| children.end_of(pid)) {
                 last_end = Some(end);

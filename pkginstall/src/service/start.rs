@@ -20,7 +20,7 @@ use crate::conditions::{self, Group};
 use crate::generation::Generations;
 use crate::hook::{Launch, Launched};
 use crate::host::{Catalogue, Notice};
-use crate::interrupt::{Undisturbed, is_interrupted};
+use crate::interrupt::{self, Undisturbed};
 use crate::process::{self, Children, Family, Orphans, ProcessIdentity, StartId};
 use crate::receipts;
 use crate::runtime::{Output, RecordedPids, RuntimeDirectory};
@@ -386,8 +386,10 @@ impl<'r> Start<'r> {
         let contract = &self.installed.service;
         let limit = Duration::from_secs(contract.start_timeout_seconds.into());
         match script.wait(children, limit)? {
-            None if is_interrupted() => return Ok(Err(StartFailure::Interrupted)),
-            None => return Ok(Err(StartFailure::Hung(contract.start_timeout_seconds))),
+            None => {
+                let hung = StartFailure::Hung(contract.start_timeout_seconds);
+                return Ok(Err(interrupt::check().err().map_or(hung, StartFailure::Interrupted)));
+            }
             Some(ended) if !ended.is_success() => return Ok(Err(StartFailure::Script(ended))),
             Some(_) => {}
         }

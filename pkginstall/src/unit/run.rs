@@ -9,7 +9,7 @@ use super::managed::{Activity, Managed, managed, remember, systemctl};
 use super::write::{refresh, write_service};
 use super::{Boot, UnitError, target_name};
 use crate::host::Prefix;
-use crate::interrupt::is_interrupted;
+use crate::interrupt;
 use crate::process::{ProcessIdentity, ProcessTable};
 use crate::runtime::{RecordedPids, RuntimeDirectory};
 use crate::service::{InstalledService, Run, ServiceError, ServiceRecord, Site, StartFailure};
@@ -155,8 +155,8 @@ pub(crate) fn adopt(
 }
 
 fn how_it_failed(managed: &Managed) -> Result<StartFailure, UnitError> {
-    if is_interrupted() {
-        return Ok(StartFailure::Interrupted);
+    if let Err(interrupted) = interrupt::check() {
+        return Ok(StartFailure::Interrupted(interrupted));
     }
     Ok(StartFailure::Systemd(managed.show()?.words()))
 }

@@ -65,14 +65,19 @@ pub enum Now {
     Stopped(Option<PackageCoordinate>),
     /// It is what it was, but did not start again.
     NotStarted(PackageCoordinate, String),
-    /// It could not be put back; the next command tries again.
-    Unfinished(String),
+    /// The way back came to no end; the next command tries again.
+    Unfinished {
+        /// The package of before, where that runs already.
+        runs: Option<PackageCoordinate>,
+        /// What kept it.
+        why: String,
+    },
 }
 
 impl Now {
-    /// Tells whether nothing is left to do.
+    /// Tells whether it does what it did before.
     fn is_as_before(&self) -> bool {
-        matches!(self, Self::Runs(_) | Self::Stopped(_))
+        matches!(self, Self::Runs(_) | Self::Stopped(_) | Self::Unfinished { runs: Some(_), .. })
     }
 }
 
@@ -85,7 +90,13 @@ impl std::fmt::Display for Now {
             Self::NotStarted(package, why) => {
                 write!(f, "it is {package} as before, which did not start again: {why}")
             }
-            Self::Unfinished(why) => write!(f, "it could not be put back yet: {why}"),
+            Self::Unfinished { runs: Some(package), why } => {
+                write!(
+                    f,
+                    "it runs {package} as before; `pkginstall recover` does what is left of the way back: {why}"
+                )
+            }
+            Self::Unfinished { runs: None, why } => write!(f, "it could not be put back yet: {why}"),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{Keep, Reload, Request, Restore, Target, UpgradeError, perform};
 use crate::configure::Accept;
 use crate::generation::Cause;
 use crate::host::Prefix;
-use crate::interrupt::is_interrupted;
+use crate::interrupt::{self, is_interrupted};
 use crate::service::{InstalledService, ServiceError, Site};
 use crate::unit::Backends;
 
@@ -166,10 +166,14 @@ pub(super) fn start_again(
     }
     command.arg("--").args(parameters).stdin(Stdio::null()).stdout(Stdio::piped());
     let said = see_through(command.spawn().map_err(failed)?).map_err(failed)?;
-    Ok(serde_json::from_slice(&said).unwrap_or_else(|_| InsideEnd::Failed {
-        causes: vec!["the process of the rehearsal was killed".into()],
-        hint: None,
-        interrupted: is_interrupted(),
+    Ok(serde_json::from_slice(&said).unwrap_or_else(|_| {
+        let signal = interrupt::check().err();
+        let killed = || "the process of the rehearsal was killed".into();
+        InsideEnd::Failed {
+            causes: vec![signal.map_or_else(killed, |signal| signal.to_string())],
+            hint: None,
+            interrupted: signal.is_some(),
+        }
     }))
 }
 

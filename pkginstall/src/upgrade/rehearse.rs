@@ -181,8 +181,11 @@ fn run(
         end = inside::start_again(real, request.ourselves, &inside)?;
     }
     let (service, package) = (inside.service, inside.package);
-    let failed = |causes, hint, interrupted| {
+    let scratch = stage.prefix.root().as_str();
+    let failed = |causes, hint: Option<String>, interrupted| {
         let source = Elsewhere::of(causes);
+        // The copy is removed, so nobody is sent there; the last lines of the output are among the causes.
+        let hint = hint.filter(|hint| !hint.contains(scratch));
         Err(UpgradeError::RehearsalFailed { service, package, source, hint, interrupted })
     };
     match end {

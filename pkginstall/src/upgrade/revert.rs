@@ -41,7 +41,12 @@ pub(super) fn after_failure(
     let why = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
     let now = match revert(site, change, &why) {
         Ok(now) => now,
-        Err(error) => Now::Unfinished(Failure::of(&error).message),
+        Err(error) => {
+            let runs = service::view(site.prefix, &service).ok();
+            let runs =
+                runs.filter(|view| view.state == service::State::Running).and_then(|view| view.package);
+            Now::Unfinished { runs: runs.filter(|runs| *runs != package), why: Failure::of(&error).message }
+        }
     };
     let data = match SetAside::by(site.prefix, &service, &id) {
         Some(aside) => Data::SetAside(Box::new(aside)),
@@ -136,7 +141,7 @@ fn bring_back(site: &mut Site<'_>, change: &Change, from: &Generation) -> Result
         let why = format!("it was tried {ATTEMPTS} times; look at its logs, then `pkginstall start`");
         return Ok(Now::NotStarted(package, why));
     }
-    match start(site, from) {
+    match start(site, from).or_else(|error| start_once_more(site, from, error)) {
         Ok(()) => {
             // Its pre-stop may have turned its clients away.
             if let Err(error) = hooks::admit(site, from) {
@@ -149,6 +154,14 @@ fn bring_back(site: &mut Site<'_>, change: &Change, from: &Generation) -> Result
             Ok(Now::NotStarted(package, Failure::of(&error).message))
         }
     }
+}
+
+/// Starts the old one again where the host failed and not the service: a disk that was full for a moment is no reason for an outage.
+fn start_once_more(site: &mut Site<'_>, from: &Generation, error: ServiceError) -> Result<(), ServiceError> {
+    if matches!(error, ServiceError::StartFailed { .. }) {
+        return Err(error);
+    }
+    start(site, from)
 }
 
 /// There was nothing before: what was tried is what the record says, and it is stopped.

@@ -56,11 +56,11 @@ fn staged(host: &Host) -> Vec<PathBuf> {
 fn a_package_whose_files_cannot_be_deleted_is_gone_and_hinders_nobody() {
     let host = host();
     let Some(mounted) = Mounted::on(host.prefix(INSTALLED).join("bin")) else { return };
-    fs::write(mounted.0.join("precious"), "of somebody else").unwrap();
     let said = host.fails(1, &["remove", COORDINATE]);
     assert!(said.contains("com.example:web:1.0 is not installed any more"), "{said}");
     // The mount went with the directory that holds it.
     let mounted = Mounted(staged(&host)[0].join(mounted.0.file_name().unwrap()));
+    fs::write(mounted.0.join("precious"), "of somebody else").unwrap();
 
     host.ok(&["install", "db.copkg"]);
     let list = host.json(&["list"]);
@@ -86,7 +86,22 @@ fn a_package_whose_files_cannot_be_deleted_is_gone_and_hinders_nobody() {
 }
 
 #[test]
-fn what_another_user_left_in_a_package_hinders_nobody() {
+fn files_on_a_file_system_that_is_mounted_in_a_package_are_set_aside_with_it() {
+    let host = host();
+    let Some(mounted) = Mounted::on(host.prefix(INSTALLED).join("bin")) else { return };
+    fs::write(mounted.0.join("precious"), "of somebody else").unwrap();
+    let removed = host.run(&["remove", COORDINATE]);
+    assert!(removed.status.success(), "{removed:?}");
+    let said = String::from_utf8_lossy(&removed.stderr).into_owned();
+    assert!(said.contains("bin/precious"), "{said}");
+    let mounted = Mounted(set_aside(&host).join("bin"));
+    assert!(mounted.0.join("precious").exists(), "{said}");
+    host.ok(&["install", "web.copkg"]);
+    host.ok(&["verify", COORDINATE]);
+}
+
+#[test]
+fn what_another_user_left_in_a_package_is_set_aside_and_hinders_nobody() {
     let host = host();
     if !rustix::process::geteuid().is_root() {
         skip("files of another user", "only root can make them");
@@ -99,17 +114,26 @@ fn what_another_user_left_in_a_package_hinders_nobody() {
     give(&all, NOBODY);
     give(&cache, 0);
     let run = |arguments: &[&str]| host.command(arguments).uid(NOBODY).gid(NOBODY).output().unwrap();
-    let removed = run(&["remove", COORDINATE]);
-    assert_eq!(removed.status.code(), Some(1), "{removed:?}");
-    for arguments in [&["install", "db.copkg"][..], &["install", "web.copkg"], &["verify", "--all"]] {
+    for arguments in [
+        &["remove", COORDINATE][..],
+        &["install", "db.copkg"],
+        &["install", "web.copkg"],
+        &["verify", "--all"],
+        &["recover"],
+    ] {
         let ran = run(arguments);
         assert!(ran.status.success(), "{arguments:?}: {ran:?}");
     }
-    assert_eq!(run(&["recover"]).status.code(), Some(1));
-    // When it can be deleted, it is.
-    give(&staged(&host)[0], NOBODY);
-    assert!(run(&["recover"]).status.success());
     assert!(staged(&host).is_empty());
+    assert!(set_aside(&host).join("bin/__pycache__/x.pyc").exists());
+}
+
+/// Finds the one directory of files that outlived their package.
+fn set_aside(host: &Host) -> PathBuf {
+    let kept = fs::read_dir(host.prefix("software/.set-aside")).unwrap();
+    let kept: Vec<PathBuf> = kept.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    kept[0].clone()
 }
 
 fn give(path: &Path, user: u32) {

@@ -70,7 +70,7 @@ fn what_a_service_wrote_into_its_package_is_named_by_an_upgrade_and_kept_by_gc()
     host.install(unused, &version("0.5"));
     fs::write(host.prefix().install_dir(&unused.parse().unwrap()).join("rows.db"), "more rows").unwrap();
     let swept = host.run(&["--json", "gc", "--unused"]).ok();
-    let kept = swept.json()["removed"]["set_aside"][0]["path"].as_str().unwrap().to_owned();
+    let kept = swept.json()["removed"]["foreign"][0]["path"].as_str().unwrap().to_owned();
     assert!(swept.err.contains(&kept), "{}", swept.err);
     assert_eq!(fs::read_to_string(std::path::Path::new(&kept).join("rows.db")).unwrap(), "more rows");
     assert_eq!(fs::read_to_string(package.join("rows.db")).unwrap(), "rows", "a rollback needs that package");

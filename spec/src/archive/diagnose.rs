@@ -28,7 +28,9 @@ fn parse(block: &[u8; BLOCK]) -> Option<Header> {
 }
 
 fn rule(found: &Header, expected: &Header) -> Rule {
-    if let Some(rule) = rule_of_type(found) {
+    if found.as_old().linkflag != expected.as_old().linkflag
+        && let Some(rule) = rule_of_type(found)
+    {
         return rule;
     }
     if found.as_ustar().is_none() {

@@ -301,9 +301,10 @@ impl Sweep {
             self.restore()?;
             let options = ["error", "--errno", NO_SPACE, "--at", &at.to_string()];
             let ended = self.under_faultrun(self.command, &options)?;
-            // Without any recovery: the command itself left it so.
+            // Without any recovery: the command itself left it running. Where the way back met the full disk, some of it may be left to do.
             let status = self.world.pkginstall(&["status", SERVICE])?;
-            assert!(status.is_success(), "{moment}: {ended}\n{status}");
+            let is_left = status.code == Some(4) && status.out.contains("  running  ");
+            assert!(status.is_success() || is_left && self.command == FAILING, "{moment}: {ended}\n{status}");
             self.world.pkginstall(&["recover"])?.success()?;
             let version = self.world.check(&moment)?;
             let said = if ended.is_success() { self.after } else { self.before };

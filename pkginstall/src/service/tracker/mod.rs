@@ -32,7 +32,7 @@ use super::survivors::refuse_survivors;
 use super::{RunAs, ServiceError, StartFailure};
 use crate::hook::{HookError, Launch, Launched};
 use crate::host::Prefix;
-use crate::interrupt::{Undisturbed, is_interrupted};
+use crate::interrupt::{self, Undisturbed};
 use crate::process::{self, Children, Family, Orphans, StartId};
 use crate::runtime::{Output, Owner, RecordedPids, RuntimeDirectory};
 use crate::unit::{NOTIFY_SOCKET, Notifier};
@@ -162,8 +162,10 @@ impl<'a, 'b> Tracker<'a, 'b> {
     ) -> Result<Settled, ServiceError> {
         let limit = Duration::from_secs(self.request.start_timeout_seconds.into());
         match script.wait(children, limit)? {
-            None if is_interrupted() => return Ok(Err(StartFailure::Interrupted)),
-            None => return Ok(Err(StartFailure::Hung(self.request.start_timeout_seconds))),
+            None => {
+                let hung = StartFailure::Hung(self.request.start_timeout_seconds);
+                return Ok(Err(interrupt::check().err().map_or(hung, StartFailure::Interrupted)));
+            }
             Some(ended) if !ended.is_success() => return Ok(Err(StartFailure::Script(ended))),
             Some(_) => {}
         }
