@@ -221,6 +221,26 @@ fn a_deployment_is_published_as_what_it_is() {
 }
 
 #[test]
+fn what_only_says_that_it_is_a_deployment_is_shown_all_the_same() {
+    let workshop = Workshop::new();
+    workshop.write("package.toml", workshop::CONTENT.replace("\"content\"", "\"deployment\""));
+    workshop.write("notes.txt", "x");
+    workshop.works(&["build"]);
+    let said = workshop.works(&["inspect", "notes-1.0.0-any.copkg"]);
+    assert!(said.out.contains("kind           deployment"), "{}", said.out);
+    assert!(said.err.contains("what it deploys cannot be shown"), "{}", said.err);
+    assert!(workshop.is_clean());
+}
+
+#[test]
+fn a_description_that_nobody_wrote_is_not_read() {
+    let workshop = with_shop();
+    workshop.write("shop/env/dev.toml", "# \n".repeat(400_000));
+    let said = workshop.fails(&["lint", "shop"]);
+    assert!(said.contains("cannot read DIR/shop/env/dev.toml"), "{said}");
+}
+
+#[test]
 fn the_schemas_are_valid_and_accept_a_first_deployment() {
     let workshop = with_shop();
     let script = "import json, sys, tomllib, jsonschema

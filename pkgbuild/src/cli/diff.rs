@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Context;
 use crate::build::Work;
-use crate::deployment::{self, DeploymentContents};
+use crate::deployment::{self, DeploymentChange, DeploymentContents};
 use crate::package::{Comparison, OpenPackage, compare};
 
 #[derive(Debug, Args)]
@@ -25,12 +25,12 @@ pub(super) fn run(args: &Diff, context: &mut Context) -> Result<Exit, Failure> {
     let new = OpenPackage::without_trust(&context.path(&args.new))?;
     let comparison = compare(old.contents(), new.contents());
     let is_deployment = |package: &OpenPackage| package.contents().manifest().kind() == Kind::Deployment;
-    if !(is_deployment(&old) && is_deployment(&new)) {
+    let both = is_deployment(&old) && is_deployment(&new);
+    let changes = if both { deployment_changes(old, new, context) } else { None };
+    let Some(changes) = changes else {
         context.report.data(&comparison, || describe(&comparison));
         return Ok(Exit::Ok);
-    }
-    let (old, new) = (contents_of(old, context)?, contents_of(new, context)?);
-    let changes = deployment::compare(&old, &new);
+    };
     let document = json!({
         "manifest": comparison.manifest,
         "entries": comparison.entries,
@@ -41,6 +41,22 @@ pub(super) fn run(args: &Diff, context: &mut Context) -> Result<Exit, Failure> {
         lines.chain([describe(&comparison)]).collect::<Vec<_>>().join("\n")
     });
     Ok(Exit::Ok)
+}
+
+/// Returns how two deployments differ in what they say; nothing for what only says that it is one.
+fn deployment_changes(
+    old: OpenPackage,
+    new: OpenPackage,
+    context: &mut Context,
+) -> Option<Vec<DeploymentChange>> {
+    let contents = contents_of(old, context).and_then(|old| Ok((old, contents_of(new, context)?)));
+    match contents {
+        Ok((old, new)) => Some(deployment::compare(&old, &new)),
+        Err(failure) => {
+            context.report.warn(format!("what they deploy cannot be compared: {}", failure.message));
+            None
+        }
+    }
 }
 
 fn contents_of(package: OpenPackage, context: &Context) -> Result<DeploymentContents, Failure> {

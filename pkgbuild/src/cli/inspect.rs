@@ -54,17 +54,23 @@ pub(super) fn run(args: &Inspect, context: &mut Context) -> Result<Exit, Failure
     Ok(Exit::Ok)
 }
 
-/// Returns the services, roles and environments of a deployment, which are in its payload. Nothing for another kind.
+/// Returns the services, roles and environments of a deployment, which are in its payload. Nothing for another kind, and for what
+/// only says that it is one.
 fn deployment_in(
     package: OpenPackage,
-    context: &Context,
+    context: &mut Context,
 ) -> Result<Option<Vec<(&'static str, String)>>, Failure> {
     if package.contents().manifest().kind() != Kind::Deployment {
         return Ok(None);
     }
     let work = Work::new(&context.ambient)?;
-    let contents = DeploymentContents::read(package, work.path())?;
-    Ok(Some(deployment::summary(&contents)))
+    match DeploymentContents::read(package, work.path()) {
+        Ok(contents) => Ok(Some(deployment::summary(&contents))),
+        Err(error) => {
+            context.report.warn(format!("what it deploys cannot be shown: {error}"));
+            Ok(None)
+        }
+    }
 }
 
 fn describe(contents: &Contents, signers: &[String], deployment: Vec<(&'static str, String)>) -> String {

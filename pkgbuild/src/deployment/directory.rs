@@ -1,8 +1,8 @@
 //! Reads the description of a deployment: `deployment.toml`, every `env/*.toml`, and what each host gets of them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use copkg_spec::coordinate::Label;
@@ -13,6 +13,9 @@ use copkg_spec::deployment::{
 use copkg_spec::recipe;
 
 use super::DeploymentError;
+
+/// The largest file of a description: more is none that a person wrote.
+const DESCRIPTION_BYTES: u64 = 1 << 20;
 
 /// The description of a deployment in a directory.
 #[derive(Debug, Clone)]
@@ -41,8 +44,20 @@ impl DeploymentDirectory {
     /// Reads everything, and resolves each host of each environment.
     ///
     /// # Errors
-    /// When a file cannot be read; else all mistakes of `deployment.toml`, else all mistakes of the environments.
+    /// When a file cannot be read; else all mistakes of `deployment.toml`, else those of the environments, else those of the hosts.
     pub fn read(directory: &Path) -> Result<Self, DeploymentError> {
+        let described = Self::read_unresolved(directory)?;
+        match DescriptionError::joined(described.resolved().filter_map(Result::err)) {
+            Some(error) => Err(error.into()),
+            None => Ok(described),
+        }
+    }
+
+    /// Reads everything and renders nothing: for a package that nobody vouched for.
+    ///
+    /// # Errors
+    /// When a file cannot be read; else all mistakes of `deployment.toml`, else those of the environments.
+    pub fn read_unresolved(directory: &Path) -> Result<Self, DeploymentError> {
         let deployment = Deployment::parse(&read(&directory.join(FILE_NAME))?)?;
         let mut environments = BTreeMap::new();
         let mut mistakes = Vec::new();
@@ -56,11 +71,9 @@ impl DeploymentDirectory {
         if environments.is_empty() && mistakes.is_empty() {
             return Err(DeploymentError::NoEnvironment { directory: directory.to_owned() });
         }
-        let described = Self { directory: directory.to_owned(), deployment, environments };
-        mistakes.extend(described.resolved().filter_map(Result::err));
         match DescriptionError::joined(mistakes) {
             Some(error) => Err(error.into()),
-            None => Ok(described),
+            None => Ok(Self { directory: directory.to_owned(), deployment, environments }),
         }
     }
 
@@ -100,6 +113,13 @@ fn environment_names(directory: &Path) -> Result<Vec<Label>, DeploymentError> {
     Ok(names)
 }
 
-fn read(path: &Path) -> Result<String, DeploymentError> {
-    fs::read_to_string(path).map_err(|source| DeploymentError::Read { path: path.to_owned(), source })
+pub(super) fn read(path: &Path) -> Result<String, DeploymentError> {
+    let unreadable = |source| DeploymentError::Read { path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = File::open(path).map_err(unreadable)?;
+    let read = file.take(DESCRIPTION_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if read as u64 > DESCRIPTION_BYTES {
+        return Err(unreadable(io::ErrorKind::FileTooLarge.into()));
+    }
+    Ok(text)
 }

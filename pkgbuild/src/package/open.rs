@@ -59,6 +59,11 @@ impl OpenPackage {
         Ok(Self { path: path.to_owned(), reader, contents: index.into_contents(), signers })
     }
 
+    /// Returns where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the manifest, the index and the attachments.
     pub fn contents(&self) -> &Contents {
         &self.contents

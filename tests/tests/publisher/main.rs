@@ -3,6 +3,7 @@
 mod broken;
 mod channels;
 mod co_signing;
+mod deployment;
 mod keys;
 mod patches;
 mod publish;
