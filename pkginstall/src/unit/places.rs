@@ -15,7 +15,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Looks at the places of `prefix`. What is not there yet is taken as it is named.
+    /// Looks at the places of `prefix`, whether or not they are there yet.
     pub(super) fn of(prefix: &Prefix, program: &Utf8Path) -> Self {
         let named = vec![
             prefix.root().to_owned(),
@@ -42,9 +42,14 @@ impl Places {
     }
 }
 
-/// Returns where a path leads; the path itself where nothing is there.
+/// Returns where a path leads. What is not there yet will be where the deepest directory above it that is there leads.
 pub(super) fn real(path: &Utf8Path) -> Utf8PathBuf {
-    path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
+    for above in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (above.canonicalize_utf8(), path.strip_prefix(above)) {
+            return if rest.as_str().is_empty() { real } else { real.join(rest) };
+        }
+    }
+    path.to_owned()
 }
 
 #[cfg(test)]
