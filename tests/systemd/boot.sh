@@ -33,5 +33,7 @@ for unit in systemd-udevd systemd-timesyncd systemd-tmpfiles-setup systemd-tmpfi
 done
 pivot_root . old
 umount -l old
+# As on every host: what systemd mounts for a service, its credentials above all, comes to that.
+mount --make-rshared /
 exec env -i container=lxc PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --unit=try.target --log-target=console --show-status=0 </dev/null >/systemd.log 2>&1

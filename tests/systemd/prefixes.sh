@@ -4,7 +4,7 @@ ln -sfn /home/them /srv/link-home
 ln -sfn /tmp /srv/link-tmp
 ln -sfn /dev/shm/them /srv/link-shm
 recipe odd 1.0 web
-printf '#!/bin/sh\ncd "${1#--runtime-dir=}" || exit 1\necho "$COPKG_PREFIX" >data/notes\nsleep 1000 & echo $! >run/start.pid\n' >"$tree/script.d/start"
+printf '#!/bin/sh\ncd "${1#--runtime-dir=}" || exit 1\nprintf "%%s\\n" "$COPKG_PREFIX" >data/notes\nsleep 1000 & echo $! >run/start.pid\n' >"$tree/script.d/start"
 printf '#!/bin/sh\n' >"$tree/script.d/stop"
 chmod 755 "$tree"/script.d/*
 pkgbuild build "$tree" --key /srv/key.key --out /srv >/dev/null

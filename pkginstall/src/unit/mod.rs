@@ -7,6 +7,7 @@
 
 mod apply;
 mod backends;
+mod credential;
 mod error;
 mod forget;
 mod launcher;
@@ -29,6 +30,7 @@ pub use look_over::Verdict;
 pub use names::{Manager, target_name, unit_name};
 pub use write::{Purpose, Unit, Units, write};
 
+pub(crate) use credential::credential;
 pub(crate) use forget::{forget, written};
 pub(crate) use managed::{Activity, Managed, Shown, managed};
 pub(crate) use notify::{NOTIFY_SOCKET, Notifier};
