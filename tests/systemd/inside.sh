@@ -9,7 +9,7 @@ prefix=/srv/none
 service=none
 . "$here/scene.sh"
 (cd /srv && pkgbuild keygen /srv/key >/dev/null 2>&1)
-for trial in ${*:-lifecycle kinds handover mounts prefixes recovery users}; do
+for trial in ${*:-lifecycle kinds handover mounts prefixes recovery credentials users}; do
     say "-- $trial"
     unit=
     . "$here/$trial.sh"

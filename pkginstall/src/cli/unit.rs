@@ -2,7 +2,9 @@
 
 use clap::Args;
 use copkg_spec::command::{Exit, Failure};
+use copkg_spec::coordinate::ServiceCoordinate;
 use serde::Serialize;
+use serde_json::json;
 
 use super::Context;
 use super::owner::quoted;
@@ -33,6 +35,9 @@ pub(super) struct UnitArgs {
     /// Take the units of the named services away: what runs below them is started natively
     #[arg(long, requires = "services", conflicts_with = "apply")]
     remove: bool,
+    /// Only print the names of the units of the named services, for a drop-in before the first start
+    #[arg(long, requires = "services", conflicts_with_all = ["apply", "remove", "dry_run"])]
+    name: bool,
     /// Only make them and look them over; nothing stays
     #[arg(long, conflicts_with_all = ["apply", "remove"])]
     dry_run: bool,
@@ -48,6 +53,9 @@ struct Document<'a> {
 
 pub(super) fn run(args: &UnitArgs, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let services = select(&args.services, context)?;
+    if args.name {
+        return names(&services, context);
+    }
     if args.remove {
         let (outcomes, failures) =
             each(&services, |name| at_site(context, |site| service::hand_back(site, name)));
@@ -85,6 +93,13 @@ pub(super) fn run(args: &UnitArgs, context: &mut Context<'_>) -> Result<Exit, Fa
         });
     }
     last.map_or(Ok(Exit::Ok), Err)
+}
+
+fn names(services: &[ServiceCoordinate], context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let prefix = context.prefix()?;
+    let names: Vec<String> = services.iter().map(|service| unit::unit_name(&prefix, service)).collect();
+    context.report.data(&json!({ "names": names }), || names.join("\n"));
+    Ok(Exit::Ok)
 }
 
 /// A command line for a shell.

@@ -9,8 +9,9 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::manifest::Service;
 use serde::{Serialize, Serializer};
 
+use super::ConfigureError;
+use super::secret::{self, SecretPlaces};
 use super::values_file::{self, Written};
-use super::{ConfigureError, secret};
 use crate::host::Prefix;
 use crate::service::{InstalledService, ServiceError, ServiceRecord};
 
@@ -75,6 +76,7 @@ pub(super) fn installed(
 /// The values of a service for one package, checked against its declarations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Values {
+    prefix: Prefix,
     service: ServiceCoordinate,
     package: PackageCoordinate,
     file: Utf8PathBuf,
@@ -145,7 +147,7 @@ impl Values {
             entry.value = Some(value);
             entry.origin = origin;
         }
-        Ok(Self { service: service.clone(), package: package.clone(), file, all })
+        Ok(Self { prefix: prefix.clone(), service: service.clone(), package: package.clone(), file, all })
     }
 
     /// Reads the values of a service for the package that it runs, or for `package`.
@@ -205,7 +207,8 @@ impl Values {
             reference: "that is set".into(),
             why,
         })?;
-        secret::resolve(name, &reference, environment).map(Some)
+        let places = SecretPlaces { prefix: &self.prefix, service: &self.service, environment };
+        secret::resolve(name, &reference, &places).map(Some)
     }
 
     /// Returns the package that declares them.

@@ -104,8 +104,8 @@ impl Prefix {
         self.lender.is_some()
     }
 
-    /// Returns the prefix that the packages belong to.
-    fn owner(&self) -> &Self {
+    /// Returns the prefix that the packages and the units belong to.
+    pub(crate) fn owner(&self) -> &Self {
         self.lender.as_deref().unwrap_or(self)
     }
 

@@ -8,6 +8,7 @@
 mod apply;
 mod backends;
 mod conditions;
+mod credential;
 mod error;
 mod forget;
 mod launcher;
@@ -30,6 +31,7 @@ pub use look_over::Verdict;
 pub use names::{Manager, target_name, unit_name};
 pub use write::{Purpose, Unit, Units, write};
 
+pub(crate) use credential::credential;
 pub(crate) use forget::{forget, written};
 pub(crate) use managed::{Activity, Managed, Shown, managed};
 pub(crate) use notify::{NOTIFY_SOCKET, Notifier};

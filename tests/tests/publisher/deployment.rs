@@ -65,8 +65,8 @@ fn a_deployment_is_locked_by_its_repository_published_and_installed_as_any_packa
     assert_eq!(missing["error"]["message"], format!("there is no {GROUP}:hello@stable: it has no channel"));
 
     promote("1.1.0", "stable")?.success()?;
-    let built = registry.pkgbuild(&scene, &build)?.success()?.json()?;
-    assert_eq!(built["package"], format!("{GROUP}:greeting:1.0.0"));
+    let made = registry.pkgbuild(&scene, &build)?.success()?.json()?;
+    assert_eq!(made["package"], format!("{GROUP}:greeting:1.0.0"));
     let file = scene.path().join("deployments/greeting-1.0.0-any.copkg");
     registry.publish(&scene, &[&file], &["publisher.key"])?.success()?;
     let group = newest(&scene.path().join("store/metadata"), GROUP)?;
