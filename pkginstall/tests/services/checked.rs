@@ -72,7 +72,8 @@ fn a_port_may_be_held_by_the_service_that_should_hold_it_and_by_nobody_else() {
     let port = held.local_addr().unwrap().port();
     let (host, directory) = shop(&format!("ports = [\"127.0.0.1:{port}\"]\n"), "");
     let listening = format!(
-        "#!/usr/bin/env python3\nimport socket, time\ns = socket.socket()\n\
+        "#!/usr/bin/env python3\nimport os, socket, sys, time\n\
+         if 'COPKG_SERVICE' in os.environ: os.execve(sys.executable, [sys.executable, *sys.argv], {{}})\ns = socket.socket()\n\
          s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\ns.bind(('127.0.0.1', {port}))\ns.listen()\ntime.sleep(600)\n"
     );
     host.install("com.example:web:3", &Package::serving(&listening));

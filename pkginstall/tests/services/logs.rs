@@ -1,7 +1,7 @@
 //! `pkginstall logs`.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 
 use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER};
 
@@ -28,7 +28,8 @@ fn following_shows_what_is_added() {
     let mut next = || lines.next().unwrap().unwrap();
     assert_eq!(next(), "one");
     let log = host.runtime().join("log/console.log");
-    fs::write(&log, "one\ntwo\n").unwrap();
+    // Added as a service adds it: a file that is cut and written anew is read from its beginning.
+    fs::File::options().append(true).open(&log).unwrap().write_all(b"two\n").unwrap();
     assert_eq!(next(), "two");
     fs::rename(&log, log.with_extension("old")).unwrap();
     fs::write(&log, "three\n").unwrap();

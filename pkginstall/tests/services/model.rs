@@ -291,7 +291,8 @@ fn no_life_of_a_service_loses_a_record() {
         return sequence(seed);
     }
     let (sequences, next) = (number("COPKG_MODEL").unwrap_or(SEQUENCES), AtomicU64::new(0));
-    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get) * 2;
+    // The commands wait for the disk and for processes most of the time.
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get) * 8;
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {

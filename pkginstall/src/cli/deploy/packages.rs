@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use copkg_spec::command::Failure;
-use copkg_spec::deployment::{PackageChoice, PackageReference};
+use copkg_spec::deployment::{Limits, PackageChoice, PackageReference};
 use copkg_spec::platform::Platform;
 use serde::Serialize;
 
@@ -27,6 +27,17 @@ pub(super) struct PackageRow {
 pub(super) struct Obtained {
     pub(super) desired: Desired,
     pub(super) packages: Vec<PackageRow>,
+}
+
+/// Says which limits of the description nobody keeps: a deployment does not set them yet.
+fn warn_of_limits(context: &mut Context<'_>, described: &Described) {
+    for instance in described.host.services.iter().filter(|one| one.limits != Limits::default()) {
+        let service = &instance.service;
+        context.report.warn(format!(
+            "the limits of {service} are not enforced: a deployment does not set limits yet; \
+             `pkginstall config set {service} service.limits.memory=…` does"
+        ));
+    }
 }
 
 /// Finds every package, and installs it where `effect` says so: all are here before anything else is done.
@@ -55,6 +66,7 @@ pub(super) fn obtain(
         }
         found.insert(reference.clone(), package);
     }
+    warn_of_limits(context, described);
     let desired = assemble(&context.prefix()?, described, &found)?;
     Ok(Obtained { desired, packages })
 }

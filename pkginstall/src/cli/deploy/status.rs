@@ -28,7 +28,9 @@ pub(super) fn run(args: &StatusArgs, context: &mut Context<'_>) -> Result<Exit, 
     if found.is_empty() {
         context.report.note(format!("there is no deployment below {}", prefix.root()));
     }
-    let text = found.iter().map(|one| text(context, one)).collect::<Vec<_>>().join("\n");
+    let rows: Vec<Vec<String>> = found.iter().flat_map(|one| &one.services).map(cells).collect();
+    let mut lines = table(context.report, &HEADERS, &rows).into_iter();
+    let text = found.iter().map(|one| text(one, &mut lines)).collect::<Vec<_>>().join("\n");
     context.report.data(&json!({ "deployments": found }), || text);
     Ok(exit(&found))
 }
@@ -46,9 +48,10 @@ fn exit(found: &[DeploymentStatus]) -> Exit {
     }
 }
 
-const HEADERS: [&str; 5] = ["SERVICE", "STATE", "PACKAGE", "GENERATION", "URL"];
+const HEADERS: [&str; 5] = ["  SERVICE", "STATE", "PACKAGE", "GENERATION", "URL"];
 
-fn text(context: &mut Context<'_>, one: &DeploymentStatus) -> String {
+/// Shows a deployment with the next lines of the table, which has one for each service.
+fn text(one: &DeploymentStatus, lines: &mut impl Iterator<Item = String>) -> String {
     let head = match (&one.package, one.generation, one.since) {
         (Some(package), Some(number), Some(since)) if one.services.is_empty() => {
             format!("{}: removed {since:.0} (generation {number}, {package})", one.deployment)
@@ -64,11 +67,10 @@ fn text(context: &mut Context<'_>, one: &DeploymentStatus) -> String {
         _ => format!("{}: never good here", one.deployment),
     };
     let change = one.change.iter().map(|change| format!("  {change}"));
-    let rows: Vec<Vec<String>> = one.services.iter().map(cells).collect();
-    let lines = table(context.report, &HEADERS, &rows).into_iter().zip(&one.services);
-    let lines = lines.map(|(line, service)| {
-        service.drift.iter().fold(format!("  {line}"), |text, drift| format!("{text}\n    {drift}"))
-    });
+    let lines =
+        one.services.iter().zip(lines).map(|(service, line)| {
+            service.drift.iter().fold(line, |text, drift| format!("{text}\n    {drift}"))
+        });
     let retired = one
         .retired
         .iter()
@@ -85,7 +87,7 @@ fn cells(service: &ServiceStatus) -> Vec<String> {
         State::Unknown => "unknown",
     };
     vec![
-        service.service.to_string(),
+        format!("  {}", service.service),
         state.to_owned(),
         service.package.to_string(),
         service.generation.map(|number| format!("generation {number}")).unwrap_or_default(),

@@ -9,32 +9,59 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::deployment::{HostDeployment, HostPort};
 
 use crate::deploy::{Owned, Survey};
+use crate::host::Prefix;
 use crate::process::ProcessTable;
-use crate::service::Site;
+use crate::service::{self, Site};
+
+/// How many levels of processes are looked through for a service's own.
+const DEPTH: usize = 64;
 
 /// Checks the ports of all instances.
 pub(super) fn check(site: &Site<'_>, host: &HostDeployment, survey: &Survey) -> Result<(), String> {
     let owned = Owned::read(site.prefix, &survey.desired.name).unwrap_or_default();
-    let owned: BTreeSet<ServiceCoordinate> = owned.services.into_keys().collect();
+    let ours = Ours::of(site, owned.services.into_keys().collect());
     let mut wrong = Vec::new();
     for instance in &host.services {
         for port in &instance.ports {
-            wrong.extend(one(site, port, &owned).err().map(|why| format!("{}: {why}", instance.service)));
+            wrong.extend(one(port, &ours).err().map(|why| format!("{}: {why}", instance.service)));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
 }
 
-fn one(site: &Site<'_>, port: &HostPort, owned: &BTreeSet<ServiceCoordinate>) -> Result<(), String> {
+/// The services of the deployment, and the processes that are known to be theirs.
+struct Ours<'s> {
+    prefix: &'s Prefix,
+    services: BTreeSet<ServiceCoordinate>,
+    processes: BTreeSet<u32>,
+}
+
+impl<'s> Ours<'s> {
+    fn of(site: &Site<'s>, services: BTreeSet<ServiceCoordinate>) -> Self {
+        let views = services.iter().filter_map(|service| service::view(site.prefix, service).ok());
+        let processes = views.flat_map(|view| view.pids).collect();
+        Self { prefix: site.prefix, services, processes }
+    }
+
+    /// Tells whether a process is one of theirs: a known one or a descendant of one, or one that says so in the environment that it
+    /// was started with, which nginx and others write over.
+    fn have(&self, pid: u32, table: &ProcessTable) -> bool {
+        let ancestors = std::iter::successors(Some(pid), |pid| table.parent(*pid)).take(DEPTH);
+        ancestors.into_iter().any(|pid| self.processes.contains(&pid))
+            || service_of(self.prefix, pid).is_some_and(|service| self.services.contains(&service))
+    }
+}
+
+fn one(port: &HostPort, ours: &Ours<'_>) -> Result<(), String> {
     let address = address_of(port)?;
     match TcpListener::bind(address) {
         Ok(_) => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
         Err(error) => return Err(format!("{port} cannot be listened at: {error}")),
     }
-    let holders = holders(port.port);
-    let is_ours = |pid: &u32| service_of(site, *pid).is_some_and(|service| owned.contains(&service));
-    match holders.iter().find(|pid| !is_ours(pid)) {
+    let table = ProcessTable::read().map_err(|error| error.to_string())?;
+    let holders = holders(port.port, &table);
+    match holders.iter().find(|pid| !ours.have(**pid, &table)) {
         None if !holders.is_empty() => Ok(()),
         None => Err(format!("{port} is held by a process that cannot be looked at")),
         Some(pid) => {
@@ -54,10 +81,9 @@ fn address_of(port: &HostPort) -> Result<SocketAddr, String> {
 }
 
 /// Returns the processes that listen at a port.
-fn holders(port: u16) -> BTreeSet<u32> {
+fn holders(port: u16, processes: &ProcessTable) -> BTreeSet<u32> {
     let sockets: BTreeSet<String> =
         ["/proc/net/tcp", "/proc/net/tcp6"].iter().flat_map(|table| listening(table, port)).collect();
-    let Ok(processes) = ProcessTable::read() else { return BTreeSet::new() };
     let holds = |pid: &u32| {
         let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
         let mut links = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
@@ -80,7 +106,7 @@ fn listening(table: &str, port: u16) -> Vec<String> {
 }
 
 /// Returns the service of this prefix that a process belongs to, by the environment that it was started with.
-fn service_of(site: &Site<'_>, pid: u32) -> Option<ServiceCoordinate> {
+fn service_of(prefix: &Prefix, pid: u32) -> Option<ServiceCoordinate> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let value = |name: &str| {
         let start = format!("{name}=");
@@ -88,6 +114,6 @@ fn service_of(site: &Site<'_>, pid: u32) -> Option<ServiceCoordinate> {
             environment.split(|byte| *byte == 0).filter_map(|entry| std::str::from_utf8(entry).ok());
         all.find_map(|entry| entry.strip_prefix(&start).map(str::to_owned))
     };
-    let prefix = value("COPKG_PREFIX")?;
-    (prefix == site.prefix.root().as_str()).then(|| value("COPKG_SERVICE"))??.parse().ok()
+    let named = value("COPKG_PREFIX")?;
+    (named == prefix.root().as_str()).then(|| value("COPKG_SERVICE"))??.parse().ok()
 }
