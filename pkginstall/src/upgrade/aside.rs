@@ -162,18 +162,25 @@ pub(super) fn keep(
     put(site, change, from, (last, generation, leaving))
 }
 
-fn put(
+/// Names data as set aside that a change brought back and a failed start wrote to: it lies where it was kept before.
+pub(super) fn name_in_place(site: &Site<'_>, change: &Change, slot: &Slot) -> Result<(), ServiceError> {
+    let (prefix, service) = (site.prefix, &change.service);
+    if !saved::is_kept(prefix, service, DATA, slot) || SetAside::of(prefix, service, slot)?.is_some() {
+        return Ok(());
+    }
+    described(site, change, (slot.clone(), change.to, Leaving::Failed))?.write(prefix, service)
+}
+
+fn described(
     site: &Site<'_>,
     change: &Change,
-    from: &Slot,
     (name, generation, leaving): (Slot, Number, Leaving),
-) -> Result<(), ServiceError> {
+) -> Result<SetAside, ServiceError> {
     let (prefix, service) = (site.prefix, &change.service);
     let package = Generations::of(prefix, service).read(generation)?.package;
     let time = (site.clock)();
     let command = command(prefix, change, &name, &package, leaving)?;
-    saved::make(prefix, service, &name)?;
-    let aside = SetAside {
+    Ok(SetAside {
         path: prefix.kept(service).join(name.to_string()).join(DATA),
         name,
         generation,
@@ -182,7 +189,18 @@ fn put(
         time,
         until: time.checked_add(site.keep_data).unwrap_or(Timestamp::MAX),
         command,
-    };
+    })
+}
+
+fn put(
+    site: &Site<'_>,
+    change: &Change,
+    from: &Slot,
+    what: (Slot, Number, Leaving),
+) -> Result<(), ServiceError> {
+    let (prefix, service) = (site.prefix, &change.service);
+    let aside = described(site, change, what)?;
+    saved::make(prefix, service, &aside.name)?;
     aside.write(prefix, service)?;
     saved::move_kept(prefix, service, (from, &saved::replaced(DATA)), (&aside.name, DATA))?;
     if aside.name == *from { Ok(()) } else { remove_label_of_nothing(prefix, service, from) }

@@ -101,11 +101,15 @@ pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Resu
 
 /// Sets aside what the failed one wrote. Before it was started only its migration had written, which can be done again.
 fn keep_written(site: &Site<'_>, change: &Change) -> Result<(), ServiceError> {
-    for saved in &change.saved {
-        if saved.name != saved::DATA || !change.is_copy(saved) || change.leaves(saved) {
+    let ran = change.step >= Step::Starting;
+    for saved in change.saved.iter().filter(|saved| saved.name == saved::DATA && !change.leaves(saved)) {
+        if !change.is_copy(saved) {
+            // Data that was brought back is among what is kept again, with what the failed one wrote to it.
+            if ran {
+                aside::name_in_place(site, change, &saved.of)?;
+            }
             continue;
         }
-        let ran = change.step >= Step::Starting;
         if change.keep == Keep::Everything
             || ran && saved::was_written(site.prefix, &change.service, &saved.of)?
         {

@@ -2,7 +2,7 @@
 //!
 //! The tests of all crates use it, so it depends on nothing. A skip is written to standard error past the test runner, which
 //! shows nothing of a test that passes, and to `skipped-tests.log` in the target directory, which `.ci/run` counts at its
-//! end. With `CI=true` in the environment a skip is a failure unless [`ALLOWED`] lists it.
+//! end. With `CI=true` in the environment a skip is a failure unless `ALLOWED` lists it.
 
 use std::env;
 use std::ffi::OsStr;
