@@ -1,12 +1,10 @@
 //! The HTTP client of sources and repositories: the host's own certificates, the proxies of the environment, and the rules of
 //! [`copkg_spec::http`].
 
-use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use copkg_spec::http::{Proxies, RedirectError, check_redirect, is_unknown_host};
+use copkg_spec::http::{self, FailedAt, Proxies, check_redirect};
 use reqwest::blocking::Client;
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{NoProxy, Proxy, Url};
@@ -14,8 +12,6 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::surroundings::Ambient;
 
-/// What the client says when a proxy answers 407 to `CONNECT`. It has no type for it that others can see.
-const PROXY_REFUSES: &str = "proxy authorization required";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A server that sends nothing for this long is given up.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -64,17 +60,6 @@ fn follow(attempt: Attempt<'_>) -> Action {
 
 /// Says why a request failed for good; nothing where another attempt may succeed.
 pub(crate) fn lasting(error: &reqwest::Error) -> Option<String> {
-    let mut last = None;
-    let mut next: Option<&(dyn Error + 'static)> = error.source();
-    while let Some(cause) = next {
-        if cause.is::<RedirectError>() || cause.is::<rustls::Error>() {
-            return Some(cause.to_string());
-        }
-        last = Some(cause);
-        // An I/O error hides what it holds from `source`.
-        let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = held.map(|held| held as &(dyn Error + 'static)).or_else(|| cause.source());
-    }
-    let said = last.filter(|_| error.is_connect())?.to_string();
-    (is_unknown_host(&said) || said.ends_with(PROXY_REFUSES)).then_some(said)
+    let at = if error.is_connect() { FailedAt::Connecting } else { FailedAt::Later };
+    http::lasting(error, at, <dyn std::error::Error>::is::<rustls::Error>)
 }

@@ -33,8 +33,13 @@ pub fn to_vec(value: &impl Serialize) -> Result<Vec<u8>, CanonicalError> {
 ///
 /// A key that occurs twice is never canonical.
 pub fn is_canonical(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(bytes)
-        .is_ok_and(|value| to_vec(&value).is_ok_and(|canonical| canonical == bytes))
+    parse(bytes).is_some()
+}
+
+/// Returns the JSON value of which `bytes` are the canonical encoding; `None` where they are not.
+pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
+    let value: Value = serde_json::from_slice(bytes).ok()?;
+    to_vec(&value).is_ok_and(|canonical| canonical == bytes).then_some(value)
 }
 
 fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod limits;
 pub mod manifest;
 pub mod patch;
+mod pattern;
 pub mod platform;
 pub mod policy;
 pub mod recipe;

@@ -23,12 +23,13 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use copkg_spec::command::closest;
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::Version;
 use copkg_spec::index::EntryPath;
 use copkg_spec::manifest::{Kind, Service};
 use copkg_spec::platform::Platform;
-use copkg_spec::recipe::{Allowance, closest};
+use copkg_spec::recipe::Allowance;
 use serde::Serialize;
 use thiserror::Error;
 

@@ -3,7 +3,7 @@
 
 use super::{Finding, Rule};
 use crate::collect::{Collected, Content, Node};
-use crate::source::is_private;
+use crate::source::{is_closed_by_umask, is_private};
 
 const SPECIAL_BITS: u32 = 0o7000;
 const WORLD_WRITE: u32 = 0o002;
@@ -39,7 +39,7 @@ fn private_files(tree: &Collected) -> Vec<Finding> {
         Node::Directory { .. } | Node::File { .. } | Node::Symlink { .. } => None,
     };
     let modes: Vec<u32> = tree.iter().filter_map(|(_, node)| on_disk(node)).collect();
-    if modes.len() > 1 && modes.iter().copied().all(is_private) {
+    if is_closed_by_umask(&modes) {
         return Vec::new();
     }
     let private = tree.iter().filter_map(|(path, node)| match on_disk(node) {

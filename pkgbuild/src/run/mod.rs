@@ -11,7 +11,7 @@ mod tool;
 pub use confine::{ConfineError, NOT_CONFINED, confined};
 pub use environment::{Environment, SearchPath};
 pub use interrupt::Interrupts;
-pub use sandbox::{Identity, Isolation, Sandbox, SandboxError};
+pub use sandbox::{Sandbox, SandboxError};
 pub use script::{Script, ScriptFailed, run_script};
 pub use tail::Tail;
 pub use tool::{ToolError, Tools};

@@ -15,7 +15,7 @@ use copkg_spec::recipe::{Network, Sandbox as Requested};
 use rustix::process::geteuid;
 use thiserror::Error;
 
-use super::confine::{Confined, INSIDE, Means, NOBODY, NOT_SHOWN};
+use super::confine::{Confined, INSIDE, Means, NOBODY, NOT_SHOWN, from_words};
 use crate::surroundings::Ambient;
 
 /// How scripts are started.
@@ -27,7 +27,7 @@ pub struct Sandbox {
 
 /// What stands between a script and the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Isolation {
+pub(super) enum Isolation {
     /// bubblewrap: files and processes, and the network when it is closed.
     Bubblewrap {
         /// The program.
@@ -48,7 +48,7 @@ pub enum Isolation {
 
 /// Who a script is inside of bubblewrap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity {
+pub(super) enum Identity {
     /// `nobody`.
     Nobody,
     /// Whoever runs the build, without a right that others do not have.
@@ -78,11 +78,6 @@ impl Sandbox {
     /// Returns what a build without scripts has: it is never used.
     pub fn unused() -> Self {
         Self { isolation: Isolation::None, network: Network::Closed }
-    }
-
-    /// Returns what stands between a script and the machine.
-    pub fn isolation(&self) -> &Isolation {
-        &self.isolation
     }
 
     /// Says what scripts can do that they should not be able to.
@@ -251,12 +246,6 @@ fn probe(sandbox: &Sandbox, ambient: &Ambient) -> Result<(), String> {
     let said =
         said.lines().next().map(|line| line.trim_start_matches("pkgbuild: ").trim_start_matches("bwrap: "));
     Err(said.filter(|line| !line.is_empty()).map_or_else(|| output.status.to_string(), str::to_owned))
-}
-
-fn from_words(words: &[OsString]) -> Command {
-    let mut command = Command::new(words.first().map_or(OsStr::new("false"), OsString::as_os_str));
-    command.args(words.iter().skip(1));
-    command
 }
 
 /// Nothing that was requested keeps scripts apart from this machine.

@@ -21,7 +21,12 @@ use super::listing::{Found, FoundKind};
 /// When something cannot be read or written.
 pub fn copy_tree(from: &Path, found: &[Found], to: &Path) -> Result<Digest, CopyError> {
     let mut digest = TreeDigest::default();
-    let opened = if is_closed_by_umask(found) { 0o044 } else { 0 };
+    let modes = found.iter().filter_map(|found| match found.kind {
+        FoundKind::File { mode, .. } => Some(mode),
+        _ => None,
+    });
+    let modes: Vec<u32> = modes.collect();
+    let opened = if is_closed_by_umask(&modes) { 0o044 } else { 0 };
     for Found { path, kind } in found {
         let target = to.join(path);
         let write = |source| CopyError::Write { path: target.clone(), source };
@@ -100,14 +105,10 @@ pub(crate) fn is_private(mode: u32) -> bool {
     mode & 0o004 == 0
 }
 
-/// Tells whether none of several files may be read by everybody: then it was made under such a umask, and says nothing of one file.
-fn is_closed_by_umask(found: &[Found]) -> bool {
-    let modes = found.iter().filter_map(|found| match found.kind {
-        FoundKind::File { mode, .. } => Some(mode),
-        _ => None,
-    });
-    let modes: Vec<u32> = modes.collect();
-    modes.len() > 1 && modes.into_iter().all(is_private)
+/// Tells whether none of several files, with these modes, may be read by everybody: then they were made under such a umask, which
+/// says nothing of one file.
+pub(crate) fn is_closed_by_umask(modes: &[u32]) -> bool {
+    modes.len() > 1 && modes.iter().copied().all(is_private)
 }
 
 /// Computes the digest of one file.

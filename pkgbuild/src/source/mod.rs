@@ -15,7 +15,7 @@ mod origin;
 
 pub use auth::AuthError;
 pub use copy::{CopyError, copy_tree};
-pub(crate) use copy::{is_executable, is_private, open};
+pub(crate) use copy::{is_closed_by_umask, is_executable, is_private, open};
 pub use date::{SourceDate, date_of_commit};
 pub use error::GatherError;
 pub use fetch::FetchError;
@@ -113,5 +113,5 @@ fn list_source(path: &Path, excludes: &Patterns, place: Workplace<'_>) -> Result
 fn excludes_of(source: &Source) -> Result<Patterns, GatherError> {
     let own = source.excludes.texts().iter().map(String::as_str);
     let all: Vec<&str> = own.chain(NEVER).collect();
-    Patterns::new(&all).map_err(GatherError::Excludes)
+    Patterns::new(&all).map_err(|error| GatherError::Excludes(error.into()))
 }

@@ -15,6 +15,7 @@ use crate::fetch::{Fetcher, Proxies};
 use crate::host::{Prefix, PrefixError, Wait};
 use crate::metadata::{Asking, Keeping};
 use crate::repository::{Network, Repository, Sources};
+use crate::service::ServiceError;
 use crate::unit::{Backends, Boot};
 
 /// Tells the time.
@@ -123,6 +124,17 @@ impl<'a> Context<'a> {
     pub fn prefix(&self) -> Result<Prefix, PrefixError> {
         let prefix = self.settings.prefix()?;
         Ok(if self.as_root { prefix.as_root() } else { prefix })
+    }
+
+    /// Asks on the terminal, and goes on only after a yes.
+    ///
+    /// # Errors
+    /// When nobody sits there, or the answer is another one.
+    pub fn confirm(&self, question: &str) -> Result<(), ServiceError> {
+        let Some(ask) = self.ambient.ask else {
+            return Err(ServiceError::NotConfirmed { why: "nobody sits at a terminal to be asked" });
+        };
+        if ask(question) { Ok(()) } else { Err(ServiceError::NotConfirmed { why: "the answer was not yes" }) }
     }
 
     /// Returns how long to wait for a lock.

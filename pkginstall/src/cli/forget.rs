@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Context;
 use super::start::at_site;
-use crate::service::{self, Forgotten, ServiceError};
+use crate::service::{self, Forgotten};
 
 /// The arguments of `forget`.
 #[derive(Debug, Args)]
@@ -34,27 +34,18 @@ pub(super) fn run(args: &Forget, context: &mut Context<'_>) -> Result<Exit, Fail
         return Ok(report(context, &planned, Tense::Would));
     }
     if !args.yes {
-        ask(context, &planned)?;
+        if context.ambient.ask.is_some() {
+            for one in &planned {
+                context.report.note(line(one, Tense::Would));
+            }
+        }
+        context.confirm("Forget? [y/N] ")?;
     }
     let mut forgotten = Vec::new();
     for name in &args.services {
         forgotten.push(at_site(context, |site| service::forget(site, name))?);
     }
     Ok(report(context, &forgotten, Tense::Did))
-}
-
-/// Asks on the terminal.
-fn ask(context: &mut Context<'_>, planned: &[Forgotten]) -> Result<(), Failure> {
-    let Some(ask) = context.ambient.ask else {
-        return Err(ServiceError::NotConfirmed { why: "nobody sits at a terminal to be asked" }.into());
-    };
-    for one in planned {
-        context.report.note(line(one, Tense::Would));
-    }
-    if ask("Forget? [y/N] ") {
-        return Ok(());
-    }
-    Err(ServiceError::NotConfirmed { why: "the answer was not yes" }.into())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

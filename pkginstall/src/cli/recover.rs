@@ -163,10 +163,10 @@ fn hold_back(
     if context.boot != Boot::Now {
         return Ok(());
     }
+    let owners = if deployments.is_empty() { None } else { Some(deploy::Owners::read(prefix, None)?) };
     for service in service::known(prefix)? {
-        let of_deployment = !deployments.is_empty()
-            && deploy::owner_of(prefix, &service, None)?
-                .is_some_and(|owner| deployments.iter().any(|(name, _)| *name == owner));
+        let owner = owners.as_ref().and_then(|owners| owners.of(&service));
+        let of_deployment = owner.is_some_and(|owner| deployments.iter().any(|(name, _)| name == owner));
         let failed = failures.iter().any(|(failed, _)| *failed == service);
         if (failed || of_deployment)
             && unit::hold_back(prefix, &service).map_err(ServiceError::from)? == HeldBack::Yes

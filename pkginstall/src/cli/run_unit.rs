@@ -48,12 +48,6 @@ fn start_id(text: &str) -> Result<StartId, &'static str> {
     StartId::parse(text).ok_or("it is not 32 hexadecimal digits")
 }
 
-fn random() -> Result<StartId, ServiceError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|_| ServiceError::Random)?;
-    Ok(StartId::new(random))
-}
-
 pub(super) fn run(
     args: &RunUnit,
     place: &Place,
@@ -62,7 +56,8 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let prefix = Prefix::at(place.prefix.as_ref().ok_or(PrefixError::NotSet)?)?;
     // A unit that was written while the service was stopped has no mark of a start.
-    let start_id = args.start_id.clone().map_or_else(random, Ok)?;
+    let start_id =
+        args.start_id.clone().map_or_else(StartId::random, Ok).map_err(|_| ServiceError::Random)?;
     let umask = ambient.environment.get(UMASK).cloned();
     let request = TrackRequest {
         service: args.service.clone(),

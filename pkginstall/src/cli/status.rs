@@ -70,19 +70,13 @@ fn lines(context: &mut Context<'_>, views: &[View]) -> String {
 }
 
 fn cells(view: &View) -> Vec<String> {
-    let state = match view.state {
-        State::Running => "running",
-        State::Stopped => "stopped",
-        State::Failed => "failed",
-        State::Unknown => "unknown",
-    };
     let generation = match (view.generation, view.outcome) {
         (Some(number), Some(outcome)) => format!("generation {number} ({})", outcome.word()),
         _ => String::new(),
     };
     vec![
         view.service.to_string(),
-        state.to_owned(),
+        view.state.word().to_owned(),
         view.package.as_ref().map(ToString::to_string).unwrap_or_default(),
         generation,
         if view.pids.is_empty() { String::new() } else { pids(view) },

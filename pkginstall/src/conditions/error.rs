@@ -8,6 +8,7 @@ use copkg_spec::conditions::{ConditionError, EnvFileError};
 use copkg_spec::coordinate::ServiceCoordinate;
 use thiserror::Error;
 
+use crate::FileError;
 use crate::runtime::RuntimeError;
 
 /// Why conditions cannot be read, set or kept.
@@ -15,16 +16,8 @@ use crate::runtime::RuntimeError;
 #[non_exhaustive]
 pub enum ConditionsError {
     /// A file cannot be read or written.
-    #[error("cannot {action} {path}")]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// What the host says is no TOML.
     #[error("{path}, line {line}: {why}")]
     Syntax {
@@ -89,16 +82,16 @@ pub enum ConditionsError {
 }
 
 impl ConditionsError {
-    pub(super) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::File { action, path, source }
+    pub(super) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let failed = FileError::at(action, path);
+        move |source| Self::File(failed(source))
     }
 }
 
 impl Explain for ConditionsError {
     fn exit(&self) -> Exit {
         match self {
-            Self::File { .. } | Self::AboveMost { .. } | Self::NotEnforced { .. } => Exit::Failure,
+            Self::File(_) | Self::AboveMost { .. } | Self::NotEnforced { .. } => Exit::Failure,
             Self::Syntax { .. } | Self::Invalid { .. } | Self::EnvFile { .. } => Exit::Usage,
             Self::NoEnvFile { .. } => Exit::NotFound,
             Self::Runtime(error) => error.exit(),
@@ -107,7 +100,7 @@ impl Explain for ConditionsError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::File { .. } => "conditions_file",
+            Self::File(_) => "conditions_file",
             Self::Syntax { .. } => "conditions_syntax",
             Self::Invalid { .. } => "condition_invalid",
             Self::AboveMost { .. } => "limit_above_most",

@@ -15,7 +15,7 @@ use super::ConditionsError;
 use super::hierarchy::{Hierarchy, NotEnforced};
 use super::possible::not_enforced;
 use crate::host::Prefix;
-use crate::process::StartId;
+use crate::process::{StartId, enter};
 
 /// The span of time over which processors are counted, in microseconds.
 const PERIOD: u64 = 100_000;
@@ -155,7 +155,7 @@ impl Group {
 
     /// Puts a process into it.
     pub(crate) fn take(&self, pid: u32) -> io::Result<()> {
-        fs::write(self.path.join("cgroup.procs"), pid.to_string())
+        enter(&self.path, pid)
     }
 
     /// Returns how many of its processes the kernel killed for want of memory.

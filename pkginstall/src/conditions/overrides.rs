@@ -2,19 +2,17 @@
 //!
 //! It lies with the records of the service, where only the owner of the prefix writes.
 
-use std::fs;
-use std::io;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::conditions::{ConditionError, ConditionName, Conditions, Written};
 use copkg_spec::coordinate::ServiceCoordinate;
-use copkg_spec::durable::{self, Existing};
+use copkg_spec::recipe::line_at;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml_edit::{DocumentMut, Item, Table};
 
 use super::ConditionsError;
 use crate::host::{Effect, Prefix};
+use crate::text_file;
 
 /// Returns the file in which the host overrides conditions of `service`. It need not be there.
 pub fn overrides_file(prefix: &Prefix, service: &ServiceCoordinate) -> Utf8PathBuf {
@@ -30,7 +28,7 @@ pub(super) fn read(
     service: &ServiceCoordinate,
 ) -> Result<(Conditions, Vec<Overridden>), ConditionsError> {
     let path = overrides_file(prefix, service);
-    let text = text_of(&path)?;
+    let text = text_file::read(&path)?.unwrap_or_default();
     let written = parse(&path, &text)?;
     let mut conditions = Conditions::default();
     for (name, value, line) in &written {
@@ -41,7 +39,7 @@ pub(super) fn read(
 }
 
 fn parse(path: &Utf8Path, text: &str) -> Result<Vec<Overridden>, ConditionsError> {
-    let line_at = |offset: usize| text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1;
+    let line_at = |offset: usize| line_at(text, offset);
     let syntax = |offset: usize, why: String| ConditionsError::Syntax {
         path: path.to_owned(),
         line: line_at(offset),
@@ -88,13 +86,6 @@ fn written(value: &DeValue<'_>) -> Option<Written> {
         }
         _ => return None,
     })
-}
-
-fn text_of(path: &Utf8Path) -> Result<String, ConditionsError> {
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        text => text.map_err(ConditionsError::file("read", path)),
-    }
 }
 
 /// Overrides conditions that are written `NAME=VALUE`, durably and in one step. Comments stay. Tells whether the file is another now, or would be.
@@ -144,7 +135,7 @@ fn change(
         return Ok(false);
     }
     let path = overrides_file(prefix, service);
-    let before = text_of(&path)?;
+    let before = text_file::read(&path)?.unwrap_or_default();
     parse(&path, &before)?;
     let mut document: DocumentMut = before.parse().map_err(|error: toml_edit::TomlError| {
         ConditionsError::Syntax { path: path.clone(), line: 1, why: error.message().to_owned() }
@@ -170,13 +161,7 @@ fn change(
         }
     }
     let after = document.to_string();
-    if after == before || effect == Effect::DryRun {
-        return Ok(after != before);
-    }
-    let directory = prefix.service_state(service);
-    durable::create_dir_all(directory.as_std_path()).map_err(ConditionsError::file("create", &directory))?;
-    let written = durable::write(path.as_std_path(), 0o644, Existing::Replace, after.as_bytes());
-    written.map_err(ConditionsError::file("write", &path)).map(|()| true)
+    Ok(text_file::replace(&path, &before, &after, effect)?)
 }
 
 fn item(value: &Written) -> Item {
@@ -191,6 +176,10 @@ fn item(value: &Written) -> Item {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use copkg_spec::durable;
+
     use super::*;
 
     #[test]

@@ -9,9 +9,7 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use serde::{Serialize, Serializer};
 
 use super::{ConditionsError, overrides};
-use crate::generation::Generations;
 use crate::host::Prefix;
-use crate::service::{InstalledService, ServiceError};
 
 /// Where a condition comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,54 +46,38 @@ pub struct Stated {
     pub origin: StatedOrigin,
 }
 
-/// Joins what `installed` states and what the host overrides for `service`: the conditions of its next generation.
+/// Joins what a package states and what the host overrides for `service`: the conditions of its next generation.
 ///
 /// # Errors
 /// When what the host says cannot be read, or is none; with file and line.
 pub(crate) fn resolve(
     prefix: &Prefix,
     service: &ServiceCoordinate,
-    installed: &InstalledService,
+    stated: &Conditions,
 ) -> Result<Conditions, ConditionsError> {
     let (overrides, _) = overrides::read(prefix, service)?;
-    Ok(installed.service.conditions.clone().overridden_by(overrides))
+    Ok(stated.clone().overridden_by(overrides))
 }
 
-/// Returns the conditions of scripts of `installed` for `service`: of the generation that it is, or, where that has another package, those that its
-/// next one will have.
+/// Lists the conditions that `service` will have with `package`, which states some, each with its origin.
 ///
 /// # Errors
-/// When the generation or what the host says cannot be read.
-pub(crate) fn of(
-    prefix: &Prefix,
-    service: &ServiceCoordinate,
-    installed: &InstalledService,
-) -> Result<Conditions, ServiceError> {
-    match Generations::of(prefix, service).current()? {
-        Some(current) if current.digest == installed.digest => Ok(current.conditions),
-        _ => Ok(resolve(prefix, service, installed)?),
-    }
-}
-
-/// Lists the conditions that `service` will have with the package that it runs, or with `package`, each with its origin.
-///
-/// # Errors
-/// When it was never started here and no package is named, or what the host says cannot be read.
+/// When what the host says cannot be read.
 pub fn list(
     prefix: &Prefix,
     service: &ServiceCoordinate,
     package: &PackageCoordinate,
-) -> Result<Vec<Stated>, ServiceError> {
-    let installed = InstalledService::open(prefix, package)?;
+    stated: &Conditions,
+) -> Result<Vec<Stated>, ConditionsError> {
     let (overrides, written) = overrides::read(prefix, service)?;
     let lines: BTreeMap<ConditionName, usize> =
         written.into_iter().map(|(name, _, line)| (name, line)).collect();
     let path = overrides::overrides_file(prefix, service);
     let origin = |name: &ConditionName| match lines.get(name) {
         Some(line) => StatedOrigin::Host(path.clone(), *line),
-        None => StatedOrigin::Package(installed.package.clone()),
+        None => StatedOrigin::Package(package.clone()),
     };
-    let both = installed.service.conditions.clone().overridden_by(overrides);
+    let both = stated.clone().overridden_by(overrides);
     let rows = both.list().into_iter();
     Ok(rows.map(|(name, value)| Stated { origin: origin(&name), name, value }).collect())
 }

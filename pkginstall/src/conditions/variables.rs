@@ -52,7 +52,7 @@ fn path_in(file: &EnvFile) -> Utf8PathBuf {
     file.path().as_str().into()
 }
 
-/// Copies the variables of the files of `service` to where only the owner of the prefix writes, in systemd's notation, and returns where; `None` where
+/// Copies the variables of the files of `service` to where only the owner of the prefix writes, in systemd's notation; nothing is copied where
 /// there are no files.
 ///
 /// systemd reads the file that a unit names as root, and would follow a link that the service's account put there.

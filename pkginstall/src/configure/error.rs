@@ -2,13 +2,14 @@
 
 use std::io;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::configuration::{SettingError, TemplateError};
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::index::EntryPath;
 use thiserror::Error;
 
+use crate::FileError;
 use crate::runtime::RuntimeError;
 
 /// Why the configuration of a service cannot be rendered, placed or merged.
@@ -16,16 +17,8 @@ use crate::runtime::RuntimeError;
 #[non_exhaustive]
 pub enum ConfigureError {
     /// A file cannot be read or written.
-    #[error("cannot {action} {path}")]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The values of a service are no TOML.
     #[error("{path}, line {line}: {why}")]
     Syntax {
@@ -111,9 +104,9 @@ pub enum ConfigureError {
 }
 
 impl ConfigureError {
-    pub(super) fn file(action: &'static str, path: &camino::Utf8Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::File { action, path, source }
+    pub(super) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let failed = FileError::at(action, path);
+        move |source| Self::File(failed(source))
     }
 }
 
@@ -127,13 +120,13 @@ impl Explain for ConfigureError {
             Self::Template(error) => error.exit(),
             Self::Runtime(error) => error.exit(),
             Self::Conflict { .. } | Self::StillTorn { .. } => Exit::Conflict,
-            Self::File { .. } => Exit::Failure,
+            Self::File(_) => Exit::Failure,
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
-            Self::File { .. } => "configuration_file",
+            Self::File(_) => "configuration_file",
             Self::Syntax { .. } => "values_syntax",
             Self::Unknown { .. } => "setting_unknown",
             Self::Invalid { source, .. } => source.code(),
@@ -150,7 +143,7 @@ impl Explain for ConfigureError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unknown { key, known, .. } => {
-                let meant = copkg_spec::recipe::closest(key, known);
+                let meant = copkg_spec::command::closest(key, known);
                 let has = || {
                     if known.is_empty() {
                         "it has none".into()

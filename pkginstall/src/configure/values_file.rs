@@ -5,17 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::configuration::SettingValue;
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::durable::{self, Existing};
+use copkg_spec::recipe::line_at;
 use toml::Spanned;
 use toml_edit::{DocumentMut, Item};
 
 use super::ConfigureError;
 use crate::host::{Effect, Prefix};
+use crate::text_file;
 
 /// Returns the file in which the values of `service` are set. It need not be there.
 pub fn values_file(prefix: &Prefix, service: &ServiceCoordinate) -> Utf8PathBuf {
@@ -36,7 +37,7 @@ pub(super) fn read(
     service: &ServiceCoordinate,
 ) -> Result<BTreeMap<String, Written>, ConfigureError> {
     let path = values_file(prefix, service);
-    parse(&path, &text_of(&path)?)
+    parse(&path, &text_file::read(&path)?.unwrap_or_default())
 }
 
 /// Reads values from a file that must be there, each with its line.
@@ -52,7 +53,7 @@ pub(crate) fn read_values(
 }
 
 fn parse(path: &Utf8Path, text: &str) -> Result<BTreeMap<String, Written>, ConfigureError> {
-    let line_at = |offset: usize| text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1;
+    let line_at = |offset: usize| line_at(text, offset);
     let parsed: Result<BTreeMap<Spanned<String>, SettingValue>, _> = toml::from_str(text);
     let parsed = parsed.map_err(|error| ConfigureError::Syntax {
         path: path.to_owned(),
@@ -66,13 +67,6 @@ fn parse(path: &Utf8Path, text: &str) -> Result<BTreeMap<String, Written>, Confi
     Ok(written.collect())
 }
 
-fn text_of(path: &Utf8PathBuf) -> Result<String, ConfigureError> {
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        text => text.map_err(ConfigureError::file("read", path)),
-    }
-}
-
 /// Reads the file as it is; `None` where there is none.
 ///
 /// # Errors
@@ -81,11 +75,7 @@ pub(crate) fn read_text(
     prefix: &Prefix,
     service: &ServiceCoordinate,
 ) -> Result<Option<String>, ConfigureError> {
-    let path = values_file(prefix, service);
-    match fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        text => text.map(Some).map_err(ConfigureError::file("read", &path)),
-    }
+    Ok(text_file::read(&values_file(prefix, service))?)
 }
 
 /// Makes `text` the file, durably and in one step; `None` removes it.
@@ -129,7 +119,7 @@ pub(super) fn set(
     effect: Effect,
 ) -> Result<bool, ConfigureError> {
     let path = values_file(prefix, service);
-    let before = text_of(&path)?;
+    let before = text_file::read(&path)?.unwrap_or_default();
     let mut document: DocumentMut = before.parse().map_err(|error: toml_edit::TomlError| {
         ConfigureError::Syntax { path: path.clone(), line: 1, why: error.message().to_owned() }
     })?;
@@ -142,13 +132,7 @@ pub(super) fn set(
         }
     }
     let after = document.to_string();
-    if after == before || effect == Effect::DryRun {
-        return Ok(after != before);
-    }
-    let directory = prefix.service_state(service);
-    durable::create_dir_all(directory.as_std_path()).map_err(ConfigureError::file("create", &directory))?;
-    let written = durable::write(path.as_std_path(), 0o644, Existing::Replace, after.as_bytes());
-    written.map_err(ConfigureError::file("write", &path)).map(|()| true)
+    Ok(text_file::replace(&path, &before, &after, effect)?)
 }
 
 fn item(value: &SettingValue) -> Item {

@@ -2,7 +2,6 @@
 //!
 //! The first step of every plan. What comes of a package is what was signed: each file is compared with the package's index.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
@@ -10,12 +9,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{Label, PackageCoordinate};
 use copkg_spec::deployment::{
-    Deployment, DescriptionError, ENVIRONMENT_DIRECTORY, Environment, FILE_NAME, HostAddress, HostDeployment,
-    HostId, LOCK_NAME, Lock, LockError, environment_file, resolve,
+    Deployment, DescriptionError, ENVIRONMENT_DIRECTORY, Environment, FILE_NAME, HostDeployment, HostId,
+    LOCK_NAME, Lock, LockError, environment_file, resolve,
 };
 use copkg_spec::digest::Digest;
 use copkg_spec::index::{Entry, EntryPath};
 use copkg_spec::manifest::Kind;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Origin;
@@ -24,7 +24,8 @@ use crate::receipts::{self, ReceiptError};
 use crate::tree::names_in;
 
 /// Where a description lies.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DescriptionPlace {
     /// In a directory.
     Directory(Utf8PathBuf),
@@ -43,8 +44,6 @@ pub struct Part {
     pub host_name: Option<String>,
     /// The name of the deployment on this host; the id of its package when left out.
     pub name: Option<Label>,
-    /// Addresses that hosts have here, whatever the environment says.
-    pub addresses: BTreeMap<HostId, HostAddress>,
 }
 
 /// A description, resolved for one host.
@@ -173,7 +172,6 @@ pub fn describe(prefix: &Prefix, place: &DescriptionPlace, part: &Part) -> Resul
     let environment = reading.environment(part.environment.as_ref())?;
     let file = environment_file(&environment);
     let environment = Environment::parse(&environment, &reading.text(&file)?, &deployment)?;
-    let environment = environment.with_addresses(&part.addresses);
     let lock = reading.optional(LOCK_NAME)?;
     let lock = lock.map_or(Ok(Lock::default()), |text| Lock::parse(&text))?;
     let host = which_host(&environment, part)?;
@@ -185,22 +183,6 @@ pub fn describe(prefix: &Prefix, place: &DescriptionPlace, part: &Part) -> Resul
     };
     let digest = Digest::of(reading.read.join("\n").as_bytes());
     Ok(Described { name, origin, host, lock, digest })
-}
-
-/// Names the hosts of an environment.
-///
-/// # Errors
-/// As [`describe`].
-pub fn hosts(
-    prefix: &Prefix,
-    place: &DescriptionPlace,
-    environment: Option<&Label>,
-) -> Result<Environment, DescribeError> {
-    let mut reading = Reading { prefix, place, read: Vec::new() };
-    let deployment = Deployment::parse(&reading.text(FILE_NAME)?)?;
-    let environment = reading.environment(environment)?;
-    let text = reading.text(&environment_file(&environment))?;
-    Ok(Environment::parse(&environment, &text, &deployment)?)
 }
 
 /// Says which of the hosts of an environment this is.

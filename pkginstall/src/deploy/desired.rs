@@ -9,6 +9,7 @@ use copkg_spec::coordinate::{Label, PackageCoordinate, ServiceCoordinate};
 use copkg_spec::digest::Digest;
 use serde::{Deserialize, Serialize};
 
+use super::DescriptionPlace;
 use crate::configure::ProposedValues;
 use crate::service;
 
@@ -69,6 +70,14 @@ pub struct DesiredService {
 }
 
 impl Desired {
+    /// Returns where its description lies.
+    pub fn place(&self) -> DescriptionPlace {
+        match &self.origin {
+            Origin::Package(_) => DescriptionPlace::Package(self.package.clone()),
+            Origin::Directory(path) => DescriptionPlace::Directory(path.clone()),
+        }
+    }
+
     /// Finds a service of it.
     pub fn service(&self, service: &ServiceCoordinate) -> Option<&DesiredService> {
         self.services.iter().find(|one| one.service == *service)

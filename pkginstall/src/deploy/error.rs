@@ -9,6 +9,7 @@ use copkg_spec::coordinate::{Label, PackageCoordinate, ServiceCoordinate};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::FileError;
 use crate::generation::{GenerationError, Number};
 use crate::host::{HostError, LockError};
 use crate::interrupt::Interrupted;
@@ -20,16 +21,8 @@ use crate::upgrade::UpgradeError;
 #[non_exhaustive]
 pub enum DeployError {
     /// A file of it refused.
-    #[error("cannot {action} {path}")]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There is no such deployment here.
     #[error("there is no deployment {name} here")]
     Unknown {
@@ -208,9 +201,9 @@ fn summary(services: &[RolledBack], is_finished: bool) -> String {
 }
 
 impl DeployError {
-    pub(super) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::File { action, path, source }
+    pub(super) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let failed = FileError::at(action, path);
+        move |source| Self::File(failed(source))
     }
 
     /// Returns the step that says more than this one: a wrapper has its cause's exit.
@@ -247,7 +240,7 @@ impl Explain for DeployError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::File { .. } => "deployment_file",
+            Self::File(_) => "deployment_file",
             Self::Unknown { .. } => "no_such_deployment",
             Self::NoGeneration { .. } => "no_such_deployment_generation",
             Self::NoWayBack { .. } => "deployment_no_way_back",

@@ -75,27 +75,31 @@ impl Owned {
     }
 }
 
-/// Names the deployment that a service belongs to, other than `except`.
-///
-/// # Errors
-/// When deployments cannot be listed or read.
-pub fn owner_of(
-    prefix: &Prefix,
-    service: &ServiceCoordinate,
-    except: Option<&Label>,
-) -> Result<Option<Label>, DeployError> {
-    for name in DeploymentStore::names(prefix)? {
-        if Some(&name) == except {
-            continue;
+/// To which deployment each service of a prefix belongs.
+#[derive(Debug)]
+pub struct Owners(BTreeMap<ServiceCoordinate, Label>);
+
+impl Owners {
+    /// Reads the services of all deployments but `except`.
+    ///
+    /// # Errors
+    /// When deployments cannot be listed or read.
+    pub fn read(prefix: &Prefix, except: Option<&Label>) -> Result<Self, DeployError> {
+        let mut owners = BTreeMap::new();
+        for name in DeploymentStore::names(prefix)?.into_iter().filter(|name| Some(name) != except) {
+            for (service, ownership) in Owned::read(prefix, &name)?.services {
+                if ownership == Ownership::Named || prefix.service_record(&service).exists() {
+                    owners.entry(service).or_insert_with(|| name.clone());
+                }
+            }
         }
-        let is_here = prefix.service_record(service).exists();
-        match Owned::read(prefix, &name)?.services.get(service) {
-            Some(Ownership::Named) => return Ok(Some(name)),
-            Some(Ownership::Retired { .. }) if is_here => return Ok(Some(name)),
-            _ => {}
-        }
+        Ok(Self(owners))
     }
-    Ok(None)
+
+    /// Names the deployment that a service belongs to.
+    pub fn of(&self, service: &ServiceCoordinate) -> Option<&Label> {
+        self.0.get(service)
+    }
 }
 
 fn path(prefix: &Prefix, name: &Label) -> camino::Utf8PathBuf {

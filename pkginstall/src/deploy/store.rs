@@ -16,9 +16,6 @@ use crate::tree::{Directory, names_in};
 
 const SCHEMA_VERSION: u32 = 1;
 
-/// Where the next generation is put together.
-const DRAFT: &str = ".draft";
-
 /// What led to a generation of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -129,7 +126,7 @@ impl DeploymentStore {
     /// When there is none, or it cannot be read.
     pub fn read(&self, number: Number) -> Result<DeploymentGeneration, DeployError> {
         let unknown = || DeployError::NoGeneration { name: self.name.clone(), number };
-        read_json(&self.series.path(number).join("generation.json"))?.ok_or_else(unknown)
+        read_json(&self.series.file(number))?.ok_or_else(unknown)
     }
 
     /// Lists the numbers, in order.
@@ -182,12 +179,7 @@ impl DeploymentStore {
 
     /// Makes a generation, on trial; nothing else has changed.
     pub(super) fn make(&self, draft: DeploymentDraft) -> Result<DeploymentGeneration, DeployError> {
-        let all = self.series.all();
-        let failed = |source| GenerationError::File { action: "create", path: all.clone(), source };
-        durable::create_dir_all(all.as_std_path()).map_err(failed)?;
-        let directory = Directory::open(&all).map_err(GenerationError::from)?;
-        directory.remove_tree(DRAFT).map_err(GenerationError::from)?;
-        directory.make(DRAFT, 0o755).map_err(GenerationError::from)?;
+        self.series.begin()?;
         let number = self.series.next_number()?;
         let DeploymentDraft { parent, cause, desired, actor, reason, created } = draft;
         let made = DeploymentGeneration {
@@ -200,11 +192,7 @@ impl DeploymentStore {
             reason,
             created,
         };
-        let path = all.join(DRAFT);
-        write_json(&path.join("outcome.json"), &Outcome { state: Trial::Trial, since: created, why: None })?;
-        write_json(&path.join("generation.json"), &made)?;
-        directory.rename(DRAFT, &directory, &number.to_string()).map_err(GenerationError::from)?;
-        directory.sync().map_err(GenerationError::from)?;
+        self.series.publish(number, created, &made)?;
         self.series.prepare_switch(number)?;
         Ok(made)
     }
@@ -236,7 +224,7 @@ impl DeploymentStore {
 
     /// Removes a generation, which must not be the current one.
     pub(super) fn remove(&self, number: Number) -> Result<(), DeployError> {
-        Ok(self.series.remove(number, "generation.json")?)
+        Ok(self.series.remove(number)?)
     }
 
     /// Removes everything that is remembered of the deployment.

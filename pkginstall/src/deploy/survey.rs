@@ -12,8 +12,8 @@ use super::perform::{ApplyRequest, RestoreData};
 use super::preview::preview;
 use super::store::ServiceGenerations;
 use super::{
-    Act, Base, DeployError, DeploymentGeneration, DeploymentStore, Desired, DesiredService, Owned,
-    ServicePreview, owner_of,
+    Act, Base, DeployError, DeploymentGeneration, DeploymentStore, Desired, DesiredService, Owned, Owners,
+    ServicePreview,
 };
 use crate::generation::{Cause, Generations, Number, Trial};
 use crate::receipts;
@@ -99,13 +99,14 @@ fn survey_leading(site: &mut Site<'_>, desired: Desired, leading: &Leading) -> R
     let from = store.current()?;
     refuse_another(from.as_ref(), &desired)?;
     let owned = Owned::read(site.prefix, &desired.name)?;
+    let others = Owners::read(site.prefix, Some(&desired.name))?;
     let (mut steps, mut prints) = (Vec::new(), Vec::new());
     let before = from.iter().flat_map(|from| from.desired.services.iter().rev());
     for gone in before.filter(|gone| desired.service(&gone.service).is_none()) {
         steps.extend(leave(site, gone, &mut prints)?);
     }
     for wanted in &desired.services {
-        refuse_taken(site, &desired, &owned, &wanted.service)?;
+        refuse_taken(site, &owned, &others, &wanted.service)?;
         let one = surveyed(site, wanted, leading, &mut prints);
         steps.push(one.map_err(|source| {
             let (service, source) = (wanted.service.clone(), Box::new(source));
@@ -133,12 +134,12 @@ fn refuse_another(from: Option<&DeploymentGeneration>, desired: &Desired) -> Res
 /// Refuses a service that belongs to another deployment, or to nobody's.
 fn refuse_taken(
     site: &Site<'_>,
-    desired: &Desired,
     owned: &Owned,
+    others: &Owners,
     service: &ServiceCoordinate,
 ) -> Result<(), DeployError> {
     let taken = |owner: String| Err(DeployError::Taken { service: service.clone(), owner });
-    if let Some(owner) = owner_of(site.prefix, service, Some(&desired.name))? {
+    if let Some(owner) = others.of(service) {
         return taken(format!("the deployment {owner}"));
     }
     if owned.services.contains_key(service) {
@@ -277,7 +278,11 @@ fn request(
     let (package, parameters) = (wanted.package.clone(), Some(wanted.parameters.clone()));
     let target = earlier.map_or(Target::Package { package, parameters }, Target::Generation);
     let restore = match (earlier, leading.restore) {
-        (Some(number), RestoreData::WhatItLeft) if is_data_kept(site, wanted, number) => Restore::Data,
+        (Some(number), RestoreData::WhatItLeft)
+            if upgrade::is_data_kept(site.prefix, &wanted.service, &Slot::of(number)) =>
+        {
+            Restore::Data
+        }
         _ => Restore::Nothing,
     };
     let cause = match (earlier, same_package) {
@@ -317,11 +322,6 @@ fn earlier(
         && service::are_same_parameters(&there.parameters, &wanted.parameters)
         && generations.outcome(number)?.state == Trial::Good;
     Ok(is_it.then_some(number))
-}
-
-fn is_data_kept(site: &Site<'_>, wanted: &DesiredService, number: Number) -> bool {
-    let slot = Slot::of(number);
-    site.prefix.kept(&wanted.service).join(slot.to_string()).join("data").is_dir()
 }
 
 /// Returns what starts a service.

@@ -6,14 +6,11 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use copkg_spec::command::{Exit, Explain};
-use copkg_spec::http::{ProxyError, RedirectError, is_unknown_host};
+use copkg_spec::http::{ProxyError, RedirectError, is_unknown_host, proxy_refuses};
 use reqwest::Url;
 use thiserror::Error;
 
 use super::Limits;
-
-/// What the HTTP client says when a proxy answers 407 to `CONNECT`. It has no type for it that others can see.
-const PROXY_REFUSES: &str = "proxy authorization required";
 
 /// Says why bytes could not be had.
 #[derive(Debug, Error)]
@@ -193,7 +190,7 @@ pub(super) fn permanent(error: &reqwest::Error, url: &Url, proxy: Option<&str>) 
         return Some(FetchError::Redirect { place, source: *source });
     }
     let said = innermost(error).filter(|_| error.is_connect())?;
-    if let Some(proxy) = proxy.filter(|_| said.ends_with(PROXY_REFUSES)) {
+    if let Some(proxy) = proxy.filter(|_| proxy_refuses(&said)) {
         return Some(FetchError::Proxy { proxy: proxy.to_owned(), place });
     }
     let host = proxy.map_or_else(|| url.host_str().unwrap_or_default().to_owned(), str::to_owned);

@@ -12,9 +12,7 @@ use copkg_spec::index::EntryPath;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::series::write_json;
-use super::store::DRAFT;
-use super::{Actor, GenerationError, Generations, Number, Outcome, Trial};
+use super::{Actor, GenerationError, Generations, Number};
 use crate::tree::{Directory, names_in};
 
 /// The version of the form of a generation.
@@ -90,7 +88,7 @@ pub struct Draft<'g> {
 impl Draft<'_> {
     /// Returns the directory that the rendered configuration is written to.
     pub fn etc(&self) -> Utf8PathBuf {
-        self.directory.path().join(DRAFT).join("etc")
+        self.directory.path().join("etc")
     }
 
     /// Gives it a number. From here on it exists, on trial; nothing else has changed.
@@ -98,11 +96,20 @@ impl Draft<'_> {
     /// # Errors
     /// When the file system refuses; it does not exist then.
     pub fn commit(self, proposal: Proposal) -> Result<Generation, GenerationError> {
-        let draft = self.directory.path().join(DRAFT);
         let configuration = digests(&self.etc())?;
-        let number = self.generations.next_number()?;
-        let Proposal { parent, package, digest, parameters, conditions, .. } = proposal;
-        let Proposal { directories, asked, actor, reason, created, .. } = proposal;
+        let number = self.generations.series().next_number()?;
+        let Proposal {
+            parent,
+            package,
+            digest,
+            parameters,
+            conditions,
+            directories,
+            asked,
+            actor,
+            reason,
+            created,
+        } = proposal;
         let generation = Generation {
             schema_version: SCHEMA_VERSION,
             service: self.generations.service().clone(),
@@ -119,10 +126,7 @@ impl Draft<'_> {
             reason,
             created,
         };
-        write_json(&draft.join("outcome.json"), &Outcome { state: Trial::Trial, since: created, why: None })?;
-        write_json(&draft.join("generation.json"), &generation)?;
-        self.directory.rename(DRAFT, &self.directory, &number.to_string())?;
-        self.directory.sync()?;
+        self.generations.series().publish(number, created, &generation)?;
         Ok(generation)
     }
 }

@@ -8,22 +8,15 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use thiserror::Error;
 
 use super::Number;
+use crate::FileError;
 use crate::tree::TreeError;
 
 /// Says why generations could not be kept or found.
 #[derive(Debug, Error)]
 pub enum GenerationError {
     /// A file or directory of them refused.
-    #[error("cannot {action} {path}")]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file or directory.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A directory of them refused.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -54,15 +47,16 @@ pub enum GenerationError {
 }
 
 impl GenerationError {
-    pub(crate) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::File { action, path: path.to_owned(), source }
+    pub(crate) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let failed = FileError::at(action, path);
+        move |source| Self::File(failed(source))
     }
 }
 
 impl Explain for GenerationError {
     fn exit(&self) -> Exit {
         match self {
-            Self::File { .. } => Exit::Failure,
+            Self::File(_) => Exit::Failure,
             Self::Tree(error) => error.exit(),
             Self::Unknown { .. } | Self::None { .. } => Exit::NotFound,
             Self::Broken { .. } => Exit::Trust,
@@ -71,7 +65,7 @@ impl Explain for GenerationError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::File { .. } => "generation_file",
+            Self::File(_) => "generation_file",
             Self::Tree(error) => error.code(),
             Self::Unknown { .. } => "no_such_generation",
             Self::None { .. } => "never_started",
@@ -81,7 +75,7 @@ impl Explain for GenerationError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::File { .. } => None,
+            Self::File(_) => None,
             Self::Tree(error) => error.hint(),
             Self::Unknown { service, .. } => Some(format!("`pkginstall history {service}` lists them")),
             Self::None { .. } => Some("`pkginstall status` lists the services of this prefix".into()),

@@ -14,6 +14,13 @@ use serde::de::DeserializeOwned;
 use super::{GenerationError, Number, Outcome, Trial};
 use crate::tree::{Directory, names_in};
 
+/// Where the next generation is put together. Without a number it means nothing.
+const DRAFT: &str = ".draft";
+/// What a generation is; one without it does not exist.
+const GENERATION: &str = "generation.json";
+/// What became of it.
+const OUTCOME: &str = "outcome.json";
+
 /// Numbered generations below one directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
@@ -51,7 +58,7 @@ impl Series {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn outcome(&self, number: Number) -> Result<Outcome, GenerationError> {
-        let read = read_json(&self.path(number).join("outcome.json"))?;
+        let read = read_json(&self.path(number).join(OUTCOME))?;
         // A generation whose outcome was never written was never tried.
         Ok(read.unwrap_or(Outcome { state: Trial::Trial, since: Timestamp::UNIX_EPOCH, why: None }))
     }
@@ -61,7 +68,7 @@ impl Series {
     /// # Errors
     /// When the file system refuses; it is then as it was.
     pub(crate) fn set_outcome(&self, number: Number, outcome: &Outcome) -> Result<(), GenerationError> {
-        write_json(&self.path(number).join("outcome.json"), outcome)
+        write_json(&self.path(number).join(OUTCOME), outcome)
     }
 
     /// Lists the numbers, in order.
@@ -123,7 +130,7 @@ impl Series {
         remove_file(&self.prepared(number))
     }
 
-    pub(crate) fn all(&self) -> Utf8PathBuf {
+    fn all(&self) -> Utf8PathBuf {
         self.directory.join("generations")
     }
 
@@ -148,12 +155,48 @@ impl Series {
         Ok(next)
     }
 
-    /// Removes generation `number`, of which `known` says that it exists. The current one must not be.
+    /// Returns the file that says what generation `number` is.
+    pub(crate) fn file(&self, number: Number) -> Utf8PathBuf {
+        self.path(number).join(GENERATION)
+    }
+
+    /// Makes room for the next generation, clears what an earlier attempt left there, and opens it.
     ///
     /// # Errors
-    /// When the file system refuses. What is left of it after a crash has no such file and counts as removed.
-    pub(crate) fn remove(&self, number: Number, known: &str) -> Result<(), GenerationError> {
-        remove_file(&self.path(number).join(known))?;
+    /// When the file system refuses.
+    pub(crate) fn begin(&self) -> Result<Directory, GenerationError> {
+        let all = self.all();
+        durable::create_dir_all(all.as_std_path()).map_err(GenerationError::file("create", &all))?;
+        let directory = Directory::open(&all)?;
+        directory.remove_tree(DRAFT)?;
+        Ok(directory.make(DRAFT, 0o755)?)
+    }
+
+    /// Gives the number to what was put together. From here on it exists, on trial; nothing else has changed.
+    ///
+    /// # Errors
+    /// When the file system refuses; it does not exist then.
+    pub(crate) fn publish(
+        &self,
+        number: Number,
+        created: Timestamp,
+        generation: &impl Serialize,
+    ) -> Result<(), GenerationError> {
+        let all = Directory::open(&self.all())?;
+        let draft = self.all().join(DRAFT);
+        let outcome = Outcome { state: Trial::Trial, since: created, why: None };
+        write_json(&draft.join(OUTCOME), &outcome)?;
+        write_json(&draft.join(GENERATION), generation)?;
+        all.rename(DRAFT, &all, &number.to_string())?;
+        Ok(all.sync()?)
+    }
+
+    /// Removes generation `number`. The current one must not be.
+    ///
+    /// # Errors
+    /// When the file system refuses. What is left of it after a crash has no `generation.json` and counts as removed.
+    pub(crate) fn remove(&self, number: Number) -> Result<(), GenerationError> {
+        remove_file(&self.file(number))?;
         let all = Directory::open(&self.all())?;
         Ok(all.remove_tree(&number.to_string())?)
     }

@@ -5,15 +5,10 @@ use std::fs;
 use camino::Utf8PathBuf;
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::digest::Digest;
-use copkg_spec::durable;
 
 use super::series::{Series, read_json};
 use super::{Draft, Generation, GenerationError, Number, Outcome, Trial};
 use crate::host::Prefix;
-use crate::tree::Directory;
-
-/// Where the next generation is put together. Without a number it means nothing.
-pub(super) const DRAFT: &str = ".draft";
 
 /// The generations of one service.
 #[derive(Debug, Clone)]
@@ -70,7 +65,7 @@ impl Generations {
     /// When there is none, or it cannot be read.
     pub fn read(&self, number: Number) -> Result<Generation, GenerationError> {
         let unknown = || GenerationError::Unknown { service: self.service.clone(), number };
-        read_json(&self.path(number).join("generation.json"))?.ok_or_else(unknown)
+        read_json(&self.series.file(number))?.ok_or_else(unknown)
     }
 
     /// Returns the digest of what is written of generation `number`.
@@ -78,7 +73,7 @@ impl Generations {
     /// # Errors
     /// When it cannot be read.
     pub fn digest(&self, number: Number) -> Result<Digest, GenerationError> {
-        let path = self.path(number).join("generation.json");
+        let path = self.series.file(number);
         fs::read(&path).map(|bytes| Digest::of(&bytes)).map_err(GenerationError::file("read", &path))
     }
 
@@ -128,12 +123,8 @@ impl Generations {
     /// # Errors
     /// When the file system refuses.
     pub fn draft(&self) -> Result<Draft<'_>, GenerationError> {
-        let all = self.all();
-        durable::create_dir_all(all.as_std_path()).map_err(GenerationError::file("create", &all))?;
-        let directory = Directory::open(&all)?;
-        directory.remove_tree(DRAFT)?;
-        let draft = directory.make(DRAFT, 0o755)?;
-        draft.make("etc", 0o700)?;
+        let directory = self.series.begin()?;
+        directory.make("etc", 0o700)?;
         Ok(Draft { generations: self, directory })
     }
 
@@ -174,16 +165,11 @@ impl Generations {
     /// # Errors
     /// When the file system refuses. What is left of it after a crash has no `generation.json` and counts as removed.
     pub fn remove(&self, number: Number) -> Result<(), GenerationError> {
-        self.series.remove(number, "generation.json")
+        self.series.remove(number)
     }
 
-    fn all(&self) -> Utf8PathBuf {
-        self.series.all()
-    }
-
-    /// The number after every one that was ever given: those that were removed are known to the history.
-    pub(super) fn next_number(&self) -> Result<Number, GenerationError> {
-        self.series.next_number()
+    pub(super) fn series(&self) -> &Series {
+        &self.series
     }
 }
 

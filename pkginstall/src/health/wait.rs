@@ -42,13 +42,6 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
-    /// Tells whether it is well.
-    pub fn is_healthy(&self) -> bool {
-        matches!(self, Self::Healthy { .. })
-    }
-}
-
 /// Waits until the service has been well without a break for as long as its package asks for. Gives up at the deadline of
 /// the package, and at once when no process of the service is left, or others took their place.
 ///

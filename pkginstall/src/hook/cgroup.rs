@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::process::{Owner, ProcessError, ProcessIdentity, own_cgroup, unified_hierarchy};
+use crate::process::{Owner, ProcessError, ProcessIdentity, enter, own_cgroup, unified_hierarchy};
 
 /// What the names of our groups begin with.
 const NAME: &str = "copkg-hook-";
@@ -38,7 +38,7 @@ impl Cgroup {
 
     /// Puts a process into the group.
     pub(super) fn take(&self, pid: u32) -> io::Result<()> {
-        fs::write(self.path.join("cgroup.procs"), pid.to_string())
+        enter(&self.path, pid)
     }
 
     /// Returns the processes that are in it.

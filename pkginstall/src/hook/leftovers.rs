@@ -3,13 +3,12 @@
 //! Comes before a script runs and while recovering. Every process of a script carries who began it; where that command
 //! is gone, nobody waits for the script any more.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use rustix::process::Signal;
 
-use crate::process::{Owner, ProcessError, ProcessIdentity, ProcessTable, Whereabouts};
+use crate::process::{Environ, Owner, ProcessError, ProcessIdentity, ProcessTable, Whereabouts};
 
 /// The variable that says who began a script.
 pub(super) const OWNER: &str = "COPKG_HOOK_OWNER";
@@ -43,15 +42,9 @@ fn find(root: &Utf8Path) -> Result<Vec<ProcessIdentity>, ProcessError> {
     let table = ProcessTable::read()?;
     let mut found = Vec::new();
     for pid in table.pids() {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let value = |name: &str| {
-            let mut variables = environment.split(|&byte| byte == 0);
-            let value =
-                variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
-            std::str::from_utf8(value).ok()
-        };
-        let Some(owner) = value(OWNER).and_then(Owner::parse) else { continue };
-        if value("COPKG_PREFIX") == Some(root.as_str()) && !owner.is_alive()? {
+        let Some(environ) = Environ::of(pid) else { continue };
+        let Some(owner) = environ.text(OWNER).and_then(Owner::parse) else { continue };
+        if environ.text("COPKG_PREFIX") == Some(root.as_str()) && !owner.is_alive()? {
             found.extend(table.identity(pid));
         }
     }

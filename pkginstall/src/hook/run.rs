@@ -132,9 +132,7 @@ struct Run {
 
 impl Run {
     fn start(hook: &Hook<'_>, output: &Output) -> Result<Self, HookError> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|_| HookError::Random)?;
-        let mark = StartId::new(random);
+        let mark = StartId::random().map_err(|_| HookError::Random)?;
         let group = Cgroup::make(mark.as_str())?;
         let children = Children::adopt()?;
         // Services that this process started are its children too, and nothing of the script.

@@ -99,6 +99,12 @@ impl Prefix {
         self.as_root
     }
 
+    /// Returns the options with which `pkginstall` works in it: `--prefix ROOT`, and `--as-root` where that was said.
+    pub fn options(&self) -> Vec<String> {
+        let insists = self.as_root.then(|| "--as-root".to_owned());
+        ["--prefix".to_owned(), self.root.to_string()].into_iter().chain(insists).collect()
+    }
+
     /// Tells whether this is the scratch prefix of a rehearsal.
     pub fn is_rehearsal(&self) -> bool {
         self.lender.is_some()

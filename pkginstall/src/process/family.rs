@@ -14,10 +14,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use super::environ::Environ;
 use super::stat::Stat;
 use super::{ProcessError, ProcessIdentity, ProcessTable};
 
@@ -45,13 +45,18 @@ impl StartId {
         Self(text)
     }
 
+    /// Draws an id that no other start has.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map(|()| Self::new(random))
+    }
+
     /// Returns the id of the start that the process with the number `pid` came out of, if it carries one.
     pub fn of_process(pid: u32) -> Option<Self> {
-        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-        let mut variables = environment.split(|&byte| byte == 0);
-        let value =
-            variables.find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))?;
-        String::from_utf8(value.to_vec()).ok().map(Self)
+        Some(Self(Environ::of(pid)?.text(MARK)?.to_owned()))
     }
 
     /// Reads an id; `None` where it is none.

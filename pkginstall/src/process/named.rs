@@ -1,8 +1,8 @@
 //! The processes of a service whose record is lost, found by what they carry in their environment.
 
 use std::collections::BTreeSet;
-use std::fs;
 
+use super::environ::Environ;
 use super::{ProcessError, ProcessIdentity, ProcessTable, StartId};
 
 /// A start of which processes live.
@@ -25,13 +25,9 @@ pub fn find_start(root: &str, service: &str, user: u32) -> Result<Option<FoundSt
     let table = ProcessTable::read()?;
     let (mut marks, mut strangers, mut processes) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for pid in table.pids() {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let value = |name: &str| {
-            let mut variables = environment.split(|&byte| byte == 0);
-            variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
-        };
-        let Some(mark) = value(StartId::VARIABLE).map(<[u8]>::to_vec) else { continue };
-        let names = |name, expected: &str| value(name) == Some(expected.as_bytes());
+        let Some(environ) = Environ::of(pid) else { continue };
+        let Some(mark) = environ.value(StartId::VARIABLE).map(<[u8]>::to_vec) else { continue };
+        let names = |name, expected: &str| environ.value(name) == Some(expected.as_bytes());
         if !names("COPKG_PREFIX", root) || !names("COPKG_SERVICE", service) {
             strangers.insert(mark);
         } else if ProcessTable::user(pid) == Some(user) {

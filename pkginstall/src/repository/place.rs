@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use copkg_spec::address::redacted;
 use reqwest::Url;
 
 use super::{Auth, RepositoryError};
@@ -26,7 +27,7 @@ impl Base {
         let Some((scheme, _)) = text.split_once("://") else {
             return Ok(Self::Directory(from.join(text)));
         };
-        let malformed = |why: String| RepositoryError::Malformed { url: without_credentials(text), why };
+        let malformed = |why: String| RepositoryError::Malformed { url: redacted(text), why };
         let mut url = Url::parse(text).map_err(|error| malformed(error.to_string()))?;
         match scheme {
             "file" => url
@@ -38,7 +39,7 @@ impl Base {
                     malformed("a file URL has three slashes and a whole path: file:///srv/copkg".into())
                 }),
             "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
-                Err(RepositoryError::CredentialsInUrl { url: without_credentials(text) })
+                Err(RepositoryError::CredentialsInUrl { url: redacted(text) })
             }
             "http" | "https" if url.query().is_some() || url.fragment().is_some() => {
                 Err(malformed("it has a query or a fragment".into()))
@@ -88,13 +89,6 @@ pub struct Place {
 impl From<Base> for Place {
     fn from(base: Base) -> Self {
         Self { base, auth: None, timeout: None }
-    }
-}
-
-fn without_credentials(url: &str) -> String {
-    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
-        Some((scheme, (_, place))) => format!("{scheme}://…@{place}"),
-        None => url.to_owned(),
     }
 }
 

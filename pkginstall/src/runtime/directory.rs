@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 
 use super::RuntimeError;
+use crate::FileError;
 use crate::host::Prefix;
 
 /// The directories that every service has, and their modes: what a service stores is its own business.
@@ -74,11 +75,7 @@ impl RuntimeDirectory {
     /// When something cannot be made, or something else is in its place.
     pub fn make(prefix: &Prefix, service: &ServiceCoordinate, owner: Owner) -> Result<Self, RuntimeError> {
         let parent = prefix.runtime();
-        durable::create_dir_all(parent.as_std_path()).map_err(|source| RuntimeError::File {
-            action: "create",
-            path: parent.clone(),
-            source,
-        })?;
+        durable::create_dir_all(parent.as_std_path()).map_err(FileError::at("create", &parent))?;
         let open = rustix::fs::open(parent.as_std_path(), directory_flags(), Mode::empty());
         let parent_handle = open.map_err(|error| refused("open", parent, error))?;
         let path = prefix.runtime_dir(service);
@@ -169,7 +166,7 @@ impl RuntimeDirectory {
         let stat = fstat(&file).map_err(|error| refused("look at", path.clone(), error))?;
         let mut text = String::new();
         let read = File::from(file).take(READ_LIMIT).read_to_string(&mut text);
-        read.map_err(|source| RuntimeError::File { action: "read", path, source })?;
+        read.map_err(FileError::at("read", &path))?;
         let modified = Timestamp::from_second(stat.st_mtime).unwrap_or(Timestamp::UNIX_EPOCH);
         Ok(Some(RunFile { text, modified, writer: stat.st_uid }))
     }
@@ -180,16 +177,11 @@ impl RuntimeDirectory {
     /// When it cannot be written.
     pub fn write_run(&self, name: &str, bytes: &[u8]) -> Result<(), RuntimeError> {
         let path = self.path.join("run").join(name);
-        let missing = || io::Error::from(io::ErrorKind::NotFound);
-        let run = self.run()?.ok_or_else(|| RuntimeError::File {
-            action: "write",
-            path: path.clone(),
-            source: missing(),
-        })?;
+        let failed = FileError::at("write", &path);
+        let Some(run) = self.run()? else { return Err(failed(io::ErrorKind::NotFound.into()).into()) };
         // The name of the handle: nobody can put another directory in its place.
         let through_handle = PathBuf::from(format!("/proc/self/fd/{}/{name}", run.as_raw_fd()));
-        durable::write(&through_handle, 0o644, Existing::Replace, bytes)
-            .map_err(|source| RuntimeError::File { action: "write", path, source })
+        Ok(durable::write(&through_handle, 0o644, Existing::Replace, bytes).map_err(failed)?)
     }
 
     /// Removes `run/<name>`; tells whether it was there.
@@ -266,6 +258,6 @@ pub(super) fn refused(action: &'static str, path: Utf8PathBuf, error: Errno) -> 
             path,
             expected: "what belongs there: it is a link or a file of another kind",
         },
-        _ => RuntimeError::File { action, path, source: error.into() },
+        _ => FileError::at(action, &path)(error.into()).into(),
     }
 }

@@ -6,21 +6,15 @@ use camino::Utf8PathBuf;
 use copkg_spec::command::{Exit, Explain};
 use thiserror::Error;
 
+use crate::FileError;
+
 /// Why a runtime directory cannot be made or used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
     /// A directory or file cannot be made, opened, read or written.
-    #[error("cannot {action} {path}")]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// To what.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Something else is where a file or a directory belongs.
     #[error("{path} is not {expected}")]
     Other {
@@ -46,7 +40,7 @@ impl Explain for RuntimeError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::File { .. } => "runtime_directory",
+            Self::File(_) => "runtime_directory",
             Self::Other { .. } => "runtime_directory_occupied",
             Self::Pid { .. } => "start_pid_invalid",
         }
@@ -54,10 +48,10 @@ impl Explain for RuntimeError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            Self::File(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Some("run it as the user that the prefix belongs to".into())
             }
-            Self::File { .. } => None,
+            Self::File(_) => None,
             Self::Other { .. } => Some("move away what is there; links are not followed here".into()),
             Self::Pid { .. } => Some("the start script writes one process number a line".into()),
         }

@@ -13,6 +13,8 @@ use rustix::io::Errno;
 use super::RuntimeError;
 use super::directory::{Owner, RuntimeDirectory, check_file, directory_flags, give, make_directory, refused};
 
+use crate::FileError;
+
 /// Where a file is written before it has its name.
 const TEMPORARY: &str = ".copkg-new";
 
@@ -43,7 +45,7 @@ impl RuntimeDirectory {
         give(&file, owner).map_err(failed)?;
         let mut file = File::from(file);
         let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        written.map_err(|source| RuntimeError::File { action: "write", path: place.clone(), source })?;
+        written.map_err(FileError::at("write", &place))?;
         renameat(parent, TEMPORARY, parent, name).map_err(failed)?;
         fsync(parent).map_err(failed)
     }
@@ -63,7 +65,7 @@ impl RuntimeDirectory {
         check_file(&file, &place)?;
         let mut bytes = Vec::new();
         let read = File::from(file).take(limit + 1).read_to_end(&mut bytes);
-        read.map_err(|source| RuntimeError::File { action: "read", path: place.clone(), source })?;
+        read.map_err(FileError::at("read", &place))?;
         if bytes.len() as u64 > limit {
             return Err(RuntimeError::Other { path: place, expected: "a file of a size that is read here" });
         }

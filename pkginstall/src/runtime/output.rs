@@ -8,6 +8,8 @@ use rustix::io::fcntl_dupfd_cloexec;
 
 use super::{Owner, RuntimeDirectory, RuntimeError};
 
+use crate::FileError;
+
 /// The file's name, in `log/` or `console/`.
 const NAME: &str = "console.log";
 
@@ -44,8 +46,7 @@ impl Output {
         let file = runtime.open_output(directory, name, owner)?;
         let path = runtime.path().join(directory).join(name);
         let start = file.metadata().map(|metadata| metadata.len());
-        let start =
-            start.map_err(|source| RuntimeError::File { action: "look at", path: path.clone(), source })?;
+        let start = start.map_err(FileError::at("look at", &path))?;
         Ok(Self { path, file, start })
     }
 
@@ -59,12 +60,8 @@ impl Output {
     /// # Errors
     /// When no more files can be opened.
     pub fn for_a_process(&self) -> Result<File, RuntimeError> {
-        let failed = |error: rustix::io::Errno| RuntimeError::File {
-            action: "open",
-            path: self.path.clone(),
-            source: error.into(),
-        };
-        Ok(fcntl_dupfd_cloexec(&self.file, 0).map_err(failed)?.into())
+        let copy = fcntl_dupfd_cloexec(&self.file, 0).map_err(io::Error::from);
+        Ok(copy.map_err(FileError::at("open", &self.path))?.into())
     }
 
     /// Returns how long the file is.

@@ -134,8 +134,7 @@ impl Adoption {
         self.write_history(site, &generation)?;
         let (package, digest) = (generation.package.clone(), generation.digest);
         let mut record = ServiceRecord::new(self.service.clone(), package, digest, self.parameters.clone());
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|_| ServiceError::Random)?;
+        let start_id = StartId::random().map_err(|_| ServiceError::Random)?;
         let mut since = (site.clock)();
         for process in &self.processes {
             since = process.began()?.map_or(since, |began| since.min(began));
@@ -147,7 +146,7 @@ impl Adoption {
             sessions: self.sessions.clone(),
             // What runs was started without them; they hold from its next start on.
             not_enforced: generation.conditions.limits.names(),
-            ..Run::begins(StartId::new(random), since)
+            ..Run::begins(start_id, since)
         });
         record.write(site.prefix)?;
         RecordedPids::write(&self.runtime, &self.processes)?;
@@ -173,7 +172,8 @@ impl Adoption {
                 let draft = generations.draft()?;
                 configure::render(site, &self.installed, &self.service, &self.parameters)?
                     .write_to(&draft.etc())?;
-                let conditions = conditions::resolve(site.prefix, &self.service, &self.installed)?;
+                let conditions =
+                    conditions::resolve(site.prefix, &self.service, &self.installed.service.conditions)?;
                 draft.commit(self.proposal(site, current.map(|current| current.number), conditions))?
             }
         };

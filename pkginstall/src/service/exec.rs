@@ -40,7 +40,7 @@ fn prepare(
     let (run_as, _) = RunAs::resolve(&record.package, installed.service.user.as_deref(), site.user)?;
     let runtime = RuntimeDirectory::make(site.prefix, service, run_as.owner())?;
     let names = (&record.package, service);
-    let conditions = conditions::of(site.prefix, service, &installed)?;
+    let conditions = installed.conditions(site.prefix, service)?;
     let given = conditions::variables(service, &runtime, &conditions)?;
     let mut variables = environment(site.environment, site.prefix, names, &runtime, &run_as, given);
     if let Some(terminal) = site.environment.get("TERM") {

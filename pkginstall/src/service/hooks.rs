@@ -95,7 +95,7 @@ pub fn run_hook(site: &mut Site<'_>, request: &HookRequest<'_>) -> Result<Option
     let (run_as, _) = RunAs::resolve(request.package, installed.service.user.as_deref(), site.user)?;
     let runtime = RuntimeDirectory::make(site.prefix, request.service, run_as.owner())?;
     let names = (request.package, request.service);
-    let conditions = conditions::of(site.prefix, request.service, &installed)?;
+    let conditions = installed.conditions(site.prefix, request.service)?;
     let given = conditions::variables(request.service, &runtime, &conditions)?;
     let mut variables = environment(site.environment, site.prefix, names, &runtime, &run_as, given);
     variables.extend(request.environment.clone());

@@ -36,6 +36,16 @@ pub enum State {
 }
 
 impl State {
+    /// Returns the word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Tells whether nothing of the service lives, for whatever reason.
     pub fn is_down(self) -> bool {
         matches!(self, Self::Stopped | Self::Failed)

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use copkg_spec::archive::Contents;
-use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::conditions::Conditions;
+use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::digest::Digest;
 use copkg_spec::index::{Entry, EntryPath};
 use copkg_spec::manifest::{Kind, Service};
 
 use super::ServiceError;
+use crate::conditions;
+use crate::generation::Generations;
 use crate::host::Prefix;
 use crate::receipts::{self, ReceiptError};
 
@@ -59,6 +62,22 @@ impl InstalledService {
             opened.script = StartScript::Generated;
         }
         Ok(opened)
+    }
+
+    /// Returns the conditions of its scripts for `service`: of the generation that the service is, or, where that has another package,
+    /// those that its next one will have.
+    ///
+    /// # Errors
+    /// When the generation or what the host says cannot be read.
+    pub(crate) fn conditions(
+        &self,
+        prefix: &Prefix,
+        service: &ServiceCoordinate,
+    ) -> Result<Conditions, ServiceError> {
+        match Generations::of(prefix, service).current()? {
+            Some(current) if current.digest == self.digest => Ok(current.conditions),
+            _ => Ok(conditions::resolve(prefix, service, &self.service.conditions)?),
+        }
     }
 
     /// Returns where a script lies.

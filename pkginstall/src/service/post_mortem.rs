@@ -15,13 +15,11 @@ const SHOWN: usize = 160;
 
 /// Says why the service of `record`, which should run, does not.
 pub(super) fn words(prefix: &Prefix, record: &ServiceRecord) -> String {
+    let unseen = |run: &Run| format!("{} ended without a stop, and nobody saw how", pids_of(&run.processes));
     let how = match &record.run {
         None => "its last start failed".to_owned(),
         Some(run) if is_of_another_boot(run) => "the host was booted since it was started".to_owned(),
-        Some(Run { group: Some(group), .. }) if out_of_memory(group).is_some() => {
-            out_of_memory(group).unwrap_or_default()
-        }
-        Some(run) => format!("{} ended without a stop, and nobody saw how", pids_of(&run.processes)),
+        Some(run) => run.group.as_deref().and_then(out_of_memory).unwrap_or_else(|| unseen(run)),
     };
     let last = last_line(prefix, record).map(|line| format!("; it wrote last: {line}")).unwrap_or_default();
     format!("{how}{last} (`pkginstall logs {}`)", record.service)

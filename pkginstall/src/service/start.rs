@@ -150,7 +150,7 @@ impl<'r> Start<'r> {
     /// Checks what a restart would find wrong with the conditions: nothing of it depends on what a change brings.
     pub(super) fn check_conditions(&self, site: &Site<'_>) -> Result<(), ServiceError> {
         let service = &self.request.service;
-        let conditions = conditions::of(site.prefix, service, &self.installed)?;
+        let conditions = self.installed.conditions(site.prefix, service)?;
         if let Some(runtime) = RuntimeDirectory::open(site.prefix, service)? {
             conditions::variables(service, &runtime, &conditions)?;
         }
@@ -273,9 +273,8 @@ impl<'r> Start<'r> {
         let mut record =
             ServiceRecord::new(service.clone(), package.clone(), self.installed.digest, parameters.clone());
         record.retiring = retiring;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|_| ServiceError::Random)?;
-        record.run = Some(Run::begins(StartId::new(random), (site.clock)()));
+        let start_id = StartId::random().map_err(|_| ServiceError::Random)?;
+        record.run = Some(Run::begins(start_id, (site.clock)()));
         let tell = &mut *site.tell;
         let mut notice = |notice: Notice| {
             if let Notice::Waiting { holder } = notice {
@@ -309,7 +308,7 @@ impl<'r> Start<'r> {
         runtime: &RuntimeDirectory,
         output: &Output,
     ) -> Result<Tried, ServiceError> {
-        let conditions = conditions::of(site.prefix, &record.service, &self.installed)?;
+        let conditions = self.installed.conditions(site.prefix, &record.service)?;
         let given = conditions::variables(&record.service, runtime, &conditions)?;
         let group = confine(site, record, &conditions)?;
         let tried = self.try_in(

@@ -209,7 +209,7 @@ fn prepare(
     let runtime = RuntimeDirectory::make(site.prefix, &record.service, run_as.owner())?;
     let output = Output::open(&runtime, output_directory(&installed.service), run_as.owner())?;
     let names = (&record.package, &record.service);
-    let conditions = conditions::of(site.prefix, &record.service, installed)?;
+    let conditions = installed.conditions(site.prefix, &record.service)?;
     let given = conditions::variables(&record.service, &runtime, &conditions).unwrap_or_else(|error| {
         site.warn(format!("{error}; stopping {} without its variables", record.service));
         BTreeMap::new()

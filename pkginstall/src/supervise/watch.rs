@@ -201,9 +201,7 @@ fn begin(site: &mut Site<'_>, how: &Supervision, service: &ServiceCoordinate, ch
     };
     let quiet = matches!(act, Act::Check | Act::Rotate);
     let child = Command::new(&how.program)
-        .arg("--prefix")
-        .arg(site.prefix.root())
-        .args(site.prefix.is_as_root().then_some("--as-root"))
+        .args(site.prefix.options())
         .args(words)
         .arg(service.to_string())
         .stdin(Stdio::null())

@@ -7,21 +7,15 @@ use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::ServiceCoordinate;
 use thiserror::Error;
 
+use crate::FileError;
+
 /// Why a step of the units failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum UnitError {
     /// A file cannot be written, or not be looked over.
-    #[error("cannot {action} {path}")]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A path or a parameter cannot stand in a unit.
     #[error("{text} has a control character, which no unit can hold")]
     Control {
@@ -67,9 +61,9 @@ pub enum UnitError {
 }
 
 impl UnitError {
-    pub(super) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::File { action, path, source }
+    pub(super) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let failed = FileError::at(action, path);
+        move |source| Self::File(failed(source))
     }
 }
 
@@ -84,7 +78,7 @@ impl Explain for UnitError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::File { .. } => "unit_file",
+            Self::File(_) => "unit_file",
             Self::Control { .. } => "unit_text",
             Self::Homeless => "no_home",
             Self::OtherManager { .. } => "unit_of_another",

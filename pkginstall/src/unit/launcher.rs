@@ -14,11 +14,8 @@ const SCRIPT: &str = "trap '' HUP INT QUIT ALRM USR1 USR2; \
 
 /// Returns the words that run `program` in `prefix`.
 pub(super) fn words(prefix: &Prefix, program: &Utf8Path) -> Vec<String> {
-    let mut words = ["/bin/sh", "-c", SCRIPT, program.as_str(), "--prefix", prefix.root().as_str()]
-        .map(str::to_owned)
-        .to_vec();
-    words.extend(prefix.is_as_root().then(|| "--as-root".to_owned()));
-    words
+    let launcher = ["/bin/sh", "-c", SCRIPT, program.as_str()].map(str::to_owned);
+    launcher.into_iter().chain(prefix.options()).collect()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Manager, UnitError, unit_name};
 use crate::host::Prefix;
+use crate::process::groups_of;
 
 /// Is there where systemd is the first process: the same question as `sd_booted`.
 const BOOTED: &str = "/run/systemd/system";
@@ -163,8 +164,7 @@ impl Managed {
 
     /// Tells whether the process with the number `pid` is in the control group of the unit.
     pub(super) fn runs(&self, pid: u32) -> bool {
-        let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        groups.lines().any(|line| line.split('/').any(|part| part == self.unit))
+        groups_of(pid).lines().any(|line| line.split('/').any(|part| part == self.unit))
     }
 
     /// Runs `systemctl` with these words to its end, and returns what it said.

@@ -78,7 +78,7 @@ pub fn write(
         }
         if effect == Effect::Real {
             make_runtime(site, &record, &installed)?;
-            let conditions = conditions::of(prefix, name, &installed)?;
+            let conditions = installed.conditions(prefix, name)?;
             conditions::copy_for_systemd(prefix, name, &conditions)?;
             remember(prefix, name, manager, &directory)?;
         }
@@ -136,7 +136,7 @@ pub(super) fn write_service(
     manager: Manager,
 ) -> Result<(), ServiceError> {
     let text = text_of(site, record, installed, manager)?;
-    let conditions = conditions::of(site.prefix, &record.service, installed)?;
+    let conditions = installed.conditions(site.prefix, &record.service)?;
     conditions::copy_for_systemd(site.prefix, &record.service, &conditions)?;
     put_both(site, &unit_name(site.prefix, &record.service), &text, manager)
 }
@@ -156,7 +156,7 @@ fn text_of(
 ) -> Result<String, ServiceError> {
     let after = comes_after(installed, &record.service, &known(site.prefix)?);
     let program = program(site)?;
-    let conditions = conditions::of(site.prefix, &record.service, installed)?;
+    let conditions = installed.conditions(site.prefix, &record.service)?;
     let variables = conditions::copy(site.prefix, &record.service);
     let subject =
         Subject { prefix: site.prefix, record, installed, after, program, manager, conditions, variables };
@@ -263,9 +263,11 @@ fn commands(
     let target = target_name(prefix);
     let mut commands = vec![copy, with(&["daemon-reload"]), with(&["enable", &target])];
     if !hand_over.is_empty() {
-        let words = [program(site)?.as_str(), "--prefix", prefix.root().as_str(), "restart"];
-        let services = hand_over.iter().map(ToString::to_string);
-        commands.push(words.map(str::to_owned).into_iter().chain(services).collect());
+        let mut words = vec![program(site)?.to_string()];
+        words.extend(prefix.options());
+        words.push("restart".into());
+        words.extend(hand_over.iter().map(ToString::to_string));
+        commands.push(words);
     }
     commands.push(with(&["start", &target]));
     Ok(commands)

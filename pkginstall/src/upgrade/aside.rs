@@ -87,7 +87,7 @@ impl SetAside {
     ) -> Result<Option<Self>, ServiceError> {
         let path = label(prefix, service, slot);
         let failed = |source| ServiceError::Record { action: "read", path: path.clone(), source };
-        if !saved::is_kept(prefix, service, DATA, slot) {
+        if !saved::is_data_kept(prefix, service, slot) {
             return Ok(None);
         }
         match std::fs::read(&path) {
@@ -119,7 +119,7 @@ pub(super) fn writer(
     if let Some(aside) = SetAside::of(prefix, service, slot)? {
         return Ok(Some(aside.package));
     }
-    if !saved::is_kept(prefix, service, DATA, slot) {
+    if !saved::is_data_kept(prefix, service, slot) {
         return Ok(None);
     }
     Ok(Some(Generations::of(prefix, service).read(slot.generation())?.package))
@@ -147,7 +147,7 @@ pub(super) fn keep(
     }
     let generation = if let Leaving::Good(number) = leaving { number } else { change.to };
     let last = Slot::of(generation);
-    if saved::is_kept(prefix, service, DATA, &last) {
+    if saved::is_data_kept(prefix, service, &last) {
         match (leaving, SetAside::of(prefix, service, &last)?) {
             // Another return wrote to it before: both are kept, and the number means the last one.
             (Leaving::Good(_), Some(earlier)) => displace(prefix, service, earlier)?,
@@ -165,7 +165,7 @@ pub(super) fn keep(
 /// Names data as set aside that a change brought back and a failed start wrote to: it lies where it was kept before.
 pub(super) fn name_in_place(site: &Site<'_>, change: &Change, slot: &Slot) -> Result<(), ServiceError> {
     let (prefix, service) = (site.prefix, &change.service);
-    if !saved::is_kept(prefix, service, DATA, slot) || SetAside::of(prefix, service, slot)?.is_some() {
+    if !saved::is_data_kept(prefix, service, slot) || SetAside::of(prefix, service, slot)?.is_some() {
         return Ok(());
     }
     described(site, change, (slot.clone(), change.to, Leaving::Failed))?.write(prefix, service)
@@ -270,7 +270,7 @@ fn remove_label_of_nothing(
     service: &ServiceCoordinate,
     slot: &Slot,
 ) -> Result<(), ServiceError> {
-    if saved::is_kept(prefix, service, DATA, slot) {
+    if saved::is_data_kept(prefix, service, slot) {
         return Ok(());
     }
     remove_label(prefix, service, slot)

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::UpgradeError;
 use super::verdict::{Rehearsable, Rehearsed};
+use crate::FileError;
 use crate::host::Prefix;
 use crate::trust::{self, Purpose, TrustStoreError};
 
@@ -29,16 +30,8 @@ const LIMIT: u64 = 1 << 20;
 #[non_exhaustive]
 pub enum AttestError {
     /// A file cannot be read or written.
-    #[error("cannot {action} {path}")]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A secret key may be read by others.
     #[error("{path} can be read by others: its mode is {mode:o}")]
     KeyTooOpen {
@@ -81,8 +74,8 @@ pub enum AttestError {
 impl Explain for AttestError {
     fn exit(&self) -> Exit {
         match self {
-            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
-            Self::File { .. } => Exit::Failure,
+            Self::File(error) if error.kind() == io::ErrorKind::NotFound => Exit::NotFound,
+            Self::File(_) => Exit::Failure,
             Self::KeyTooOpen { .. } | Self::Key { .. } => Exit::Usage,
             Self::Malformed { .. } | Self::Untrusted { .. } => Exit::Trust,
             Self::Store(error) => error.exit(),
@@ -91,7 +84,7 @@ impl Explain for AttestError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::File { .. } => "verdict_file",
+            Self::File(_) => "verdict_file",
             Self::KeyTooOpen { .. } | Self::Key { .. } => "signing_key",
             Self::Malformed { .. } => "not_a_verdict",
             Self::Untrusted { .. } => "verdict_untrusted",
@@ -205,7 +198,7 @@ fn read(path: &Utf8Path) -> Result<String, AttestError> {
     std::fs::read_to_string(path).map_err(file("read", path))
 }
 
-fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> AttestError {
-    let path = path.to_owned();
-    move |source| AttestError::File { action, path, source }
+fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> AttestError + use<> {
+    let failed = FileError::at(action, path);
+    move |source| AttestError::File(failed(source))
 }

@@ -158,8 +158,7 @@ pub(super) fn start_again(
     let failed = |source| ServiceError::Exec { program: program.to_owned(), source };
     let InsideRequest { service, package, parameters, accept, network } = request;
     let mut command = Command::new(program);
-    command.args(options).arg("--prefix").arg(prefix.root());
-    command.args(prefix.is_as_root().then_some("--as-root")).args(["--json", "rehearse-inside"]);
+    command.args(options).args(prefix.options()).args(["--json", "rehearse-inside"]);
     command.args([service.to_string(), package.to_string()]).args(["--network", network.word()]);
     if let Some(side) = accept {
         command.args(["--accept", side.word()]);

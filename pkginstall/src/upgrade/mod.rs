@@ -56,4 +56,4 @@ pub(crate) use recover::recover;
 pub use slot::Slot;
 
 pub(crate) use aside::forget as forget_set_aside;
-pub(crate) use saved::{forget_all, forget_data, has_copy_of_data};
+pub(crate) use saved::{forget_all, forget_data, has_copy_of_data, is_data_kept};

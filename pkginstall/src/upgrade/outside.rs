@@ -131,7 +131,7 @@ impl Search<'_> {
     /// The variables of the environment: those that are stated, and those of files that no template makes.
     fn variables(&self) -> Result<Vec<Lead>, ServiceError> {
         let Stage { real, scratch, service, installed } = self.stage;
-        let mut conditions = conditions::resolve(scratch, service, installed)?;
+        let mut conditions = conditions::resolve(scratch, service, &installed.service.conditions)?;
         let leads = |name: &str, value: &str| destinations(&name.to_lowercase(), value);
         let stated = conditions
             .env

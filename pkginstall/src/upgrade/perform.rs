@@ -93,7 +93,10 @@ pub fn upgrade(site: &mut Site<'_>, request: &Request) -> Result<Done, UpgradeEr
     let _lock = site.lock(&request.service)?;
     recover(site, &request.service)?;
     match plan(site, request)? {
-        Some(plan) => begin(site, plan),
+        Some(plan) => {
+            plan.tell_of_foreign(site);
+            begin(site, plan)
+        }
         None => unchanged(site, &request.service),
     }
 }
@@ -103,7 +106,9 @@ pub fn upgrade(site: &mut Site<'_>, request: &Request) -> Result<Done, UpgradeEr
 /// # Errors
 /// When it is not possible.
 pub fn check(site: &mut Site<'_>, request: &Request) -> Result<Option<PackageCoordinate>, UpgradeError> {
-    Ok(plan(site, request)?.map(|plan| plan.package().clone()))
+    let Some(plan) = plan(site, request)? else { return Ok(None) };
+    plan.tell_of_foreign(site);
+    Ok(Some(plan.package().clone()))
 }
 
 /// What a change would do, as far as whoever changes several services must know it before the first.
@@ -170,7 +175,10 @@ pub(crate) fn start_as(
         asked: Some(request.package.to_string()),
     };
     match plan(site, &request)? {
-        Some(plan) => Ok(begin(site, plan)?.view),
+        Some(plan) => {
+            plan.tell_of_foreign(site);
+            Ok(begin(site, plan)?.view)
+        }
         None => service::view(site.prefix, &request.service),
     }
 }

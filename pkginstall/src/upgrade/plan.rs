@@ -185,7 +185,6 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
     plan.check_data(site.prefix)?;
     // The change is appended to it at the end.
     History::read(site.prefix, service)?;
-    plan.tell_of_foreign(site);
     Ok(Some(plan))
 }
 
@@ -198,7 +197,7 @@ fn conditions_of(to: &To) -> &Conditions {
 
 impl Plan {
     /// Says what was written into the package that the service leaves: the next one does not have it.
-    fn tell_of_foreign(&self, site: &mut Site<'_>) {
+    pub(super) fn tell_of_foreign(&self, site: &mut Site<'_>) {
         let Some(left) = self.from.as_ref().map(|from| &from.package).filter(|left| *left != self.package())
         else {
             return;
@@ -289,7 +288,7 @@ fn target(
                 package: package.clone(),
                 digest: installed.digest,
                 parameters: parameters.clone().unwrap_or_else(inherited),
-                conditions: conditions::resolve(site.prefix, service, &installed)
+                conditions: conditions::resolve(site.prefix, service, &installed.service.conditions)
                     .map_err(ServiceError::from)?,
                 directories: installed.service.directories,
                 asked: request.asked.clone(),

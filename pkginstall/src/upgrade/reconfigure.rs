@@ -70,7 +70,8 @@ pub fn reconfigure(site: &mut Site<'_>, request: &Reconfiguration) -> Result<Rec
     configure::prepare(site, &current.package, ground, &current.parameters, &draft.etc(), request.accept)?;
     let read = |path| Rendered::read_from(path).map_err(ServiceError::from);
     let installed = InstalledService::open(site.prefix, &current.package)?;
-    let conditions = conditions::resolve(site.prefix, service, &installed).map_err(ServiceError::from)?;
+    let conditions = conditions::resolve(site.prefix, service, &installed.service.conditions)
+        .map_err(ServiceError::from)?;
     let same_conditions = conditions == current.conditions;
     if same_conditions && read(&old)? == read(&draft.etc())? {
         return Ok(Reconfigured::Unchanged);

@@ -106,6 +106,11 @@ pub(super) fn is_kept(prefix: &Prefix, service: &ServiceCoordinate, name: &str, 
     prefix.kept(service).join(of.to_string()).join(name).is_dir()
 }
 
+/// Tells whether data is kept as `slot`.
+pub(crate) fn is_data_kept(prefix: &Prefix, service: &ServiceCoordinate, slot: &Slot) -> bool {
+    is_kept(prefix, service, DATA, slot)
+}
+
 /// Says what is in place now, which a directory that generation `of` left shall take the place of.
 pub(super) fn in_place(
     prefix: &Prefix,
@@ -347,7 +352,7 @@ pub(super) fn make(prefix: &Prefix, service: &ServiceCoordinate, of: &Slot) -> R
 
 /// Tells whether a copy of the data is kept that nothing but a way back needs: what was set aside is none.
 pub(crate) fn has_copy_of_data(prefix: &Prefix, service: &ServiceCoordinate, of: &Slot) -> bool {
-    is_kept(prefix, service, DATA, of) && SetAside::of(prefix, service, of).is_ok_and(|aside| aside.is_none())
+    is_data_kept(prefix, service, of) && SetAside::of(prefix, service, of).is_ok_and(|aside| aside.is_none())
 }
 
 /// Removes the data that generation `of` left.

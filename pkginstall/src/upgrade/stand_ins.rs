@@ -54,7 +54,7 @@ pub(super) fn put(
     values: RehearsalValues<'_>,
     parameters: &[String],
 ) -> Result<StandIns, ServiceError> {
-    let conditions = conditions::resolve(stage.scratch, stage.service, stage.installed)?;
+    let conditions = conditions::resolve(stage.scratch, stage.service, &stage.installed.service.conditions)?;
     let known = Known { installed: stage.installed, given: parameters, conditions: &conditions };
     let given = gather(&known, values)?;
     let mut replacing =

@@ -11,7 +11,7 @@ use copkg_spec::canonical;
 use copkg_spec::configuration::SettingValue;
 use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use copkg_spec::digest::Digest;
-use copkg_spec::durable::{self, Existing};
+use copkg_spec::durable;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,7 +21,7 @@ use super::network::RehearsalNetwork;
 use super::stand_ins::{Replaced, name_of};
 use crate::conditions;
 use crate::configure::{self, Values};
-use crate::generation::{Generation, GenerationError, Generations};
+use crate::generation::{Generation, GenerationError, Generations, write_json};
 use crate::host::Prefix;
 use crate::service::{InstalledService, ServiceError};
 
@@ -82,7 +82,8 @@ impl Basis {
             .filter(|(name, _)| counts(name.as_str()))
             .map(|(name, value)| (name, &value.value))
             .collect();
-        let conditions = conditions::resolve(prefix, service, installed)?.list().into_iter();
+        let conditions =
+            conditions::resolve(prefix, service, &installed.service.conditions)?.list().into_iter();
         let conditions: BTreeMap<String, String> = conditions
             .map(|(name, value)| (name.to_string(), value))
             .filter(|(name, _)| counts(name.as_str()))
@@ -176,12 +177,8 @@ impl Rehearsed {
     pub(super) fn write(&self, prefix: &Prefix) -> Result<(), GenerationError> {
         let path = file(prefix, &self.service, self.digest);
         let directory = path.parent().unwrap_or(&path);
-        let failed = || GenerationError::file("write", &path);
-        durable::create_dir_all(directory.as_std_path()).map_err(failed())?;
-        let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::from);
-        let written =
-            text.and_then(|text| durable::write(path.as_std_path(), 0o644, Existing::Replace, &text));
-        written.map_err(failed())
+        durable::create_dir_all(directory.as_std_path()).map_err(GenerationError::file("write", &path))?;
+        write_json(&path, self)
     }
 
     /// Withdraws the verdict on a package.

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 
 use copkg_spec::command::{Exit, Explain, said};
+use copkg_spec::http::is_for_now;
 use copkg_spec::repository::Fingerprint;
 use copkg_spec::tlog::TlogError;
 use copkg_spec::tuf::{MalformedError, TufError};
@@ -152,16 +153,11 @@ impl From<reqwest::Error> for Unreached {
     }
 }
 
-/// Tells whether a server may say something else soon.
-fn is_for_now(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
-}
-
 impl Explain for ReplicaError {
     fn exit(&self) -> Exit {
         match self {
             Self::Fetch { source, .. } if source.is_lasting => Exit::Failure,
-            Self::Refused { status, .. } if is_for_now(*status) => Exit::TryAgain,
+            Self::Refused { status, .. } if is_for_now(status.as_u16()) => Exit::TryAgain,
             Self::Read(_) | Self::Write(_) | Self::Fetch { .. } => Exit::TryAgain,
             Self::Rule(error) => error.exit(),
             Self::Log(error) => error.exit(),

@@ -3,13 +3,12 @@
 
 mod download;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use copkg_spec::http::{
-    Answer, Asked, Backoff, Manner, RedirectError, Refusal, check_redirect, is_unknown_host, revalidates,
+    self, Answer, Asked, Backoff, FailedAt, Manner, Refusal, check_redirect, revalidates,
 };
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
@@ -27,8 +26,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(30);
 /// The pauses between attempts.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(60) };
-/// What the client says when a proxy answers 407 to `CONNECT`. It has no type for it that others can see.
-const PROXY_REFUSES: &str = "proxy authorization required";
 
 /// A repository over HTTP.
 #[derive(Debug, Clone)]
@@ -205,17 +202,6 @@ fn not_sent(error: reqwest::Error, url: &Url) -> Failed {
 }
 
 fn lasting(error: &reqwest::Error) -> Option<String> {
-    let mut last = None;
-    let mut next: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
-    while let Some(cause) = next {
-        if cause.is::<RedirectError>() || cause.is::<rustls::Error>() {
-            return Some(cause.to_string());
-        }
-        last = Some(cause);
-        // An I/O error hides what it holds from `source`.
-        let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = held.map(|held| held as &(dyn std::error::Error + 'static)).or_else(|| cause.source());
-    }
-    let said = last.filter(|_| error.is_connect())?.to_string();
-    (is_unknown_host(&said) || said.ends_with(PROXY_REFUSES)).then_some(said)
+    let at = if error.is_connect() { FailedAt::Connecting } else { FailedAt::Later };
+    http::lasting(error, at, <dyn std::error::Error>::is::<rustls::Error>)
 }

@@ -3,6 +3,7 @@
 //! A user who learnt one program knows the others, and a script that parses one parses all. Nothing here reads
 //! the environment or opens a stream: `main` hands the streams in.
 
+mod closest;
 mod exit;
 mod failure;
 mod options;
@@ -10,6 +11,7 @@ mod plain;
 mod report;
 mod usage;
 
+pub use closest::closest;
 pub use exit::Exit;
 pub use failure::{Explain, Failure, said};
 pub use options::{Color, Options};

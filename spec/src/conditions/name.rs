@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{ConditionError, Variable, Written};
-use crate::recipe::closest;
+use crate::command::closest;
 
 /// Names one condition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -83,6 +83,11 @@ impl TemplateText {
         }
     }
 
+    /// Takes a template whose syntax was checked.
+    pub(crate) fn of_checked(file: &str, text: &str) -> Self {
+        Self { file: file.to_owned(), text: text.to_owned() }
+    }
+
     /// Checks that the template uses only what is declared.
     ///
     /// # Errors

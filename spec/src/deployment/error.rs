@@ -6,10 +6,11 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::command::closest;
 use crate::command::{Exit, Explain};
 use crate::configuration::{SettingError, TemplateError};
 use crate::coordinate::CoordinateError;
-use crate::recipe::{Problem, closest};
+use crate::recipe::Problem;
 
 /// Where something stands in a description. Shown as `env/prod.toml, line 12, [values] domain`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -172,11 +173,6 @@ impl DescriptionError {
     /// Takes mistakes that were found with packages at hand. `None` when there are none.
     pub fn of(mistakes: Vec<Mistake>) -> Option<Self> {
         (!mistakes.is_empty()).then(|| Self::new(mistakes))
-    }
-
-    /// Returns the mistakes.
-    pub fn mistakes(&self) -> &[Mistake] {
-        &self.mistakes
     }
 }
 

@@ -3,7 +3,7 @@
 //! A text is taken when a file is read, with its syntax checked; what it uses is checked when everything that is
 //! declared is known; it is rendered when a host is resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::Value;
 
@@ -80,8 +80,7 @@ impl Template {
 
     /// Returns the declared values that it uses.
     pub(super) fn values(&self) -> Vec<String> {
-        let names = self.names();
-        names.iter().filter_map(|name| name.strip_prefix("values.")).map(first_part).collect()
+        values_among(&self.names())
     }
 
     /// Returns the name of the value that it hands on whole: it is nothing but `{{ values.NAME }}`.
@@ -93,8 +92,9 @@ impl Template {
     /// Checks that it uses only what exists, and no secret as a part of a text.
     pub(super) fn check(&self, scope: Scope<'_>) -> Result<(), Mistake> {
         let wrong = |problem| Err(Mistake { at: self.at.clone(), problem });
-        for name in self.names() {
-            if let Some(problem) = unknown(&name, scope) {
+        let names = self.names();
+        for name in &names {
+            if let Some(problem) = unknown(name, scope) {
                 return wrong(problem);
             }
         }
@@ -102,7 +102,7 @@ impl Template {
             name.parse()
                 .is_ok_and(|name: SettingName| scope.values.get(&name).is_some_and(Setting::is_secret))
         };
-        let Some(secret) = self.values().into_iter().find(is_secret) else { return Ok(()) };
+        let Some(secret) = values_among(&names).into_iter().find(is_secret) else { return Ok(()) };
         if self.whole_value().is_some() && scope.of == TemplateOwner::Instance {
             return Ok(());
         }
@@ -113,15 +113,13 @@ impl Template {
 
     /// Renders it.
     pub(super) fn render(&self, values: &Value) -> Result<String, Mistake> {
-        let parsed = TemplateText::parse(&self.at.file, &self.text);
-        let rendered = parsed.and_then(|parsed| parsed.render_with(values));
+        let rendered = TemplateText::of_checked(&self.at.file, &self.text).render_with(values);
         rendered
             .map_err(|error| Mistake { at: self.at.clone(), problem: DescriptionProblem::Template(error) })
     }
 
-    fn names(&self) -> Vec<String> {
-        let parsed = TemplateText::parse(&self.at.file, &self.text);
-        parsed.map(|parsed| parsed.names().into_iter().collect()).unwrap_or_default()
+    fn names(&self) -> BTreeSet<String> {
+        TemplateText::of_checked(&self.at.file, &self.text).names()
     }
 
     /// Says what is wrong with a part of it.
@@ -134,6 +132,11 @@ impl Template {
         };
         DescriptionProblem::Template(error)
     }
+}
+
+/// Returns the declared values among the names that a template uses.
+fn values_among(names: &BTreeSet<String>) -> Vec<String> {
+    names.iter().filter_map(|name| name.strip_prefix("values.")).map(first_part).collect()
 }
 
 /// Tells whether a text has anything to be computed.

@@ -42,13 +42,6 @@ pub enum Refusal {
     Other,
 }
 
-impl Refusal {
-    /// Tells whether there is no next root: object stores say 403 where there is nothing and nobody may list.
-    pub fn is_no_next_root(self) -> bool {
-        matches!(self, Self::NotFound | Self::Unauthorized)
-    }
-}
-
 impl Asked {
     /// Judges the head of an answer: its status, `Content-Range`, `Content-Length` and `Retry-After`.
     ///
@@ -68,7 +61,7 @@ impl Asked {
             404 | 410 => Answer::Refused(Refusal::NotFound),
             401 | 403 => Answer::Refused(Refusal::Unauthorized),
             407 => Answer::Refused(Refusal::ProxyUnauthorized),
-            408 | 425 | 429 | 500 | 502 | 503 | 504 => Answer::Later(retry.and_then(retry_after)),
+            _ if is_for_now(status) => Answer::Later(retry.and_then(retry_after)),
             // Whoever does not understand what was asked for may understand less.
             _ => self.otherwise(Refusal::Other),
         }
@@ -105,6 +98,11 @@ pub fn parse_content_range(value: &str) -> Option<(u64, Option<u64>)> {
     let (range, length) = value.strip_prefix("bytes ")?.split_once('/')?;
     let (first, _last) = range.split_once('-')?;
     Some((first.trim().parse().ok()?, length.trim().parse().ok()))
+}
+
+/// Tells whether a server may say something else than this status soon.
+pub fn is_for_now(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
 #[cfg(test)]

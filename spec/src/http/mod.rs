@@ -12,8 +12,8 @@ mod proxy;
 mod redirect;
 mod request;
 
-pub use answer::{Answer, Refusal, parse_content_range};
-pub use host::is_unknown_host;
+pub use answer::{Answer, Refusal, is_for_now, parse_content_range};
+pub use host::{FailedAt, is_unknown_host, lasting, proxy_refuses};
 pub use pause::{Backoff, retry_after};
 pub use proxy::{Proxies, ProxyError};
 pub use redirect::{MAX_REDIRECTS, RedirectError, check_redirect};

@@ -42,12 +42,16 @@ impl Index {
         // First, so that no work is done for more entries than there may be.
         check_weight(&entries, &frames)?;
         policy::check_tree(&entries)?;
-        Self::of_checked(entries, frames)
+        Self::of_weighed(entries, frames)
     }
 
     /// Takes entries that the archive policy has accepted already.
     pub(crate) fn of_checked(entries: Vec<Entry>, frames: Vec<Frame>) -> Result<Self, IndexError> {
         check_weight(&entries, &frames)?;
+        Self::of_weighed(entries, frames)
+    }
+
+    fn of_weighed(entries: Vec<Entry>, frames: Vec<Frame>) -> Result<Self, IndexError> {
         let index = Self { entries, frames };
         index.check_frames()?;
         Ok(index)

@@ -152,10 +152,7 @@ impl Manifest {
             return Err(ManifestError::TooLarge(bytes.len()));
         }
         Format::check(bytes)?;
-        if !canonical::is_canonical(bytes) {
-            return Err(ManifestError::NotCanonical);
-        }
-        text::check(bytes)?;
+        text::check(&canonical::parse(bytes).ok_or(ManifestError::NotCanonical)?)?;
         let manifest: Self = serde_json::from_slice(bytes).map_err(ManifestError::Syntax)?;
         manifest.check()?;
         Ok(manifest)

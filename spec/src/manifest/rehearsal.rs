@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Service;
 use crate::conditions::Variable;
 use crate::configuration::{Destination, Setting, SettingName, SettingValue, destinations};
-use crate::recipe::Patterns;
+use crate::pattern::Patterns;
 
 /// How a change to this version is rehearsed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl Rehearsal {
             }
         }
         for glob in &self.exclude {
-            Patterns::new(&[glob]).map_err(|problem| (glob.clone(), problem.to_string()))?;
+            Patterns::new(&[glob]).map_err(|error| (glob.clone(), error.to_string()))?;
         }
         let is_unknown = |name: &&String| {
             declared.setting(name).is_none() && !declared.has_variable(name) && !declared.has_parameter(name)

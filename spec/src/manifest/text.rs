@@ -10,9 +10,8 @@ use super::ManifestError;
 const LINES: [&str; 5] = ["description", "homepage", "license", "maintainer", "release_note"];
 
 /// Checks every text and every key of the manifest `bytes`, which are JSON.
-pub(super) fn check(bytes: &[u8]) -> Result<(), ManifestError> {
-    let value: Value = serde_json::from_slice(bytes).map_err(ManifestError::Syntax)?;
-    check_value("", &value)
+pub(super) fn check(manifest: &Value) -> Result<(), ManifestError> {
+    check_value("", manifest)
 }
 
 fn check_value(key: &str, value: &Value) -> Result<(), ManifestError> {

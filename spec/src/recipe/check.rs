@@ -2,9 +2,9 @@
 
 use super::context::Context;
 use super::error::Problem;
-use super::pattern::Patterns;
 use super::span::Span;
 use super::{Located, raw};
+use crate::pattern::Patterns;
 
 /// A test of the finished package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ fn allowance(raw: raw::Allow, at: &Context) -> Result<Allowance, Located> {
     let path = raw.path.map(|path| Patterns::new(&[path])).transpose();
     Ok(Allowance {
         rule: at.key("rule").required_text(raw.rule)?,
-        path: path.or_else(|problem| at.key("path").fail(problem))?,
+        path: path.or_else(|error| at.key("path").fail(Problem::from(error)))?,
         reason: at.key("reason").required_text(raw.reason)?,
     })
 }

@@ -2,9 +2,9 @@
 
 use super::context::Context;
 use super::error::Problem;
-use super::pattern::Patterns;
 use super::{Located, raw};
 use crate::index::{EntryPath, LinkTarget, Mode};
+use crate::pattern::Patterns;
 
 /// One part of the package's contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,8 @@ fn copy(raw: &raw::Content, at: &Context, kind: CopyKind) -> Result<Content, Loc
     if kind == CopyKind::Config && !below_etc {
         return at.fail(Problem::keys("configuration goes below etc/: write dst = \"etc/…\""));
     }
-    let excludes = Patterns::new(&raw.excludes).or_else(|problem| at.key("excludes").fail(problem))?;
+    let excludes =
+        Patterns::new(&raw.excludes).or_else(|error| at.key("excludes").fail(Problem::from(error)))?;
     let mode = raw.mode.map(|mode| match mode {
         raw::Mode::Regular => Mode::Regular,
         raw::Mode::Executable => Mode::Executable,

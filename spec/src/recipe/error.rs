@@ -6,8 +6,9 @@ use thiserror::Error;
 
 use super::place::Place;
 use crate::address::AddressSecret;
-use crate::command::{Exit, Explain};
+use crate::command::{Exit, Explain, closest};
 use crate::coordinate::CoordinateError;
+use crate::pattern::GlobError;
 use crate::policy::{Refused, Rule};
 
 /// The first thing that is wrong with a recipe, and where.
@@ -165,12 +166,11 @@ impl Problem {
     }
 }
 
-/// Returns the candidate that is likely to be meant by `text`, if one is close enough.
-pub fn closest<'c>(text: &str, candidates: &'c [String]) -> Option<&'c str> {
-    const CLOSE: f64 = 0.75;
-    let scored = candidates.iter().map(|candidate| (strsim::jaro_winkler(text, candidate), candidate));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 >= CLOSE).then_some(best.1.as_str())
+impl From<GlobError> for Problem {
+    fn from(error: GlobError) -> Self {
+        let GlobError { what, text, why } = error;
+        Self::Value { what, text, why }
+    }
 }
 
 impl Explain for RecipeError {

@@ -150,7 +150,7 @@ impl<'a> Locator<'a> {
 }
 
 /// Returns the line, from 1, that the byte `offset` of `text` is on.
-pub(crate) fn line_at(text: &str, offset: usize) -> usize {
+pub fn line_at(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 

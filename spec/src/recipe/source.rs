@@ -6,11 +6,11 @@ use std::str::FromStr;
 use super::Located;
 use super::context::Context;
 use super::error::Problem;
-use super::pattern::Patterns;
 use super::raw;
 use crate::configuration::SecretReference;
 use crate::digest::Digest;
 use crate::index::EntryPath;
+use crate::pattern::Patterns;
 
 /// One source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,7 +160,8 @@ impl Source {
 
     pub(super) fn resolve(raw: &raw::Source, at: &Context) -> Result<Self, Located> {
         let dst = raw.dst.as_deref().filter(|dst| *dst != ".");
-        let excludes = Patterns::new(&raw.excludes).or_else(|problem| at.key("excludes").fail(problem))?;
+        let excludes =
+            Patterns::new(&raw.excludes).or_else(|error| at.key("excludes").fail(Problem::from(error)))?;
         Ok(Self {
             origin: origin(raw, at)?,
             excludes,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use copkg_spec::address::redacted;
 use copkg_spec::digest::Digest;
 use reqwest::Url;
 
@@ -18,7 +19,7 @@ impl Address {
     /// # Errors
     /// When it is no `http` or `https` URL, or holds credentials, a query or a fragment.
     pub fn parse(text: &str) -> Result<Self, RemoteError> {
-        let bad = |why: &str| RemoteError::Address { url: without_credentials(text), why: why.to_owned() };
+        let bad = |why: &str| RemoteError::Address { url: redacted(text), why: why.to_owned() };
         // A parser makes up for a slash that is missing, and what is missing may be more than that.
         if !Self::is_meant_by(text) {
             return Err(bad("it does not begin with http:// or https://"));
@@ -73,14 +74,6 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// A mistake is shown to its maker, a password never.
-fn without_credentials(text: &str) -> String {
-    match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &text[..scheme], &text[at..]),
-        _ => text.to_owned(),
     }
 }
 

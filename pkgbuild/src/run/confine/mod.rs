@@ -91,10 +91,15 @@ impl Confined {
     }
 
     fn program(&self) -> Command {
-        let mut command = Command::new(self.words.first().map_or(OsStr::new("false"), OsString::as_os_str));
-        command.args(self.words.iter().skip(1));
-        command
+        from_words(&self.words)
     }
+}
+
+/// Returns the command that these words are.
+pub(super) fn from_words(words: &[OsString]) -> Command {
+    let mut command = Command::new(words.first().map_or(OsStr::new("false"), OsString::as_os_str));
+    command.args(words.iter().skip(1));
+    command
 }
 
 /// Confines this process and runs the script, if the arguments ask for it; `None` for every other command line.

@@ -60,7 +60,7 @@ fn make_root(top: &Path, scratch: &Path) -> Result<(), ConfineError> {
     let inside = top.join(INSIDE.trim_start_matches('/'));
     directory(&inside)?;
     mount_bind(scratch, &inside).map_err(failed_at("show", scratch))?;
-    make_read_only(top, top)
+    make_read_only(top, &mounts_below(top)?)
 }
 
 /// Shows an entry of the machine's root directory, read-only with all that is mounted below it.
@@ -73,22 +73,19 @@ fn show(path: &Path, at: &Path) -> Result<(), ConfineError> {
     }
     directory(at)?;
     mount_bind_recursive(path, at).map_err(failed_at("show", path))?;
-    for mounted in mounts_below(at)? {
-        make_read_only(&mounted.path, &mounted.path)?;
-    }
-    Ok(())
+    let mounts = mounts_below(at)?;
+    mounts.iter().try_for_each(|mounted| make_read_only(&mounted.path, &mounts))
 }
 
-/// Makes one mount read-only; `of` is how the message calls it.
-fn make_read_only(path: &Path, of: &Path) -> Result<(), ConfineError> {
-    let mounts = mounts_below(path)?;
+/// Makes the mount at `path` read-only, which is one of `mounts`.
+fn make_read_only(path: &Path, mounts: &[mounted::Mounted]) -> Result<(), ConfineError> {
     // Several mounts at one place: the last is the one that is seen.
     let Some(mounted) = mounts.iter().rev().find(|mounted| mounted.path == path) else { return Ok(()) };
     let flags = mounted.flags | MountFlags::BIND | MountFlags::RDONLY;
     match mount_remount(path, flags, "") {
         // What this account cannot reach, its scripts cannot write to either.
         Err(rustix::io::Errno::ACCESS | rustix::io::Errno::NOENT) => Ok(()),
-        result => result.map_err(failed_at("make read-only", of)),
+        result => result.map_err(failed_at("make read-only", path)),
     }
 }
 
@@ -130,7 +127,7 @@ fn make_processes(at: &Path) -> Result<(), ConfineError> {
         return Ok(());
     }
     mount_bind_recursive("/proc", at).map_err(failed_at("show", at))?;
-    make_read_only(at, at)
+    make_read_only(at, &mounts_below(at)?)
 }
 
 fn directory(path: &Path) -> Result<(), ConfineError> {

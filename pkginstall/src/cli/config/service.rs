@@ -12,7 +12,7 @@ use crate::conditions::{self, Stated};
 use crate::configure::{self, Accept, Decision, Edit, EditKind, Pending, Value, Values};
 use crate::generation::Generations;
 use crate::host::{Effect, Prefix};
-use crate::service::{self, ServiceError};
+use crate::service::{self, InstalledService, ServiceError};
 
 pub(super) fn show(
     service: &ServiceCoordinate,
@@ -21,7 +21,9 @@ pub(super) fn show(
 ) -> Result<Exit, Failure> {
     let prefix = context.prefix()?;
     let values = Values::of_service(&prefix, service, package)?;
-    let stated = conditions::list(&prefix, service, values.package())?;
+    let installed = InstalledService::open(&prefix, values.package())?;
+    let stated = conditions::list(&prefix, service, values.package(), &installed.service.conditions)
+        .map_err(ServiceError::from)?;
     let row = |(name, value): (_, &Value)| {
         json!({ "name": name, "type": value.setting.kind, "value": value.value, "origin": value.origin,
             "description": value.setting.description })

@@ -15,10 +15,9 @@ use super::source::{Source, describe_planned, place};
 use super::{results, shown};
 use crate::deploy::{
     self, Applied, ApplyRequest, CheckOutcome, CheckResult, DeployError, DeploymentCause, Described,
-    RestoreData, Survey, is_passed,
+    DescriptionPlace, RestoreData, Survey, is_passed,
 };
 use crate::host::Effect;
-use crate::service::ServiceError;
 
 /// The arguments of `deploy apply`.
 #[derive(Debug, Args)]
@@ -65,7 +64,9 @@ pub(super) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, F
     }
     if plan.is_none() && !survey.is_nothing() {
         context.report.note(shown::text(&survey, &packages));
-        confirm(context, args.yes, "Apply? [y/N] ")?;
+        if !args.yes {
+            context.confirm("Apply? [y/N] ")?;
+        }
     }
     let request = ApplyRequest {
         desired: survey.desired.clone(),
@@ -113,31 +114,49 @@ fn describe(
     what: &str,
 ) -> Result<Described, Failure> {
     let Some(plan) = plan else { return args.source.describe(context, what) };
-    let place = match plan.place() {
-        deploy::DescriptionPlace::Package(package) => {
-            place(context, &package.to_string(), args.source.network())?
-        }
-        directory @ deploy::DescriptionPlace::Directory(_) => directory,
+    let place = match &plan.place {
+        DescriptionPlace::Package(package) => place(context, &package.to_string(), args.source.network())?,
+        directory @ DescriptionPlace::Directory(_) => directory.clone(),
     };
     describe_planned(context, &place, plan)
 }
 
-/// Asks on the terminal, unless that was answered on the command line.
-pub(super) fn confirm(context: &Context<'_>, yes: bool, question: &str) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
+/// How a change that needs no description is asked for.
+pub(super) struct Asked {
+    /// It is only shown.
+    pub(super) dry_run: bool,
+    /// It is not asked about.
+    pub(super) yes: bool,
+    /// What is asked on a terminal.
+    pub(super) question: &'static str,
+}
+
+/// Shows a change that needs no description, asks, makes it and reports it.
+pub(super) fn change(
+    context: &mut Context<'_>,
+    request: ApplyRequest,
+    asked: &Asked,
+) -> Result<Exit, Failure> {
+    let survey = at_site(context, |site| deploy::survey_for(site, &request))?;
+    if asked.dry_run {
+        let document = super::plan::document(&survey, &[]);
+        context.report.data(&document, || shown::text(&survey, &[]));
+        return Ok(Exit::Ok);
     }
-    let Some(ask) = context.ambient.ask else {
-        return Err(ServiceError::NotConfirmed { why: "nobody sits at a terminal to be asked" }.into());
-    };
-    if ask(question) {
-        return Ok(());
+    if !survey.is_nothing() {
+        context.report.note(shown::text(&survey, &[]));
+        if !asked.yes {
+            context.confirm(asked.question)?;
+        }
     }
-    Err(ServiceError::NotConfirmed { why: "the answer was not yes" }.into())
+    let request = ApplyRequest { base: Some(survey.base.clone()), ..request };
+    let applied = at_site(context, |site| deploy::apply(site, &request, &mut ()))?;
+    report(context, &survey, &applied);
+    Ok(Exit::Ok)
 }
 
 /// Reports what came of a change.
-pub(super) fn report(context: &mut Context<'_>, survey: &Survey, applied: &Applied) {
+fn report(context: &mut Context<'_>, survey: &Survey, applied: &Applied) {
     let desired = &survey.desired;
     let services: Vec<_> =
         applied.services.iter().map(|(service, act)| json!({ "service": service, "act": act })).collect();

@@ -13,7 +13,7 @@ use super::history::known;
 use super::packages::{self, Obtained};
 use super::results;
 use super::source::Source;
-use crate::deploy::{self, CheckResult, DeployError, DescriptionPlace, Desired, Origin, Part, is_passed};
+use crate::deploy::{self, CheckResult, DeployError, Desired, Part, is_passed};
 use crate::host::Effect;
 
 /// The arguments of `deploy check`.
@@ -64,18 +64,13 @@ pub(super) fn verify(args: &VerifyArgs, context: &mut Context<'_>) -> Result<Exi
 
 /// Resolves the description of a recorded generation once more.
 pub(super) fn recorded(context: &Context<'_>, desired: &Desired) -> Result<HostDeployment, Failure> {
-    let place = match &desired.origin {
-        Origin::Package(_) => DescriptionPlace::Package(desired.package.clone()),
-        Origin::Directory(path) => DescriptionPlace::Directory(path.clone()),
-    };
     let part = Part {
         environment: desired.environment.parse().ok(),
         host: desired.host.parse().ok(),
         host_name: None,
         name: Some(desired.name.clone()),
-        addresses: std::collections::BTreeMap::new(),
     };
-    Ok(deploy::describe(&context.prefix()?, &place, &part)?.host)
+    Ok(deploy::describe(&context.prefix()?, &desired.place(), &part)?.host)
 }
 
 fn report(

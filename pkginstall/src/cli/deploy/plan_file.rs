@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain, Failure};
-use copkg_spec::coordinate::{Label, PackageCoordinate, ServiceCoordinate};
+use copkg_spec::coordinate::{Label, ServiceCoordinate};
 use copkg_spec::deployment::HostId;
 use copkg_spec::digest::Digest;
 use copkg_spec::durable::{self, Existing};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::deploy::{Base, Described, DescriptionPlace, Desired, Origin};
+use crate::deploy::{Base, Described, DescriptionPlace, Desired};
 
 const SCHEMA_VERSION: u32 = 1;
 
@@ -21,7 +21,8 @@ pub(super) struct PlanFile {
     schema_version: u32,
     /// The name of the deployment here.
     pub(super) deployment: Label,
-    place: PlannedPlace,
+    /// Where its description lies.
+    pub(super) place: DescriptionPlace,
     pub(super) environment: Label,
     pub(super) host: HostId,
     /// The digest of the description.
@@ -30,13 +31,6 @@ pub(super) struct PlanFile {
     packages: BTreeMap<ServiceCoordinate, Digest>,
     /// What the host was.
     pub(super) base: Base,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PlannedPlace {
-    Package(PackageCoordinate),
-    Directory(Utf8PathBuf),
 }
 
 /// Says what is wrong with the file of a plan.
@@ -95,27 +89,15 @@ impl Explain for PlanFileError {
 
 impl PlanFile {
     pub(super) fn new(described: &Described, desired: &Desired, base: Base) -> Self {
-        let place = match &described.origin {
-            Origin::Package(_) => PlannedPlace::Package(desired.package.clone()),
-            Origin::Directory(path) => PlannedPlace::Directory(path.clone()),
-        };
         Self {
             schema_version: SCHEMA_VERSION,
             deployment: described.name.clone(),
-            place,
+            place: desired.place(),
             environment: described.host.environment.clone(),
             host: described.host.host.clone(),
             description: described.digest,
             packages: packages(desired),
             base,
-        }
-    }
-
-    /// Returns where its description lies.
-    pub(super) fn place(&self) -> DescriptionPlace {
-        match &self.place {
-            PlannedPlace::Package(package) => DescriptionPlace::Package(package.clone()),
-            PlannedPlace::Directory(path) => DescriptionPlace::Directory(path.clone()),
         }
     }
 

@@ -5,11 +5,9 @@ use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::Label;
 
 use super::super::Context;
-use super::super::start::at_site;
-use super::apply::{confirm, report};
+use super::apply::{Asked, change};
 use super::history::known;
-use super::shown;
-use crate::deploy::{self, ApplyRequest, DeployError, DeploymentCause, Desired, RestoreData};
+use crate::deploy::{ApplyRequest, DeployError, DeploymentCause, Desired, RestoreData};
 
 /// The arguments of `deploy remove`.
 #[derive(Debug, Args)]
@@ -43,18 +41,6 @@ pub(super) fn run(args: &RemoveArgs, context: &mut Context<'_>) -> Result<Exit, 
         bring_back: None,
         restore: RestoreData::Nothing,
     };
-    let survey = at_site(context, |site| deploy::survey_for(site, &request))?;
-    if args.dry_run {
-        let document = super::plan::document(&survey, &[]);
-        context.report.data(&document, || shown::text(&survey, &[]));
-        return Ok(Exit::Ok);
-    }
-    if !survey.is_nothing() {
-        context.report.note(shown::text(&survey, &[]));
-        confirm(context, args.yes, "Remove? [y/N] ")?;
-    }
-    let request = ApplyRequest { base: Some(survey.base.clone()), ..request };
-    let applied = at_site(context, |site| deploy::apply(site, &request, &mut ()))?;
-    report(context, &survey, &applied);
-    Ok(Exit::Ok)
+    let asked = Asked { dry_run: args.dry_run, yes: args.yes, question: "Remove? [y/N] " };
+    change(context, request, &asked)
 }

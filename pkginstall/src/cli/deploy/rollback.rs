@@ -5,12 +5,11 @@ use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::Label;
 
 use super::super::context::Offline;
-use super::super::start::at_site;
 use super::super::{Context, interruption};
-use super::apply::{confirm, report};
+use super::apply::{Asked, change};
 use super::history::known;
-use super::{packages, shown};
-use crate::deploy::{self, ApplyRequest, DeployError, DeploymentCause, RestoreData};
+use super::packages;
+use crate::deploy::{ApplyRequest, DeployError, DeploymentCause, RestoreData};
 use crate::generation::{Number, Trial};
 
 /// The arguments of `deploy rollback`.
@@ -71,18 +70,6 @@ pub(super) fn run(args: &RollbackArgs, context: &mut Context<'_>) -> Result<Exit
             packages::obtain_recorded(context, &request.desired, args.offline.network())
         })?;
     }
-    let survey = at_site(context, |site| deploy::survey_for(site, &request))?;
-    if args.dry_run {
-        let document = super::plan::document(&survey, &[]);
-        context.report.data(&document, || shown::text(&survey, &[]));
-        return Ok(Exit::Ok);
-    }
-    if !survey.is_nothing() {
-        context.report.note(shown::text(&survey, &[]));
-        confirm(context, args.yes, "Roll back? [y/N] ")?;
-    }
-    let request = ApplyRequest { base: Some(survey.base.clone()), ..request };
-    let applied = at_site(context, |site| deploy::apply(site, &request, &mut ()))?;
-    report(context, &survey, &applied);
-    Ok(Exit::Ok)
+    let asked = Asked { dry_run: args.dry_run, yes: args.yes, question: "Roll back? [y/N] " };
+    change(context, request, &asked)
 }

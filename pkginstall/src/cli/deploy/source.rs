@@ -42,23 +42,13 @@ impl Source {
     /// Finds the description of `what` and resolves it. One in a package is installed for that; nothing else is.
     pub(super) fn describe(&self, context: &mut Context<'_>, what: &str) -> Result<Described, Failure> {
         let place = place(context, what, self.network())?;
-        self.describe_at(context, &place)
-    }
-
-    /// Resolves the description that lies there.
-    pub(super) fn describe_at(
-        &self,
-        context: &Context<'_>,
-        place: &DescriptionPlace,
-    ) -> Result<Described, Failure> {
         let part = Part {
             environment: self.env.clone(),
             host: self.host.clone(),
             host_name: host_name(),
             name: self.name.clone(),
-            addresses: std::collections::BTreeMap::new(),
         };
-        Ok(deploy::describe(&context.prefix()?, place, &part)?)
+        Ok(deploy::describe(&context.prefix()?, &place, &part)?)
     }
 }
 
@@ -73,7 +63,6 @@ pub(super) fn describe_planned(
         host: Some(plan.host.clone()),
         host_name: None,
         name: Some(plan.deployment.clone()),
-        addresses: std::collections::BTreeMap::new(),
     };
     Ok(deploy::describe(&context.prefix()?, place, &part)?)
 }

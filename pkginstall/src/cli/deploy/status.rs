@@ -80,15 +80,9 @@ fn text(one: &DeploymentStatus, lines: &mut impl Iterator<Item = String>) -> Str
 }
 
 fn cells(service: &ServiceStatus) -> Vec<String> {
-    let state = match service.state {
-        State::Running => "running",
-        State::Stopped => "stopped",
-        State::Failed => "failed",
-        State::Unknown => "unknown",
-    };
     vec![
         format!("  {}", service.service),
-        state.to_owned(),
+        service.state.word().to_owned(),
         service.package.to_string(),
         service.generation.map(|number| format!("generation {number}")).unwrap_or_default(),
         service.url.clone().unwrap_or_default(),

@@ -10,7 +10,7 @@ use copkg_spec::deployment::{HostDeployment, HostPort};
 
 use crate::deploy::{Owned, Survey};
 use crate::host::Prefix;
-use crate::process::ProcessTable;
+use crate::process::{Environ, ProcessTable};
 use crate::service::{self, Site};
 
 /// How many levels of processes are looked through for a service's own.
@@ -107,13 +107,7 @@ fn listening(table: &str, port: u16) -> Vec<String> {
 
 /// Returns the service of this prefix that a process belongs to, by the environment that it was started with.
 fn service_of(prefix: &Prefix, pid: u32) -> Option<ServiceCoordinate> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let value = |name: &str| {
-        let start = format!("{name}=");
-        let mut all =
-            environment.split(|byte| *byte == 0).filter_map(|entry| std::str::from_utf8(entry).ok());
-        all.find_map(|entry| entry.strip_prefix(&start).map(str::to_owned))
-    };
-    let named = value("COPKG_PREFIX")?;
-    (named == prefix.root().as_str()).then(|| value("COPKG_SERVICE"))??.parse().ok()
+    let environ = Environ::of(pid)?;
+    let is_here = environ.text("COPKG_PREFIX")? == prefix.root().as_str();
+    is_here.then(|| environ.text("COPKG_SERVICE"))??.parse().ok()
 }

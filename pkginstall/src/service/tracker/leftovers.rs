@@ -1,12 +1,10 @@
 //! What an earlier start left: ended, where it is ours; a reason not to start, where it is somebody else's.
 
-use std::fs;
-
 use rustix::process::Signal;
 
 use super::{Surroundings, TrackRequest};
 use crate::host::Prefix;
-use crate::process::{self, Family, ProcessIdentity, ProcessTable, StartId};
+use crate::process::{self, Family, ProcessIdentity, ProcessTable, StartId, groups_of};
 use crate::service::ServiceError;
 use crate::service::by_hand::Named;
 use crate::service::start::END_PATIENCE;
@@ -42,17 +40,13 @@ pub(super) fn refuse_running(prefix: &Prefix, request: &TrackRequest) -> Result<
 
 /// The other processes of the control group of this unit that carry no mark of another start.
 fn in_our_group(start_id: &StartId) -> Result<Vec<ProcessIdentity>, ServiceError> {
-    let ours = group_of("self");
+    let ours = groups_of(std::process::id());
     // Outside of a unit the group is shared with others.
     if !ours.lines().any(|group| group.ends_with(".service")) {
         return Ok(Vec::new());
     }
     let table = ProcessTable::read()?;
-    let others = table.pids().filter(|&pid| pid != std::process::id() && group_of(&pid.to_string()) == ours);
+    let others = table.pids().filter(|&pid| pid != std::process::id() && groups_of(pid) == ours);
     let unmarked = others.filter(|&pid| StartId::of_process(pid).is_none_or(|mark| mark == *start_id));
     Ok(unmarked.filter_map(|pid| table.identity(pid)).collect())
-}
-
-fn group_of(process: &str) -> String {
-    fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default()
 }

@@ -1,8 +1,25 @@
 //! Glob patterns on paths: what is left out, and where a finding is allowed.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use thiserror::Error;
 
-use super::error::Problem;
+/// A text that is no glob.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{text:?} is not a {what}: {why}")]
+pub struct GlobError {
+    /// What it should be.
+    pub(crate) what: &'static str,
+    /// What it is, or its beginning.
+    pub(crate) text: String,
+    /// The rule that it breaks.
+    pub(crate) why: String,
+}
+
+impl GlobError {
+    fn new(what: &'static str, text: &str, why: impl Into<String>) -> Self {
+        Self { what, text: text.chars().take(100).collect(), why: why.into() }
+    }
+}
 
 /// A list of globs on relative paths.
 ///
@@ -20,14 +37,14 @@ impl Patterns {
     ///
     /// # Errors
     /// Names the first pattern that is not a glob.
-    pub fn new(texts: &[impl AsRef<str>]) -> Result<Self, Problem> {
+    pub fn new(texts: &[impl AsRef<str>]) -> Result<Self, GlobError> {
         let mut builder = GlobSetBuilder::new();
         for text in texts {
             builder.add(compile(text.as_ref())?);
         }
         let texts: Vec<String> = texts.iter().map(|text| text.as_ref().to_owned()).collect();
         let set =
-            builder.build().map_err(|e| Problem::value("list of globs", &texts.join(", "), e.to_string()))?;
+            builder.build().map_err(|e| GlobError::new("list of globs", &texts.join(", "), e.to_string()))?;
         Ok(Self { texts, set })
     }
 
@@ -62,15 +79,15 @@ impl PartialEq for Patterns {
 
 impl Eq for Patterns {}
 
-fn compile(text: &str) -> Result<globset::Glob, Problem> {
+fn compile(text: &str) -> Result<globset::Glob, GlobError> {
     let pattern = text.strip_prefix("./").unwrap_or(text).trim_end_matches('/');
     if pattern.is_empty() || pattern.starts_with('/') {
-        return Err(Problem::value("glob", text, "it is relative and not empty"));
+        return Err(GlobError::new("glob", text, "it is relative and not empty"));
     }
     let anywhere = format!("**/{pattern}");
     let pattern = if pattern.contains('/') { pattern } else { &anywhere };
     let built = GlobBuilder::new(pattern).literal_separator(true).build();
-    built.map_err(|error| Problem::value("glob", text, error.kind().to_string()))
+    built.map_err(|error| GlobError::new("glob", text, error.kind().to_string()))
 }
 
 #[cfg(test)]
