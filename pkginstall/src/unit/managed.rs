@@ -89,12 +89,14 @@ pub(super) fn remember(
     put.map_err(UnitError::file("write", &path))
 }
 
-/// Forgets that `service` has a unit.
+/// Forgets, durably, that `service` has a unit.
 pub(super) fn forget_written(prefix: &Prefix, service: &ServiceCoordinate) -> Result<(), UnitError> {
     let path = path(prefix, service);
     match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(UnitError::file("remove", &path)(error)),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed
+            .and_then(|()| durable::sync_directory(path.parent().unwrap_or(&path).as_std_path()))
+            .map_err(UnitError::file("remove", &path)),
     }
 }
 
@@ -115,7 +117,7 @@ pub(super) fn placed(
     prefix: &Prefix,
     service: &ServiceCoordinate,
 ) -> Result<Option<(Manager, Utf8PathBuf)>, UnitError> {
-    let Some(Written { manager, file }) = written(prefix, service)? else { return Ok(None) };
+    let Some((manager, file)) = record(prefix, service)? else { return Ok(None) };
     let is_there = match file.read_link_utf8() {
         Ok(target) => target == prefix.units().join(unit_name(prefix, service)),
         Err(_) => file.is_file(),
@@ -128,6 +130,17 @@ impl Manager {
     pub(super) fn is_here(self) -> bool {
         self == Self::User || Utf8Path::new(BOOTED).is_dir()
     }
+}
+
+/// Returns for which systemd a unit of `service` was written down, and where it lies when it is there.
+///
+/// # Errors
+/// When what was written down cannot be read.
+pub(super) fn record(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+) -> Result<Option<(Manager, Utf8PathBuf)>, UnitError> {
+    Ok(written(prefix, service)?.map(|Written { manager, file }| (manager, file)))
 }
 
 /// Returns which systemd a unit of `service` was written for.

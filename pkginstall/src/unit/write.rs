@@ -170,12 +170,31 @@ fn program<'s>(site: &'s Site<'_>) -> Result<&'s Utf8Path, ServiceError> {
 /// Writes the units of the prefix anew, where systemd reads them: what should run is started with the target at the next boot, and
 /// the recovery is this program where it is now.
 pub(super) fn refresh(site: &Site<'_>, manager: Manager) -> Result<(), ServiceError> {
+    refresh_but(site, manager, None)
+}
+
+/// As [`refresh`], while the unit of `leaving` is being taken away.
+pub(super) fn refresh_without(
+    site: &Site<'_>,
+    manager: Manager,
+    leaving: &ServiceCoordinate,
+) -> Result<(), ServiceError> {
+    refresh_but(site, manager, Some(leaving))
+}
+
+fn refresh_but(
+    site: &Site<'_>,
+    manager: Manager,
+    leaving: Option<&ServiceCoordinate>,
+) -> Result<(), ServiceError> {
     let (prefix, units) = (site.prefix, site.prefix.units());
     durable::create_dir_all(units.as_std_path()).map_err(UnitError::file("create", &units))?;
     // Two commands for two services must not overwrite what the other one has just found out.
     let _lock = Lock::take(&units.join(".lock"), site.wait, |_| {})?;
     put_both(site, &recovery_name(prefix), &recovery(prefix, program(site)?)?, manager)?;
-    let text = target(prefix, &wanted(prefix, manager)?, manager)?;
+    let mut services = wanted(prefix, manager)?;
+    services.retain(|service| Some(service) != leaving);
+    let text = target(prefix, &services, manager)?;
     put_both(site, &target_name(prefix), &text, manager)
 }
 

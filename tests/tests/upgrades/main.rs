@@ -6,6 +6,7 @@ mod faults;
 mod nginx;
 mod real;
 mod signals;
+mod units;
 mod world;
 
 /// What a test here comes to.
