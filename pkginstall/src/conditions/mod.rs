@@ -18,4 +18,4 @@ pub use overrides::{assign_conditions, overrides_file, take_back_conditions};
 pub(crate) use possible::check;
 pub(crate) use stated::resolve;
 pub use stated::{Stated, StatedOrigin, list};
-pub(crate) use variables::{copy, copy_for_systemd, variables};
+pub(crate) use variables::{copy, copy_for_systemd, parse, variables};

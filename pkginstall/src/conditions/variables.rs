@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::conditions::{Conditions, ENV_FILE_BYTES, EnvFile, EnvFileError, Variable, parse_env_file};
 use copkg_spec::coordinate::ServiceCoordinate;
 use copkg_spec::durable::{self, Existing};
@@ -33,19 +33,34 @@ fn of_files(
 ) -> Result<BTreeMap<Variable, String>, ConditionsError> {
     let mut all = BTreeMap::new();
     for file in files {
-        let path = runtime.path().join(file.path().as_str());
-        let Some(bytes) = runtime.read_file(file.path().as_str(), ENV_FILE_BYTES)? else {
-            if file.is_optional() {
-                continue;
-            }
-            return Err(ConditionsError::NoEnvFile { path: path_in(file), service: service.clone() });
-        };
-        let wrong = |source| ConditionsError::EnvFile { path: path.clone(), source };
-        let no_text = |_| wrong(EnvFileError { line: 1, why: "the file is no UTF-8".into() });
-        let text = String::from_utf8(bytes).map_err(no_text)?;
-        all.extend(parse_env_file(&text).map_err(wrong)?);
+        let bytes = runtime.read_file(file.path().as_str(), ENV_FILE_BYTES)?;
+        all.extend(parse(service, runtime.path(), file, bytes)?);
     }
     Ok(all)
+}
+
+/// Reads the variables of a file with these bytes, which is or will be in the runtime directory `runtime`; `None` where it is not there.
+///
+/// # Errors
+/// As [`variables`].
+pub(crate) fn parse(
+    service: &ServiceCoordinate,
+    runtime: &Utf8Path,
+    file: &EnvFile,
+    bytes: Option<Vec<u8>>,
+) -> Result<BTreeMap<Variable, String>, ConditionsError> {
+    let Some(bytes) = bytes else {
+        return if file.is_optional() {
+            Ok(BTreeMap::new())
+        } else {
+            Err(ConditionsError::NoEnvFile { path: path_in(file), service: service.clone() })
+        };
+    };
+    let path = runtime.join(file.path().as_str());
+    let wrong = |source| ConditionsError::EnvFile { path: path.clone(), source };
+    let no_text = |_| wrong(EnvFileError { line: 1, why: "the file is no UTF-8".into() });
+    let text = String::from_utf8(bytes).map_err(no_text)?;
+    parse_env_file(&text).map_err(wrong)
 }
 
 fn path_in(file: &EnvFile) -> Utf8PathBuf {

@@ -6,6 +6,7 @@
 
 mod edits;
 mod error;
+mod foretold;
 mod merge;
 mod place;
 mod render;
@@ -19,6 +20,7 @@ mod values_file;
 pub(crate) use edits::unified;
 pub use edits::{Edit, EditKind, edits};
 pub use error::ConfigureError;
+pub(crate) use foretold::Foretold;
 pub use merge::Accept;
 pub(crate) use place::check_merge;
 pub use place::{Ground, place, prepare};

@@ -93,6 +93,6 @@ pub fn place(
     Ok(())
 }
 
-fn before(ground: Ground<'_>) -> Result<Rendered, ConfigureError> {
+pub(super) fn before(ground: Ground<'_>) -> Result<Rendered, ConfigureError> {
     ground.before.map_or(Ok(Rendered::default()), Rendered::read_from)
 }

@@ -85,6 +85,17 @@ impl InstalledService {
         self.directory.join(script.as_str())
     }
 
+    /// Checks that the scripts that a change may run are those that were installed.
+    ///
+    /// # Errors
+    /// When one is missing or was changed.
+    pub(crate) fn check_optional_scripts(&self, prefix: &Prefix) -> Result<(), ServiceError> {
+        let Service { check, reload, migrate, snapshot, pre_stop, admit, .. } = &self.service;
+        let contents = receipts::contents(prefix, &receipts::require(prefix, &self.package)?)?;
+        let scripts = [check, reload, migrate, snapshot, pre_stop, admit];
+        scripts.into_iter().flatten().try_for_each(|script| self.check_script(&contents, script).map(drop))
+    }
+
     /// Checks that `script` is the one that was installed.
     pub(super) fn check_installed(&self, prefix: &Prefix, script: &EntryPath) -> Result<(), ServiceError> {
         let contents = receipts::contents(prefix, &receipts::require(prefix, &self.package)?)?;

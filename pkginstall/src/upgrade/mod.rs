@@ -34,6 +34,7 @@ mod slot;
 mod stand_ins;
 mod swap;
 mod together;
+mod variables;
 mod verdict;
 
 pub use aside::SetAside;

@@ -9,7 +9,7 @@ use super::change::{self, Age, Change, Manner, Was};
 use super::plan::{Plan, To, number_of, plan};
 use super::{
     Keep, Restore, SetAside, Slot, Step, UpgradeError, health, hooks, recover, reloaded, revert, saved,
-    together,
+    together, variables,
 };
 use crate::configure::{self, Accept, Ground};
 use crate::generation::{Cause, Generation, Generations, Number};
@@ -190,7 +190,11 @@ fn begin(site: &mut Site<'_>, plan: Plan) -> Result<Done, UpgradeError> {
     let generations = Generations::of(site.prefix, &plan.service);
     let age = if number_of(&plan.to).is_some() { Age::Earlier } else { Age::New };
     let to = make(site, &generations, &plan)?;
-    let mut change = match open(site, &generations, &plan, &to, age) {
+    let found = match plan.was {
+        Was::Running => variables::check_rendered(site.prefix, &plan, &to),
+        Was::Stopped => Ok(()),
+    };
+    let mut change = match found.and_then(|()| open(site, &generations, &plan, &to, age)) {
         Ok(change) => change,
         Err(error) => {
             // Nothing was touched. What cannot be taken back either is led back by the next command.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{Manner, Was};
 use super::perform::{Reload, Request, Target};
 use super::saved::DataPlan;
-use super::{Slot, UpgradeError, aside, saved};
+use super::{Slot, UpgradeError, aside, saved, variables};
 use crate::conditions;
 use crate::configure::Accept;
 use crate::generation::{Actor, Cause, Generation, Generations, History, Number, Proposal, Trial};
@@ -84,10 +84,7 @@ pub(super) struct Migration {
 impl Plan {
     /// Returns the package that the service is to run.
     pub(super) fn package(&self) -> &PackageCoordinate {
-        match &self.to {
-            To::New(proposal) => &proposal.package,
-            To::Earlier(generation) => &generation.package,
-        }
+        self.to.package()
     }
 
     /// Tells whether another version of a package that runs already is to read its data.
@@ -126,18 +123,23 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
     }
     // Everything that can be wrong with the start is found while the old one runs.
     let start = StartRequest { package: package.clone(), service: service.clone(), parameters };
-    Start::prepare(site, &start)?.check_limits(site, conditions_of(&to))?;
+    Start::prepare(site, &start)?.check_limits(site, to.conditions())?;
     let was = was(site.prefix, service)?;
+    if was == Was::Running {
+        variables::check_unmade(site.prefix, service, &to)?;
+    }
     // Whoever wrote the data that it gets decides what must be done to it.
     let writer = writer(site.prefix, service, slot.as_ref(), from.as_ref())?;
     let direction = Direction::between(writer.as_ref(), &package);
     let installed = InstalledService::open(site.prefix, &package)?;
+    installed.check_optional_scripts(site.prefix)?;
     let leaving = writer.as_ref().filter(|_| direction == Direction::Down);
     // On the way down it is the higher version that knows what it did to the data.
     let decides = match leaving {
         Some(writer) => InstalledService::open(site.prefix, writer)?,
         None => installed,
     };
+    decides.check_optional_scripts(site.prefix)?;
     let contract = decides.service.upgrade();
     if let Some(from) = leaving.filter(|_| contract.downgrade == Downgrade::Forbidden) {
         return Err(UpgradeError::DowngradeForbidden { from: from.clone(), to: package });
@@ -188,10 +190,21 @@ pub(super) fn plan(site: &mut Site<'_>, request: &Request) -> Result<Option<Plan
     Ok(Some(plan))
 }
 
-fn conditions_of(to: &To) -> &Conditions {
-    match to {
-        To::New(proposal) => &proposal.conditions,
-        To::Earlier(generation) => &generation.conditions,
+impl To {
+    /// Returns the package that the service is to run.
+    pub(super) fn package(&self) -> &PackageCoordinate {
+        match self {
+            Self::New(proposal) => &proposal.package,
+            Self::Earlier(generation) => &generation.package,
+        }
+    }
+
+    /// Returns the conditions under which it is to run.
+    pub(super) fn conditions(&self) -> &Conditions {
+        match self {
+            Self::New(proposal) => &proposal.conditions,
+            Self::Earlier(generation) => &generation.conditions,
+        }
     }
 }
 

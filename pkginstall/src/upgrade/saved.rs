@@ -5,6 +5,8 @@
 //! the service's account. What was in place is kept as `data.replaced` then: the names tell how far a way back came.
 //! Data that must not be lost has a label there, which is the step `aside`.
 
+use std::io::Read as _;
+
 use camino::Utf8Path;
 use copkg_spec::coordinate::ServiceCoordinate;
 
@@ -104,6 +106,27 @@ fn make_room(prefix: &Prefix, service: &ServiceCoordinate, of: &Slot) -> Result<
 /// Tells whether a directory is kept that generation `of` left.
 pub(super) fn is_kept(prefix: &Prefix, service: &ServiceCoordinate, name: &str, of: &Slot) -> bool {
     prefix.kept(service).join(of.to_string()).join(name).is_dir()
+}
+
+/// Reads the file at `path` of what is kept as `slot`, of at most so many bytes; `None` where it is not there.
+pub(super) fn read_kept(
+    prefix: &Prefix,
+    service: &ServiceCoordinate,
+    slot: &Slot,
+    (path, limit): (&str, u64),
+) -> Result<Option<Vec<u8>>, ServiceError> {
+    let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
+    let kept = Directory::open(&prefix.kept(service).join(slot.to_string()))?;
+    let Some(parent) = if_there(kept.descend(parent))? else { return Ok(None) };
+    let Some(file) = if_there(parent.open_file(name))? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    let path = parent.path().join(name);
+    file.take(limit).read_to_end(&mut bytes).map_err(|source| ServiceError::Record {
+        action: "read",
+        path,
+        source,
+    })?;
+    Ok(Some(bytes))
 }
 
 /// Tells whether data is kept as `slot`.

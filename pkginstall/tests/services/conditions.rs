@@ -295,6 +295,63 @@ fn a_file_with_variables_that_is_missing_or_something_else_is_refused_while_the_
     host.assert_nothing_left();
 }
 
+#[test]
+fn an_upgrade_whose_files_with_variables_are_missing_or_something_else_stops_nothing() {
+    let host = Host::with(with_files());
+    host.start().ok();
+    let before = pid(&host);
+    let made = || with_files().with("etc/web.env.j2", "A=1\n");
+    let versions = [
+        // No template makes it, and nobody else did.
+        ("2.0", stating(&[("env_file", "etc/by-hand.env")]), 5, "no_env_file"),
+        // The version before made it, and nobody will then.
+        ("3.0", stating(&[("env_file", "etc/web.env")]), 5, "no_env_file"),
+        ("4.0", made().with("etc/web.env.j2", "A=1\nhunter2\n"), 2, "env_file_invalid"),
+    ];
+    for (version, package, exit, expected) in versions {
+        host.install(&format!("com.example:web:{version}"), &package);
+        let refused = host.run(&["--json", "upgrade", SERVICE, "--to", version]);
+        let (found, code, message) = error(&refused);
+        assert_eq!((found, code.as_str()), (exit, expected), "{version}: {refused:?}");
+        assert!(!message.contains("hunter2"), "{message}");
+        assert_eq!(pid(&host), before, "{version}: nothing was stopped");
+        assert_eq!(host.status().json()["services"][0]["generation"], 1, "{version}");
+    }
+    let dry = host.run(&["--json", "upgrade", SERVICE, "--to", "2.0", "--dry-run"]);
+    assert_eq!(error(&dry).1, "no_env_file", "{dry:?}");
+    fs::write(host.runtime().join("etc/by-hand.env"), "A=by-hand\n").unwrap();
+    host.run(&["upgrade", SERVICE, "--to", "2.0"]).ok();
+    assert!(has(&report(&host).1, "A=by-hand"));
+    let second = host.status().json()["services"][0]["generation"].to_string();
+
+    // The way back to a generation whose file was kept, and on again: the one by hand was kept, too.
+    host.run(&["rollback", SERVICE]).ok();
+    assert!(has(&report(&host).1, "B=rendered"));
+    host.run(&["rollback", SERVICE, "--to", &second]).ok();
+    assert!(has(&report(&host).1, "A=by-hand"));
+    host.stop().ok();
+}
+
+#[test]
+fn a_file_with_variables_that_was_removed_from_what_is_kept_stops_nothing() {
+    let host = Host::with(stating(&[("env_file", "etc/by-hand.env")]));
+    let file = host.runtime().join("etc/by-hand.env");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "A=1\n").unwrap();
+    host.start().ok();
+    host.install("com.example:web:2.0", &stating(&[]));
+    host.run(&["upgrade", SERVICE, "--to", "2.0"]).ok();
+    let before = pid(&host);
+    let kept = host.root().join(format!("runtime/.kept/{SERVICE}/1/etc/by-hand.env"));
+    fs::remove_file(&kept).unwrap();
+    let refused = host.run(&["--json", "rollback", SERVICE]);
+    assert_eq!((error(&refused).0, error(&refused).1.as_str()), (5, "no_env_file"), "{refused:?}");
+    assert_eq!(pid(&host), before, "nothing was stopped");
+    fs::write(&kept, "A=2\n").unwrap();
+    host.run(&["rollback", SERVICE]).ok();
+    host.stop().ok();
+}
+
 /// Runs a command where no control group can be had.
 fn without_groups(host: &Host, arguments: &[&str]) -> Ran {
     let inner = host.command(arguments);
