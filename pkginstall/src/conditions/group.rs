@@ -1,6 +1,7 @@
-//! The control group of one start of a service: its limits of memory, processes and processors, and whether the kernel killed for the first.
+//! The control group of one start of a service: which processes are its own, its limits of memory, processes and processors, and whether the
+//! kernel killed for the first.
 //!
-//! Made before the start script runs, which waits at its gate until it is inside. It stays for as long as `status` may be asked why the service
+//! Every start gets one where that is possible: nothing that a service starts leaves it, however it forks. Only limits can depend on it. Made before the start script runs, which waits at its gate until it is inside. It stays for as long as `status` may be asked why the service
 //! ended, and is removed when the service is stopped or started again. A crash leaves an empty group, which the next start removes.
 
 use std::fs;
@@ -20,6 +21,9 @@ use crate::process::{StartId, enter};
 /// The span of time over which processors are counted, in microseconds.
 const PERIOD: u64 = 100_000;
 
+/// How often it is tried to make a group.
+const ATTEMPTS: usize = 5;
+
 /// A control group for one start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Group {
@@ -35,7 +39,7 @@ pub(crate) struct Confined {
     pub(crate) lacking: Option<NotEnforced>,
 }
 
-/// Makes the group of a start that has `limits`, and removes those that earlier starts of `service` left empty.
+/// Makes the group of a start that has `limits`, or none, and removes those that earlier starts of `service` left empty.
 ///
 /// # Errors
 /// When one of the limits cannot be enforced and must be.
@@ -45,9 +49,6 @@ pub(crate) fn confine(
     start: &StartId,
     limits: &Limits,
 ) -> Result<Confined, ConditionsError> {
-    if !limits.need_group() {
-        return Ok(Confined::default());
-    }
     let confined = make(Hierarchy::find().as_ref(), &stem(prefix, service), start.as_str(), limits);
     match &confined.lacking {
         Some(lacking) if limits.is_required() => {
@@ -76,7 +77,7 @@ fn make(hierarchy: Option<&Hierarchy>, stem: &str, start: &str, limits: &Limits)
     wanted.dedup();
     let nothing = |why: String| Confined {
         group: None,
-        lacking: Some(NotEnforced {
+        lacking: (!settings.is_empty()).then(|| NotEnforced {
             what: settings.iter().map(|setting| setting.limit.to_owned()).collect(),
             why,
         }),
@@ -90,7 +91,7 @@ fn make(hierarchy: Option<&Hierarchy>, stem: &str, start: &str, limits: &Limits)
     };
     remove_left(&place.path, stem);
     let group = Group { path: place.path.join(format!("{stem}{start}")) };
-    if let Err(error) = fs::create_dir(&group.path) {
+    if let Err(error) = create(&group.path) {
         return nothing(format!("{}: {error}", group.path));
     }
     let mut lacking = Vec::new();
@@ -110,6 +111,18 @@ fn make(hierarchy: Option<&Hierarchy>, stem: &str, start: &str, limits: &Limits)
     }
     let lacking = (!lacking.is_empty()).then_some(NotEnforced { what: lacking, why });
     Confined { group: Some(group), lacking }
+}
+
+/// Makes a group. Another command may find the one above it, which is empty, of no use just then, and remove it.
+fn create(path: &Utf8Path) -> io::Result<()> {
+    let mut made = fs::create_dir_all(path);
+    for _ in 1..ATTEMPTS {
+        if made.is_ok() {
+            break;
+        }
+        made = fs::create_dir_all(path);
+    }
+    made
 }
 
 /// One file of a group.
@@ -247,6 +260,15 @@ mod tests {
         let read = |name: &str| fs::read_to_string(group.path().join(name)).unwrap();
         assert_eq!((read("memory.max"), read("pids.max")), ("536870912".into(), "200".into()));
         assert_eq!(read("cpu.max"), "150000 100000");
+    }
+
+    #[test]
+    fn a_start_without_limits_gets_a_group_wherever_there_can_be_one() {
+        let (_directory, top) = scene("");
+        let confined = make(Some(&Hierarchy::of(&top, "/".into())), "s-", "1", &Limits::default());
+        assert_eq!(confined.group.unwrap().path(), top.join("copkg/s-1"));
+        assert_eq!(confined.lacking, None);
+        assert_eq!(make(None, "s-", "1", &Limits::default()), Confined::default());
     }
 
     #[test]

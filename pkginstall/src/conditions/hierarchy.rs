@@ -50,7 +50,7 @@ impl Hierarchy {
         Self { places }
     }
 
-    /// Finds a place that has as many of `wanted` controllers as possible, makes the group of all services in it, and returns that with the
+    /// Finds a place that has as many of `wanted` controllers as possible, or any place where none are, makes the group of all services in it, and returns that with the
     /// controllers that it has.
     pub(super) fn place_for(&self, wanted: &[&'static str]) -> Result<Place, String> {
         let mut best: Option<Place> = None;
@@ -68,7 +68,7 @@ impl Hierarchy {
                 Err(_) => {}
             }
         }
-        best.filter(|best| !best.has.is_empty()).ok_or(why)
+        best.filter(|best| wanted.is_empty() || !best.has.is_empty()).ok_or(why)
     }
 }
 
@@ -98,6 +98,9 @@ impl Place {
                 Ok(()) => has.push(*controller),
                 Err(error) => failed = Some(error),
             }
+        }
+        if wanted.is_empty() {
+            return Ok(Self { path, has });
         }
         if has.is_empty() {
             // Of no use here.

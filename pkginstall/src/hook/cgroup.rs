@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::process::{Owner, ProcessError, ProcessIdentity, enter, own_cgroup, unified_hierarchy};
+use crate::process::{
+    Owner, ProcessError, ProcessIdentity, enter, own_cgroup, processes_in, unified_hierarchy,
+};
 
 /// What the names of our groups begin with.
 const NAME: &str = "copkg-hook-";
@@ -68,9 +70,8 @@ impl Drop for Cgroup {
 }
 
 fn members(group: &Utf8Path) -> Result<Vec<ProcessIdentity>, ProcessError> {
-    let numbers = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     let mut members = Vec::new();
-    for pid in numbers.lines().filter_map(|line| line.parse().ok()) {
+    for pid in processes_in(group) {
         members.extend(ProcessIdentity::of(pid)?);
     }
     Ok(members)

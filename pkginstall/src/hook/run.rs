@@ -159,6 +159,7 @@ impl Run {
             mark: Some(mark),
             sessions: BTreeSet::from([script.pid()]),
             orphans: Orphans::OursBut(others),
+            group: None,
         };
         Ok(Self { script, family, group, children })
     }

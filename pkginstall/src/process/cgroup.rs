@@ -25,6 +25,18 @@ pub(crate) fn enter(path: &Utf8Path, pid: u32) -> io::Result<()> {
     fs::write(path.join("cgroup.procs"), pid.to_string())
 }
 
+/// Returns the numbers of the processes in the group at `path` and in those below it; none where it is gone.
+pub(crate) fn processes_in(path: &Utf8Path) -> Vec<u32> {
+    let numbers = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+    let mut found: Vec<u32> = numbers.lines().filter_map(|line| line.parse().ok()).collect();
+    for entry in path.read_dir_utf8().into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(processes_in(entry.path()));
+        }
+    }
+    found
+}
+
 /// Returns our own group in it, relative to the top.
 pub(crate) fn own_cgroup() -> Option<Utf8PathBuf> {
     let ours = groups_of(std::process::id());

@@ -5,6 +5,7 @@
 //! - it carries the mark of the start in its environment, which a child inherits,
 //! - we adopted it, when we are the parent of all orphans of the start (a process that is just being executed shows no
 //!   environment),
+//! - it is in the control group of the start,
 //! - it is a descendant of a member,
 //! - or it lives in a session that the start made, in which a member lives that is proven by the points above. An
 //!   empty session's number may be another's by now, so the number alone proves nothing.
@@ -15,8 +16,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use super::cgroup::processes_in;
 use super::environ::Environ;
 use super::stat::Stat;
 use super::{ProcessError, ProcessIdentity, ProcessTable};
@@ -82,6 +85,8 @@ pub struct Family {
     pub sessions: BTreeSet<u32>,
     /// Whether our own children belong to it.
     pub orphans: Orphans,
+    /// The control group that the start was put into.
+    pub group: Option<Utf8PathBuf>,
 }
 
 /// Whether we are the parent of the orphans of a family.
@@ -152,6 +157,11 @@ impl Family {
         }
     }
 
+    /// Returns those of `found` that show nothing of the family: without their parent, or whoever adopted them, nobody would know them.
+    pub(crate) fn unmarked(&self, found: Vec<ProcessIdentity>) -> Vec<ProcessIdentity> {
+        found.into_iter().filter(|member| self.mark_of(member.pid()) != Marked::Ours).collect()
+    }
+
     fn proven(&self, table: &ProcessTable) -> BTreeSet<u32> {
         let recorded = self.members.iter().filter(|member| table.contains(member)).map(ProcessIdentity::pid);
         let marked = table.rows.keys().copied().filter(|&pid| self.mark_of(pid) == Marked::Ours);
@@ -163,7 +173,14 @@ impl Family {
         };
         let adopted = table.rows.iter().filter(|(_, stat)| is_ours(stat)).map(|(pid, _)| *pid);
         let adopted = adopted.filter(|&pid| self.may_join(pid));
-        recorded.chain(marked).chain(adopted).filter(|&pid| pid != std::process::id()).collect()
+        let grouped = self.group.as_deref().map(processes_in).unwrap_or_default().into_iter();
+        let grouped = grouped.filter(|pid| table.rows.contains_key(pid) && self.may_join(*pid));
+        recorded
+            .chain(marked)
+            .chain(adopted)
+            .chain(grouped)
+            .filter(|&pid| pid != std::process::id())
+            .collect()
     }
 
     /// The sessions of children of ours that are no members.

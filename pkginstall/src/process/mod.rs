@@ -20,7 +20,7 @@ mod stat;
 mod table;
 
 pub use boot::BootId;
-pub(crate) use cgroup::{enter, groups_of, own_cgroup, unified_hierarchy};
+pub(crate) use cgroup::{enter, groups_of, own_cgroup, processes_in, unified_hierarchy};
 pub use children::{Children, Ended};
 pub(crate) use children::{signal_own_group, signal_word};
 pub use ending::{Survivors, await_end, end};

@@ -99,14 +99,26 @@ impl Judge<'_> {
     }
 
     /// A process that is older than the file had its number when the file was written: it is the one that was meant. A
-    /// younger one may be so, when the clock was set since, and says so by what it names.
+    /// younger one may be so, when the clock was set since, and says so by what it names. One that is older than our last start is no
+    /// work of a script that ran after it: our start found nothing running.
     fn is_plausible(&self, identity: &ProcessIdentity) -> Result<bool, ServiceError> {
+        if self.is_older_than_our_start(identity) {
+            return Ok(false);
+        }
         let user = ProcessTable::user(identity.pid());
         if user != Some(self.owner) && user != Some(self.written.writer) {
             return Ok(false);
         }
         let is_older = identity.began()?.is_some_and(|began| began <= self.written.modified + ROUNDING);
         Ok(is_older || names_one_of(identity.pid(), self.directories))
+    }
+
+    /// Both by the clock of the kernel, which nobody sets.
+    fn is_older_than_our_start(&self, identity: &ProcessIdentity) -> bool {
+        let is_before = |process: &ProcessIdentity| {
+            process.boot() == identity.boot() && identity.start_time() < process.start_time()
+        };
+        self.run.is_some_and(|run| run.processes.iter().any(is_before))
     }
 }
 

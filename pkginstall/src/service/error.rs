@@ -457,7 +457,8 @@ impl Explain for ServiceError {
                 "stop it first: `pkginstall stop {service}`; `restart` keeps package and parameters"
             )),
             Self::StartedByHand { service, .. } => Some(format!(
-                "`pkginstall adopt {service}` takes them over; or end them as they were started, by the stop script"
+                "`pkginstall adopt {service}` takes them over; or end them as they were started, by the stop script; if they are no processes of \
+                 it, remove run/start.pid"
             )),
             Self::PackageUnknown { service } => {
                 Some(format!("name it: `pkginstall adopt {service} --package group:id:version`"))

@@ -7,7 +7,7 @@ use super::look::{Look, State};
 use super::record::{Desired, ServiceRecord};
 use super::restart::recorded_request;
 use super::start::Start;
-use super::stop::stop_locked;
+use super::stop::stop_to_start_again;
 use super::{Change, Outcome, ServiceError, Site, StartRequest};
 use crate::interrupt::{self, Undisturbed};
 use crate::unit::{self, Activity};
@@ -62,7 +62,7 @@ pub fn hand_back(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Out
     interrupt::check()?;
     let _undisturbed = Undisturbed::begin();
     if is_managed && !runs_natively {
-        stop_locked(site, service)?;
+        stop_to_start_again(site, service)?;
     }
     unit::forget(site, service)?;
     if is_managed && !runs_natively && should_run {

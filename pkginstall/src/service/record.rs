@@ -68,7 +68,11 @@ pub struct Run {
     pub processes: Vec<ProcessIdentity>,
     /// The sessions that the start made.
     pub sessions: BTreeSet<u32>,
-    /// Its control group, where its limits need one and it has one.
+    /// Further processes that it had when it came up, and that nothing but this record tells: they left its sessions and wiped their
+    /// environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<ProcessIdentity>,
+    /// Its control group, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Utf8PathBuf>,
     /// The limits of it that are not enforced.
@@ -85,6 +89,7 @@ impl Run {
             since,
             processes: Vec::new(),
             sessions: BTreeSet::new(),
+            others: Vec::new(),
             group: None,
             not_enforced: Vec::new(),
         }
@@ -105,10 +110,11 @@ impl Run {
     /// Returns how its processes are found.
     pub fn family(&self) -> Family {
         Family {
-            members: self.processes.clone(),
+            members: self.processes.iter().chain(&self.others).cloned().collect(),
             mark: Some(self.start_id.clone()),
             sessions: self.sessions.clone(),
             orphans: Orphans::Elsewhere,
+            group: self.group.clone(),
         }
     }
 }
@@ -137,6 +143,12 @@ impl ServiceRecord {
     #[must_use]
     pub fn stopped(self) -> Self {
         Self { run: None, desired: Desired::Stopped, ..self }
+    }
+
+    /// Returns the record of the same service, of which nothing lives while it is about to be started again.
+    #[must_use]
+    pub(super) fn between_starts(self) -> Self {
+        Self { run: None, ..self }
     }
 
     /// Reads the record of `service`; `None` when it was never started.

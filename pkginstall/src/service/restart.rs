@@ -4,7 +4,7 @@ use copkg_spec::coordinate::ServiceCoordinate;
 
 use super::record::{Desired, ServiceRecord};
 use super::start::{Start, start_locked};
-use super::stop::stop_locked;
+use super::stop::stop_to_start_again;
 use super::{Change, Outcome, ServiceError, Site, StartRequest, hand_over};
 use crate::interrupt::{self, Undisturbed};
 use crate::upgrade;
@@ -25,7 +25,7 @@ pub fn restart(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outco
     // From the stop on, the way back is the way on: what was stopped is started.
     let _undisturbed = Undisturbed::begin();
     let runs_natively = hand_over::runs_without_its_unit(site, service)?;
-    stop_locked(site, service)?;
+    stop_to_start_again(site, service)?;
     let started = start_locked(site, &request, "restarted");
     if runs_natively { started.or_else(|error| hand_over::go_back(site, &request, error)) } else { started }
 }

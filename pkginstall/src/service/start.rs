@@ -98,8 +98,18 @@ struct Surroundings<'a> {
     group: Option<&'a Group>,
 }
 
-/// The processes and the sessions of a service that came up.
-type Tried = Result<(Vec<ProcessIdentity>, BTreeSet<u32>), StartFailure>;
+/// A service that came up.
+#[derive(Debug, Default)]
+struct CameUp {
+    /// Its processes: those that its start script recorded, or what took their place.
+    processes: Vec<ProcessIdentity>,
+    /// Those of its further processes that show nothing of where they come from.
+    others: Vec<ProcessIdentity>,
+    /// The sessions that its start made.
+    sessions: BTreeSet<u32>,
+}
+
+type Tried = Result<CameUp, StartFailure>;
 
 /// A start that was found possible, before anything is made.
 pub(crate) struct Start<'r> {
@@ -234,8 +244,7 @@ impl<'r> Start<'r> {
         runtime: &RuntimeDirectory,
         output: &Output,
     ) -> Result<Outcome, ServiceError> {
-        let retiring = before.as_ref().and_then(|before| before.retiring.clone());
-        let mut record = self.open_record(site, retiring)?;
+        let mut record = self.open_record(site, before.as_ref())?;
         let managed = match self.by {
             By::Backend => unit::adopt(site, &record, &self.installed),
             By::Ourselves => Ok(None),
@@ -246,8 +255,8 @@ impl<'r> Start<'r> {
             Err(error) => Err(error),
         };
         let failure = match tried {
-            Ok(Ok((processes, sessions))) => {
-                commit(site, &mut record, runtime, processes, sessions)?;
+            Ok(Ok(came_up)) => {
+                commit(site, &mut record, runtime, came_up)?;
                 let look = Look::at(site.prefix, &record.service, Some(&record))?;
                 return Ok(Outcome {
                     change: Change::Changed,
@@ -268,11 +277,17 @@ impl<'r> Start<'r> {
     }
 
     /// Writes down that a start begins, while the catalogue is locked: from here on the package cannot be removed.
-    fn open_record(&self, site: &mut Site<'_>, retiring: Option<Run>) -> Result<ServiceRecord, ServiceError> {
+    /// What should run does so when the start is interrupted, too.
+    fn open_record(
+        &self,
+        site: &mut Site<'_>,
+        before: Option<&ServiceRecord>,
+    ) -> Result<ServiceRecord, ServiceError> {
         let StartRequest { package, service, parameters } = self.request;
         let mut record =
             ServiceRecord::new(service.clone(), package.clone(), self.installed.digest, parameters.clone());
-        record.retiring = retiring;
+        record.retiring = before.and_then(|before| before.retiring.clone());
+        record.desired = before.map_or(Desired::Stopped, |before| before.desired);
         let start_id = StartId::random().map_err(|_| ServiceError::Random)?;
         record.run = Some(Run::begins(start_id, (site.clock)()));
         let tell = &mut *site.tell;
@@ -298,7 +313,7 @@ impl<'r> Start<'r> {
         runtime: &RuntimeDirectory,
     ) -> Result<Tried, ServiceError> {
         let started: Started = unit::start(site, managed, record, &self.installed, runtime)?;
-        Ok(started.map(|processes| (processes, BTreeSet::new())))
+        Ok(started.map(|processes| CameUp { processes, ..CameUp::default() }))
     }
 
     fn try_start(
@@ -340,6 +355,10 @@ impl<'r> Start<'r> {
         }
         let family = Family { sessions: script.session(), orphans: Orphans::Ours, ..run.family() };
         let settled = self.watch(&script, &family, runtime, &mut children);
+        let others = match &settled {
+            Ok(Ok(_)) => family.find().map(|members| family.unmarked(members.all)).unwrap_or_default(),
+            _ => Vec::new(),
+        };
         if !matches!(settled, Ok(Ok(_))) {
             // However it failed, nothing of it stays.
             let _undisturbed = Undisturbed::begin();
@@ -347,7 +366,10 @@ impl<'r> Start<'r> {
             children.collect()?;
             refuse_survivors(&record.service, &survivors)?;
         }
-        Ok(settled?.map(|processes| (processes, family.sessions)))
+        Ok(settled?.map(|processes| {
+            let others = others.into_iter().filter(|other| !processes.contains(other)).collect();
+            CameUp { processes, others, sessions: family.sessions }
+        }))
     }
 
     fn launch(
@@ -372,7 +394,13 @@ impl<'r> Start<'r> {
             run_as: &self.run_as,
             conditions: &conditions,
         };
-        Ok(launch.start_gated(children, |pid| group.map_or(Ok(()), |group| group.take(pid)))?)
+        // Where no limit needs the group, it only tells which processes are the service's: that has other ways.
+        let is_needed = conditions.limits.need_group();
+        let admit = |pid| match group.map(|group| group.take(pid)) {
+            Some(Err(error)) if is_needed => Err(error),
+            _ => Ok(()),
+        };
+        Ok(launch.start_gated(children, admit)?)
     }
 
     fn watch(
@@ -406,7 +434,7 @@ impl<'r> Start<'r> {
     }
 }
 
-/// Makes the control group that the limits need, and writes it down; says which limits are not enforced.
+/// Makes the control group of the start, and writes it down; says which limits are not enforced.
 fn confine(
     site: &mut Site<'_>,
     record: &mut ServiceRecord,
@@ -431,14 +459,12 @@ fn commit(
     site: &Site<'_>,
     record: &mut ServiceRecord,
     runtime: &RuntimeDirectory,
-    processes: Vec<ProcessIdentity>,
-    sessions: BTreeSet<u32>,
+    came_up: CameUp,
 ) -> Result<(), ServiceError> {
     record.desired = Desired::Running;
     if let Some(run) = &mut record.run {
         run.phase = Phase::Started;
-        run.processes = processes;
-        run.sessions = sessions;
+        CameUp { processes: run.processes, others: run.others, sessions: run.sessions } = came_up;
     }
     record.write(site.prefix)?;
     publish(record, runtime)

@@ -60,12 +60,21 @@ pub fn check_stop(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Ou
 
 /// Stops a service. Its lock is held. A stop that has begun is finished whatever signal comes: it cannot be taken back.
 pub(crate) fn stop_locked(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<Outcome, ServiceError> {
-    stop_in(site, service, Manner::InOrder)
+    stop_in(site, service, Manner::InOrder, Afterwards::Down)
+}
+
+/// Stops a service that is about to be started again. Its lock is held. When the command dies in between, the record says that it should
+/// run.
+pub(super) fn stop_to_start_again(
+    site: &mut Site<'_>,
+    service: &ServiceCoordinate,
+) -> Result<Outcome, ServiceError> {
+    stop_in(site, service, Manner::InOrder, Afterwards::StartedAgain)
 }
 
 /// Kills what lives of a service that is thrown away: none of its scripts is run.
 pub(crate) fn kill(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<(), ServiceError> {
-    stop_in(site, service, Manner::AtOnce).map(|_| ())
+    stop_in(site, service, Manner::AtOnce, Afterwards::Down).map(|_| ())
 }
 
 /// How a service is ended.
@@ -77,10 +86,20 @@ enum Manner {
     AtOnce,
 }
 
+/// What a service that was stopped is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Afterwards {
+    /// Down.
+    Down,
+    /// What it was: whoever stopped it starts it again.
+    StartedAgain,
+}
+
 fn stop_in(
     site: &mut Site<'_>,
     service: &ServiceCoordinate,
     manner: Manner,
+    afterwards: Afterwards,
 ) -> Result<Outcome, ServiceError> {
     let _undisturbed = Undisturbed::begin();
     let record = ServiceRecord::read(site.prefix, service)?;
@@ -112,7 +131,10 @@ fn stop_in(
         runtime.remove_run("start.json")?;
     }
     let group = record.as_ref().and_then(|record| record.run.as_ref()?.group.clone());
-    let record = record.map(ServiceRecord::stopped);
+    let record = record.map(|record| match afterwards {
+        Afterwards::Down => record.stopped(),
+        Afterwards::StartedAgain => record.between_starts(),
+    });
     if let Some(record) = &record {
         record.write(site.prefix)?;
         unit::refresh_target_of(site, service)?;
@@ -154,10 +176,12 @@ fn end(
     let contract = installed.as_ref().map(|installed| &installed.service);
     let patience = contract.map_or(DEFAULT_PATIENCE, |c| Duration::from_secs(c.stop_timeout_seconds.into()));
     let signal = contract.map_or(Signal::TERM, signal_of);
-    let survivors = match (record, &installed) {
-        (Some(record), Some(installed)) if record.run.is_some() => {
-            let Prepared { run_as, runtime, output, environment, conditions } =
-                prepare(site, record, installed)?;
+    let script = match (record, &installed) {
+        (Some(record), Some(installed)) if record.run.is_some() => prepared(site, record, installed),
+        _ => None,
+    };
+    let survivors = match (script, &installed) {
+        (Some(Prepared { run_as, runtime, output, environment, conditions }), Some(installed)) => {
             let script = installed.path(&installed.service.stop);
             let launch = Launch {
                 script: &script,
@@ -191,6 +215,18 @@ fn open(site: &mut Site<'_>, record: &ServiceRecord) -> Option<InstalledService>
     }
 }
 
+/// Prepares the stop script. Whatever is in its way, an account that is gone or a directory that cannot be made, the processes can be
+/// ended all the same.
+fn prepared(site: &mut Site<'_>, record: &ServiceRecord, installed: &InstalledService) -> Option<Prepared> {
+    match prepare(site, record, installed) {
+        Ok(prepared) => Some(prepared),
+        Err(error) => {
+            site.warn(format!("{error}; stopping {} without its stop script", record.service));
+            None
+        }
+    }
+}
+
 /// What a stop script is run with.
 struct Prepared {
     run_as: RunAs,
@@ -209,7 +245,10 @@ fn prepare(
     let runtime = RuntimeDirectory::make(site.prefix, &record.service, run_as.owner())?;
     let output = Output::open(&runtime, output_directory(&installed.service), run_as.owner())?;
     let names = (&record.package, &record.service);
-    let conditions = installed.conditions(site.prefix, &record.service)?;
+    let conditions = installed.conditions(site.prefix, &record.service).unwrap_or_else(|error| {
+        site.warn(format!("{error}; stopping {} under the conditions of its package", record.service));
+        installed.service.conditions.clone()
+    });
     let given = conditions::variables(&record.service, &runtime, &conditions).unwrap_or_else(|error| {
         site.warn(format!("{error}; stopping {} without its variables", record.service));
         BTreeMap::new()

@@ -101,6 +101,28 @@ fn a_stale_pid_file_without_a_record_is_cleaned_and_said() {
 }
 
 #[test]
+fn a_number_of_what_is_older_than_the_last_start_is_no_start_by_hand() {
+    let mut innocent = Innocent::new();
+    let host = Host::with(Package::serving(SLEEPER));
+    // A tick of the kernel's clock, so that it is older.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    for act in [Host::stop, Host::start] {
+        host.start().ok();
+        for process in host.living() {
+            Command::new("kill").args(["-KILL", &process.pid().to_string()]).status().unwrap();
+        }
+        eventually("it is dead", || host.living().is_empty());
+        fs::write(host.runtime().join("run/start.pid"), format!("{}\n", innocent.pid())).unwrap();
+        assert_eq!(host.status().exit, 3);
+        let ran = act(&host).ok();
+        assert!(ran.err.contains("stale run/start.pid"), "{ran:?}");
+        innocent.assert_unharmed();
+    }
+    host.stop().ok();
+    innocent.assert_unharmed();
+}
+
+#[test]
 fn a_start_script_that_names_a_stranger_does_not_adopt_it() {
     let mut innocent = Innocent::new();
     let start =

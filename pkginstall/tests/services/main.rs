@@ -13,6 +13,7 @@ mod databases;
 mod deployed;
 mod described;
 mod forgotten;
+mod hidden;
 mod identity;
 mod inherited;
 mod interrupted;

@@ -152,6 +152,69 @@ fn a_stop_script_that_hangs_or_fails_does_not_keep_the_service_up() {
 }
 
 #[test]
+fn a_service_whose_stop_script_cannot_be_run_is_ended_all_the_same() {
+    let treasure = tempfile::tempdir().unwrap();
+    let link_the_log = |host: &Host| {
+        fs::remove_dir_all(host.runtime().join("log")).unwrap();
+        std::os::unix::fs::symlink(treasure.path(), host.runtime().join("log")).unwrap();
+    };
+    let remove_the_script = |host: &Host| {
+        fs::remove_file(host.prefix().install_dir(&PACKAGE.parse().unwrap()).join("script.d/stop")).unwrap();
+    };
+    let damage_the_generation = |host: &Host| {
+        let path = format!(".copkg/services/{SERVICE}/generations/1/generation.json");
+        fs::write(host.root().join(path), "{").unwrap();
+    };
+    let stopped_after = |block: &dyn Fn(&Host)| {
+        let host = Host::with(Package::serving(SLEEPER));
+        host.start().ok();
+        block(&host);
+        let stopped = host.stop().ok();
+        host.assert_nothing_left();
+        stopped.err
+    };
+    let linked = stopped_after(&link_the_log);
+    assert!(linked.contains("without its stop script"), "{linked}");
+    let removed = stopped_after(&remove_the_script);
+    assert!(removed.contains("without its stop script"), "{removed}");
+    let damaged = stopped_after(&damage_the_generation);
+    assert!(damaged.contains("under the conditions of its package"), "{damaged}");
+    assert_eq!(fs::read_dir(treasure.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_service_whose_account_is_gone_can_be_stopped() {
+    if !rustix::process::geteuid().is_root() {
+        return copkg_skip::skip("a service whose account is gone", "only root can become another user");
+    }
+    if !std::process::Command::new("unshare")
+        .args(["--mount", "true"])
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        return copkg_skip::skip("a file system that is mounted", "no mount namespace can be made here");
+    }
+    let host = Host::with(Package::serving(SLEEPER).that(|service| service.user = Some("daemon".into())));
+    host.start().ok();
+    let accounts = fs::read_to_string("/etc/passwd").unwrap();
+    let others: Vec<&str> = accounts.lines().filter(|line| !line.starts_with("daemon:")).collect();
+    fs::write(host.root().join("passwd"), others.join("\n") + "\n").unwrap();
+    let without = |words: &[&str]| {
+        let inner = host.command(words);
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--mount", "sh", "-c", "mount --bind \"$0\" /etc/passwd && exec \"$@\""]);
+        command.arg(host.root().join("passwd")).arg(inner.get_program()).args(inner.get_args());
+        super::scene::ran(command.output().unwrap())
+    };
+    let refused = without(&["--json", "restart", SERVICE]);
+    assert_eq!((refused.exit, &refused.json()["error"]["code"]), (5, &"unknown_user".into()), "{refused:?}");
+    assert_eq!(host.status().exit, 0, "nothing was stopped");
+    let stopped = without(&["--json", "stop", SERVICE]).ok();
+    assert!(stopped.err.contains("without its stop script"), "{stopped:?}");
+    host.assert_nothing_left();
+}
+
+#[test]
 fn a_service_that_dies_is_seen_and_started_again() {
     let host = Host::with(Package::serving(SLEEPER));
     let first = host.start().ok().json();

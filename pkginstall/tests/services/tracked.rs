@@ -137,6 +137,25 @@ fn a_service_that_is_done_has_not_failed() {
 }
 
 #[test]
+fn a_helper_that_hides_ends_with_its_unit() {
+    let nap = format!("600.{}7", std::process::id());
+    let host = host(&format!(
+        "(setsid env -i \"$(command -v sleep)\" {nap} >/dev/null 2>&1 </dev/null &)\nsleep 600 & echo $! >run/start.pid"
+    ));
+    let hidden = || {
+        let found = Command::new("pgrep").args(["-fx", &format!(".*sleep {nap}")]).output().unwrap().stdout;
+        String::from_utf8(found).unwrap().lines().count()
+    };
+    let tracker = Tracker::run(&host);
+    assert_eq!(tracker.said(), "READY=1\nSTATUS=");
+    eventually("the helper runs", || hidden() == 1);
+    tracker.signal("-TERM");
+    assert_eq!(tracker.end().0, Some(0));
+    assert_eq!(hidden(), 0);
+    host.assert_nothing_left();
+}
+
+#[test]
 fn a_start_that_fails_says_why_and_leaves_nothing() {
     let host = host("[ ! -e data/ill ] || { sleep 600 & exit 4; }\nsleep 600 & echo $! >run/start.pid");
     fs::write(host.runtime().join("data/ill"), "").unwrap();
