@@ -11,7 +11,7 @@ use copkg_spec::durable::{self, Existing};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::store::remove_file;
+use super::store::{FailureRecord, remove_file};
 use super::{Act, DeployError};
 use crate::generation::Number;
 use crate::host::{Prefix, reserve};
@@ -47,6 +47,9 @@ pub(super) struct DeploymentChange {
     pub(super) process: u32,
     /// How often the way back was begun.
     pub(super) attempts: u32,
+    /// Why the way back was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<FailureRecord>,
 }
 
 /// What is done to one service, and what it was.

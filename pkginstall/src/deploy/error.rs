@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::FileError;
-use crate::generation::{GenerationError, Number};
+use crate::generation::{Blame, GenerationError, Number};
 use crate::host::{HostError, LockError};
 use crate::interrupt::Interrupted;
 use crate::service::ServiceError;
-use crate::upgrade::UpgradeError;
+use crate::upgrade::{Step, UpgradeError, blame_for};
 
 /// Why a deployment cannot be looked at or changed.
 #[derive(Debug, Error)]
@@ -204,6 +204,19 @@ impl DeployError {
     pub(super) fn file(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let failed = FileError::at(action, path);
         move |source| Self::File(failed(source))
+    }
+
+    /// Says what is to blame for a change that ended with this: the new revision, the host, or an interruption.
+    pub fn blame(&self) -> Blame {
+        match self {
+            _ if self.exit() == Exit::Interrupted => Blame::Interruption,
+            Self::Failed { source, .. } => source.blame(),
+            Self::Verification { .. } | Self::GivenUp { .. } => Blame::Revision,
+            Self::Upgrade(error) => error.blame(),
+            Self::Service(ServiceError::Change(error)) => error.blame(),
+            Self::Service(error) => blame_for(Step::Starting, error),
+            _ => Blame::Host,
+        }
     }
 
     /// Returns the step that says more than this one: a wrapper has its cause's exit.

@@ -191,6 +191,7 @@ fn begin(
         started: now,
         process: std::process::id(),
         attempts: 0,
+        failure: None,
     };
     change.write(prefix)?;
     Ok((to, change))

@@ -127,8 +127,7 @@ fn recover_quietly(site: &mut Site<'_>, name: &Label) -> Result<Option<LeftDeplo
         left.outcome = Some("it was good already and is finished".into());
     } else {
         let why = format!("its command was interrupted {}", change.words());
-        let record = FailureRecord { why, service: None, logs: Vec::new(), services: Vec::new() };
-        let returned = revert::revert(site, &mut change, record)?;
+        let returned = revert::revert(site, &mut change, FailureRecord::interrupted(why))?;
         if !returned.is_finished {
             return Err(unfinished(&change, returned.services));
         }
@@ -164,7 +163,7 @@ fn abandon(site: &Site<'_>, name: &Label) -> Result<(), DeployError> {
         return Ok(());
     }
     let why = "it was interrupted before any service was touched".to_owned();
-    store.fail(last, &FailureRecord { why, service: None, logs: Vec::new(), services: Vec::new() }, now)?;
+    store.fail(last, &FailureRecord::interrupted(why), now)?;
     let current = store.current()?;
     Owned::read(prefix, name)?
         .settle(prefix, current.as_ref().map(|one| &one.desired), now)

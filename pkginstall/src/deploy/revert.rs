@@ -27,7 +27,7 @@ pub(super) fn after_failure(
     at: Option<ServiceCoordinate>,
     error: DeployError,
 ) -> (DeployError, bool) {
-    let mut record = FailureRecord::of(&Failure::of(&error));
+    let mut record = FailureRecord::of(&Failure::of(&error), error.blame());
     record.service.clone_from(&at);
     record.logs = at.as_ref().and_then(|service| logs_of(site, &change, service)).into_iter().collect();
     let logs = record.logs.clone();
@@ -59,17 +59,18 @@ pub(super) struct Returned {
     pub(super) is_finished: bool,
 }
 
-/// Rolls a change back. The lock of the deployment is held.
+/// Rolls a change back. The lock of the deployment is held. Why it was rolled back first is what is recorded, whoever ends it.
 ///
 /// # Errors
 /// When the journal or the records refuse; the change stays, and the next command tries again.
 pub(super) fn revert(
     site: &mut Site<'_>,
     change: &mut DeploymentChange,
-    mut failure: FailureRecord,
+    failure: FailureRecord,
 ) -> Result<Returned, DeployError> {
     let _undisturbed = Undisturbed::begin();
     reserve::spend(site.prefix);
+    let mut failure = change.failure.get_or_insert(failure).clone();
     change.begin_way_back(site.prefix)?;
     let mut services = Vec::new();
     for step in change.steps.iter().rev().filter(|step| step.progress != Progress::Waiting) {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{DeployError, Desired, RolledBack};
-use crate::generation::{Actor, GenerationError, Number, Outcome, Series, Trial, read_json, write_json};
+use crate::generation::{Actor, Blame, GenerationError, Number, Outcome, Series, Trial, read_json, write_json};
 use crate::host::Prefix;
 use crate::tree::{Directory, names_in};
 
@@ -250,13 +250,22 @@ pub struct FailureRecord {
     /// What became of each service.
     #[serde(default)]
     pub services: Vec<RolledBack>,
+    /// What made it fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blame: Option<Blame>,
 }
 
 impl FailureRecord {
-    pub(super) fn of(failure: &Failure) -> Self {
+    /// Records `failure`, which came of a change itself.
+    pub(super) fn of(failure: &Failure, blame: Blame) -> Self {
         let why = std::iter::once(failure.message.clone()).chain(failure.causes.clone());
         let why = why.collect::<Vec<_>>().join(": ");
-        Self { why, service: None, logs: Vec::new(), services: Vec::new() }
+        Self { why, service: None, logs: Vec::new(), services: Vec::new(), blame: Some(blame) }
+    }
+
+    /// Records that the command of a change was interrupted.
+    pub(super) fn interrupted(why: String) -> Self {
+        Self { why, service: None, logs: Vec::new(), services: Vec::new(), blame: Some(Blame::Interruption) }
     }
 }
 

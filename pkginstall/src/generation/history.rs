@@ -14,7 +14,7 @@ use copkg_spec::durable::{self, Existing};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, GenerationError, Number};
+use super::{Actor, Blame, GenerationError, Number};
 use crate::host::{OperationId, Prefix};
 use crate::tree::names_in;
 
@@ -83,6 +83,9 @@ pub struct Event {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What made it fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blame: Option<Blame>,
     /// For how long nothing answered, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub downtime_milliseconds: Option<u64>,
@@ -207,6 +210,7 @@ mod tests {
             digest: Digest::of(b"package"),
             generation: Digest::of(b"generation"),
             why: None,
+            blame: None,
             downtime_milliseconds: Some(20),
         }
     }

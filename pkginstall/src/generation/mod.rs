@@ -17,6 +17,7 @@
 //! All of it is written under the lock of the service.
 
 mod actor;
+mod blame;
 mod draft;
 mod error;
 mod history;
@@ -26,6 +27,7 @@ mod series;
 mod store;
 
 pub use actor::Actor;
+pub use blame::Blame;
 pub use draft::{Draft, Generation, Proposal};
 pub use error::GenerationError;
 pub use history::{Cause, Event, History, Verdict};

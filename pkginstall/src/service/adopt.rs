@@ -217,6 +217,7 @@ impl Adoption {
             digest: generation.digest,
             generation: Generations::of(site.prefix, &self.service).digest(generation.number)?,
             why: None,
+            blame: None,
             downtime_milliseconds: None,
         };
         Ok(History::append(site.prefix, &self.service, &event)?)

@@ -12,9 +12,10 @@ use copkg_spec::manifest::OnReturn;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::blame::ChangeFailure;
 use super::saved::DATA;
 use super::{Keep, Slot, Step};
-use crate::generation::{Actor, Cause, Event, Generations, Number, Verdict};
+use crate::generation::{Actor, Blame, Cause, Event, Generations, Number, Verdict};
 use crate::host::{OperationId, Prefix, reserve};
 use crate::interrupt;
 use crate::process::Owner;
@@ -54,6 +55,9 @@ pub(super) struct Change {
     pub(super) owner: Option<String>,
     /// How often the way back was begun.
     pub(super) attempts: u32,
+    /// Why the way back was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<ChangeFailure>,
 }
 
 /// Whether the generation that a change leads to was made for it.
@@ -194,6 +198,7 @@ impl Change {
             digest: to.digest,
             generation: generations.digest(self.to)?,
             why: ended.why,
+            blame: ended.blame,
             downtime_milliseconds: ended.downtime_milliseconds,
         })
     }
@@ -238,6 +243,7 @@ pub(super) struct Ended {
     pub(super) verdict: Verdict,
     pub(super) time: Timestamp,
     pub(super) why: Option<String>,
+    pub(super) blame: Option<Blame>,
     pub(super) downtime_milliseconds: Option<u64>,
 }
 

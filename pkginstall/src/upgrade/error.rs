@@ -12,7 +12,7 @@ use super::attest::AttestError;
 use super::inside::Elsewhere;
 use super::outside::Lead;
 use super::{SetAside, Slot};
-use crate::generation::{GenerationError, Number};
+use crate::generation::{Blame, GenerationError, Number};
 use crate::host::HostError;
 use crate::interrupt::Interrupted;
 use crate::service::ServiceError;
@@ -128,6 +128,8 @@ pub struct Reverted {
     pub data: Data,
     /// Where what the failed one wrote is kept.
     pub logs: Utf8PathBuf,
+    /// What made it fail.
+    pub blame: Blame,
     /// Why it failed.
     #[source]
     pub source: ServiceError,
@@ -308,6 +310,17 @@ pub enum UpgradeError {
     /// A step of the service refused before anything was changed.
     #[error(transparent)]
     Service(#[from] ServiceError),
+}
+
+impl UpgradeError {
+    /// Says what is to blame: whatever did not begin the change is no fault of the new version.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Reverted(reverted) => reverted.blame,
+            _ if self.exit() == Exit::Interrupted => Blame::Interruption,
+            _ => Blame::Host,
+        }
+    }
 }
 
 impl From<Interrupted> for UpgradeError {

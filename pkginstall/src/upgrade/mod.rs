@@ -11,6 +11,7 @@
 
 mod aside;
 mod attest;
+mod blame;
 mod change;
 mod error;
 mod health;
@@ -52,6 +53,7 @@ pub use rehearse::{RehearsalRequest, clear_left_rehearsal, rehearse};
 pub use stand_ins::RehearsalValues;
 pub use verdict::{Basis, Rehearsable, Rehearsed};
 
+pub(crate) use blame::blame_for;
 pub(crate) use perform::start_as;
 pub(crate) use recover::recover;
 pub use slot::Slot;

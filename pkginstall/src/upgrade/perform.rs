@@ -259,6 +259,7 @@ fn open(
         process: std::process::id(),
         owner: change::ourselves(),
         attempts: 0,
+        failure: None,
     };
     // Both directions are one rename from here on.
     generations.prepare_switch(to.number)?;

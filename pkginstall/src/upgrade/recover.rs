@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::aside::{self, Leaving};
+use super::blame::ChangeFailure;
 use super::change::{self, Change, Ended, Was};
 use super::error::Now;
 use super::{SetAside, Slot, Step, UpgradeError, has_left_rehearsal, revert, saved, together};
-use crate::generation::{Cause, Generations, History, Outcome, Trial, Verdict};
+use crate::generation::{Blame, Cause, Generations, History, Outcome, Trial, Verdict};
 use crate::host::{LockError, Prefix, reserve};
 use crate::interrupt::{self, Undisturbed};
 use crate::service::{self, ServiceError, ServiceRecord, Site};
@@ -115,7 +116,8 @@ fn recover_quietly(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<O
     } else {
         let why = format!("its command was cut short {}", change.step.words());
         let id = change.id.clone();
-        let now: Now = revert::revert(site, change, &why)?;
+        let failure = ChangeFailure { why, blame: Blame::Interruption };
+        let now: Now = revert::revert(site, change, failure)?;
         match SetAside::by(site.prefix, service, &id) {
             Some(aside) => format!("{now}; {aside}"),
             None => now.to_string(),
@@ -155,7 +157,7 @@ fn finish(site: &mut Site<'_>, change: &Change, downtime: Option<Duration>) -> R
     }
     generations.set_outcome(change.to, &Outcome { state: Trial::Good, since: time, why: None })?;
     let downtime_milliseconds = downtime.and_then(|downtime| u64::try_from(downtime.as_millis()).ok());
-    let ended = Ended { verdict: Verdict::Good, time, why: None, downtime_milliseconds };
+    let ended = Ended { verdict: Verdict::Good, time, why: None, blame: None, downtime_milliseconds };
     History::append(site.prefix, &change.service, &change.event(site.prefix, ended)?)?;
     if let Some(from) = change.from {
         for saved in change.saved.iter().filter(|saved| !change.is_copy(saved)) {

@@ -11,6 +11,7 @@ use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::durable;
 
 use super::aside::{self, Leaving};
+use super::blame::{ChangeFailure, blame_for};
 use super::change::{Age, Change, Ended, Manner, Was};
 use super::error::{Data, Now, Reverted};
 use super::perform::start;
@@ -39,7 +40,8 @@ pub(super) fn after_failure(
     let logs = Generations::of(site.prefix, &service).log(change.to);
     let failure = Failure::of(&error);
     let why = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
-    let now = match revert(site, change, &why) {
+    let blame = blame_for(step, &error);
+    let now = match revert(site, change, ChangeFailure { why, blame }) {
         Ok(now) => now,
         Err(error) => {
             let runs = service::view(site.prefix, &service).ok();
@@ -53,14 +55,27 @@ pub(super) fn after_failure(
         None if stays => Data::Stays,
         None => Data::AsBefore,
     };
-    UpgradeError::Reverted(Box::new(Reverted { service, package, step, now, data, logs, source: error }))
+    UpgradeError::Reverted(Box::new(Reverted {
+        service,
+        package,
+        step,
+        now,
+        data,
+        logs,
+        blame,
+        source: error,
+    }))
 }
 
-/// Leads a change back. The lock of the service is held.
+/// Rolls a change back. The lock of the service is held. Why it was rolled back first is what is recorded, whoever ends it.
 ///
 /// # Errors
 /// When the old generation could not be put in place; the change stays, and the next command tries again.
-pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Result<Now, ServiceError> {
+pub(super) fn revert(
+    site: &mut Site<'_>,
+    mut change: Change,
+    failure: ChangeFailure,
+) -> Result<Now, ServiceError> {
     let _undisturbed = Undisturbed::begin();
     reserve::spend(site.prefix);
     let generations = Generations::of(site.prefix, &change.service);
@@ -68,6 +83,7 @@ pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Resu
     let from = change.from.map(|from| generations.read(from)).transpose()?;
     // What runs is left alone as long as there is no way back.
     saved::check_way_back(site.prefix, &change)?;
+    let failure = change.failure.get_or_insert(failure).clone();
     change.begin_way_back(site.prefix)?;
     let beside = touched
         && match change.manner {
@@ -94,7 +110,7 @@ pub(super) fn revert(site: &mut Site<'_>, mut change: Change, why: &str) -> Resu
     };
     // What could not be set aside is still there: the next command does it.
     kept?;
-    mark(site, &generations, &change, why, &now)?;
+    mark(site, &generations, &change, &failure, &now)?;
     change.close(site.prefix)?;
     Ok(now)
 }
@@ -181,12 +197,12 @@ fn mark(
     site: &mut Site<'_>,
     generations: &Generations,
     change: &Change,
-    why: &str,
+    failure: &ChangeFailure,
     now: &Now,
 ) -> Result<(), ServiceError> {
-    let time = (site.clock)();
+    let (time, ChangeFailure { why, blame }) = ((site.clock)(), failure);
     if change.target == Age::New {
-        let outcome = Outcome { state: Trial::Failed, since: time, why: Some(why.to_owned()) };
+        let outcome = Outcome { state: Trial::Failed, since: time, why: Some(why.clone()) };
         generations.set_outcome(change.to, &outcome)?;
     }
     if change.step > Step::Prepared
@@ -196,9 +212,11 @@ fn mark(
     }
     let told = match now {
         Now::NotStarted(..) => format!("{why}; {now}"),
-        _ => why.to_owned(),
+        _ => why.clone(),
     };
-    let ended = Ended { verdict: Verdict::Failed, time, why: Some(told), downtime_milliseconds: None };
+    let blame = Some(*blame);
+    let ended =
+        Ended { verdict: Verdict::Failed, time, why: Some(told), blame, downtime_milliseconds: None };
     History::append(site.prefix, &change.service, &change.event(site.prefix, ended)?)?;
     for saved in change.saved.iter().filter(|saved| change.is_copy(saved) && !change.leaves(saved)) {
         if change.keep == Keep::Everything && saved.name == saved::ETC {
