@@ -15,6 +15,7 @@ pub mod configure;
 pub mod deploy;
 pub mod fetch;
 mod file_error;
+pub mod follow;
 pub mod gc;
 pub mod generation;
 pub mod health;

@@ -97,6 +97,11 @@ impl Registry {
         &self.fingerprint
     }
 
+    /// Ends the server.
+    pub fn stop(&mut self) {
+        self.server = None;
+    }
+
     /// Ends the server, and serves the same repository elsewhere with these keys.
     ///
     /// # Errors

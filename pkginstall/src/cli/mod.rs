@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, each of which calls the steps and reports what they say.
 
 mod adopt;
+mod agent;
 mod cheapest;
 mod check;
 mod completions;
@@ -10,6 +11,7 @@ mod deploy;
 mod diff;
 mod dirs;
 mod exec;
+mod follow;
 mod forget;
 mod found;
 mod gc;
@@ -119,6 +121,12 @@ enum Command {
     Diff(diff::Diff),
     /// Change several services as one, as a deployment describes them
     Deploy(deploy::Deploy),
+    /// Let a service or a deployment follow a channel; without arguments, list what follows what
+    Follow(follow::Follow),
+    /// Let a service or a deployment follow its channel no more; it stays what it is
+    Unfollow(follow::Unfollow),
+    /// Look after services as `supervise` does, and take what follows a channel to where that leads
+    Agent(agent::Agent),
     /// Remove what no service needs any more
     Gc(gc::Gc),
     /// Say which services run
@@ -212,7 +220,8 @@ impl Command {
                 | Self::Recover(_)
                 | Self::Config(_)
                 | Self::Unit(_)
-        )
+                | Self::Follow(_)
+        ) || matches!(self, Self::Agent(args) if args.is_one_round())
     }
 
     /// Tells whether it changes services, and so must not build on a deployment that was left half changed.
@@ -229,6 +238,7 @@ impl Command {
             | Self::Gc(_) => true,
             Self::Deploy(args) => !args.only_looks(),
             Self::Config(args) => !args.only_looks(),
+            Self::Agent(args) => args.is_one_round(),
             _ => false,
         }
     }
@@ -261,6 +271,7 @@ impl Command {
             | Self::Version(_) => true,
             Self::Logs(args) => !args.rotates(),
             Self::Deploy(args) => args.only_looks(),
+            Self::Follow(args) => args.only_looks(),
             Self::Trust(args) => args.only_looks(),
             Self::Repo(args) => args.only_looks(),
             Self::Config(args) => args.only_looks(),
@@ -296,6 +307,9 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Why(args) => why::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Deploy(args) => deploy::run(args, context),
+        Command::Follow(args) => follow::run(args, context),
+        Command::Unfollow(args) => follow::unfollow(args, context),
+        Command::Agent(args) => agent::run(args, context),
         Command::Gc(args) => gc::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Supervise(args) => supervise::run(args, context),

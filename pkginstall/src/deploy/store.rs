@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{DeployError, Desired, RolledBack};
-use crate::generation::{Actor, Blame, GenerationError, Number, Outcome, Series, Trial, read_json, write_json};
+use crate::generation::{
+    Actor, Blame, GenerationError, Number, Outcome, Series, Trial, read_json, write_json,
+};
 use crate::host::Prefix;
 use crate::tree::{Directory, names_in};
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::pins;
 use crate::deploy::DeploymentStore;
+use crate::follow::{SubscriptionName, Subscriptions};
 use crate::generation::{Generation, Generations, Number};
 use crate::host::Prefix;
 use crate::service::{self, ServiceRecord};
@@ -57,6 +58,11 @@ pub enum Reason {
         /// Its generation.
         number: Number,
     },
+    /// It was made ready for what follows a channel, and waits for its maintenance window.
+    Staged {
+        /// What follows.
+        subscription: SubscriptionName,
+    },
     /// Somebody pinned it.
     Pinned,
     /// A service may need it: what it is cannot be read.
@@ -83,6 +89,7 @@ impl std::fmt::Display for Reason {
             Self::Deployment { deployment, number } => {
                 write!(f, "it is of the deployment {deployment}: generation {number}")
             }
+            Self::Staged { subscription } => write!(f, "it is made ready for {subscription}"),
             Self::Pinned => f.write_str("it is pinned"),
             Self::Unreadable { service } => {
                 write!(f, "{service} may need it: what is on record of that cannot be read")
@@ -121,6 +128,7 @@ impl Survey {
             survey.keep(package, Reason::Pinned);
         }
         survey.look_at_deployments(prefix)?;
+        survey.look_at_subscriptions(prefix)?;
         for service in service::known(prefix)? {
             let mut kept = Kept::default();
             match survey.look_at(prefix, &service, retain, &mut kept) {
@@ -170,6 +178,19 @@ impl Survey {
                 for package in packages.chain([desired.package]) {
                     self.keep(package, Reason::Deployment { deployment: deployment.clone(), number });
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what was made ready. Of a subscription that cannot be read that is fetched again.
+    fn look_at_subscriptions(&mut self, prefix: &Prefix) -> Result<(), Failure> {
+        let subscriptions = Subscriptions::of(prefix);
+        for subscription in subscriptions.names()? {
+            for package in
+                subscriptions.progress(&subscription).map(|progress| progress.staged).unwrap_or_default()
+            {
+                self.keep(package, Reason::Staged { subscription: subscription.clone() });
             }
         }
         Ok(())

@@ -236,6 +236,11 @@ impl Prefix {
         self.deployments().join(format!("{name}.lock"))
     }
 
+    /// Returns the directory of subscriptions.
+    pub fn subscriptions(&self) -> Utf8PathBuf {
+        self.state.join("subscriptions")
+    }
+
     /// Returns the directory of the frames that are kept for later.
     pub fn frames(&self) -> Utf8PathBuf {
         self.state.join("frames")

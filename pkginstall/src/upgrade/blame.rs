@@ -52,8 +52,9 @@ mod tests {
     #[test]
     fn a_version_is_to_blame_for_what_it_does_itself_and_for_nothing_else() {
         let not_well = || ServiceError::NotRunning { service: "1.web.prod.osl".parse().unwrap() };
-        let blames = [Step::Prepared, Step::Stopping, Step::Saving, Step::Migrating, Step::Starting, Step::Trial]
-            .map(|step| (blame_for(step, &not_well()), blame_for(step, &full())));
+        let blames =
+            [Step::Prepared, Step::Stopping, Step::Saving, Step::Migrating, Step::Starting, Step::Trial]
+                .map(|step| (blame_for(step, &not_well()), blame_for(step, &full())));
         let (host, both) = ((Blame::Host, Blame::Host), (Blame::Revision, Blame::Host));
         assert_eq!(blames, [host, host, host, both, both, both]);
     }

@@ -48,7 +48,7 @@ pub use pending::{PendingChange, has_left_rehearsal};
 pub use perform::{Done, Foreseen, Reload, Request, Target, WayBack, check, foresee, upgrade};
 pub use plan::{Keep, Restore};
 pub use reconfigure::{Reconfiguration, Reconfigured, Way, reconfigure};
-pub use recover::{Left, NotRecovered, left_behind, left_rehearsals, recover_all};
+pub use recover::{Left, NotRecovered, left_behind, left_rehearsals, recover_all, recover_one};
 pub use rehearse::{RehearsalRequest, clear_left_rehearsal, rehearse};
 pub use stand_ins::RehearsalValues;
 pub use verdict::{Basis, Rehearsable, Rehearsed};

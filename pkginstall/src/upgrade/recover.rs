@@ -81,6 +81,15 @@ pub fn recover_all(site: &mut Site<'_>) -> Result<(Vec<Left>, Vec<NotRecovered>)
     Ok((recovered, failed))
 }
 
+/// Recovers a service whose change was cut short, and says so. What another command is at work on is waited for.
+///
+/// # Errors
+/// When it cannot be recovered.
+pub fn recover_one(site: &mut Site<'_>, service: &ServiceCoordinate) -> Result<(), ServiceError> {
+    let _lock = site.lock(service)?;
+    recover(site, service)
+}
+
 /// A service that could not be recovered, and why.
 pub type NotRecovered = (ServiceCoordinate, Failure);
 

@@ -215,8 +215,7 @@ fn mark(
         _ => why.clone(),
     };
     let blame = Some(*blame);
-    let ended =
-        Ended { verdict: Verdict::Failed, time, why: Some(told), blame, downtime_milliseconds: None };
+    let ended = Ended { verdict: Verdict::Failed, time, why: Some(told), blame, downtime_milliseconds: None };
     History::append(site.prefix, &change.service, &change.event(site.prefix, ended)?)?;
     for saved in change.saved.iter().filter(|saved| change.is_copy(saved) && !change.leaves(saved)) {
         if change.keep == Keep::Everything && saved.name == saved::ETC {

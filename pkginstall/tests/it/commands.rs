@@ -5,7 +5,7 @@ use crate::support::{Host, key, package};
 #[test]
 fn every_command_says_how_it_is_used() {
     let host = Host::bare();
-    let commands: [&[&str]; 31] = [
+    let commands: [&[&str]; 34] = [
         &[],
         &["install"],
         &["remove"],
@@ -33,6 +33,9 @@ fn every_command_says_how_it_is_used() {
         &["deploy", "check"],
         &["deploy", "verify"],
         &["deploy", "remove"],
+        &["follow"],
+        &["unfollow"],
+        &["agent"],
         &["recover"],
         &["config", "show"],
         &["dirs"],

@@ -89,7 +89,7 @@ pub(super) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, F
 }
 
 /// Refuses a host that is not what the deployment asks for. Nothing was touched.
-fn refuse(
+pub(super) fn refuse(
     context: &mut Context<'_>,
     described: &Described,
     junit: Option<&Utf8Path>,

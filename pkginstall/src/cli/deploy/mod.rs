@@ -3,6 +3,7 @@
 mod apply;
 mod attendant;
 mod check;
+pub(super) mod converge;
 mod diff;
 mod history;
 mod packages;

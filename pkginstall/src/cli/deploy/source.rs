@@ -76,6 +76,15 @@ pub(super) fn place(
     if let Some(directory) = directory(context.working_directory(), what) {
         return Ok(DescriptionPlace::Directory(directory));
     }
+    package(context, what, network)
+}
+
+/// Installs the description that a coordinate or a package file names.
+pub(super) fn package(
+    context: &mut Context<'_>,
+    what: &str,
+    network: Network,
+) -> Result<DescriptionPlace, Failure> {
     let argument: Argument = what.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
     let package: PackageCoordinate = install::obtain_one(context, &argument, network, Effect::Real)?;
     Ok(DescriptionPlace::Package(package))
@@ -88,7 +97,7 @@ fn directory(here: &Utf8Path, what: &str) -> Option<Utf8PathBuf> {
 }
 
 /// Returns the name of this host.
-fn host_name() -> Option<String> {
+pub(in crate::cli) fn host_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     Some(name.trim().to_owned())
 }
