@@ -125,7 +125,7 @@ enum Command {
     Follow(follow::Follow),
     /// Let a service or a deployment follow its channel no more; it stays what it is
     Unfollow(follow::Unfollow),
-    /// Look after services as `supervise` does, and take what follows a channel to where that leads
+    /// Take what follows a channel to where that leads
     Agent(agent::Agent),
     /// Remove what no service needs any more
     Gc(gc::Gc),

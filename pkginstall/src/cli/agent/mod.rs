@@ -1,4 +1,4 @@
-//! `pkginstall agent`: takes what follows a channel to where that leads; as a daemon it looks after services, too.
+//! `pkginstall agent`: takes what follows a channel to where that leads.
 
 mod deployment;
 mod points;
