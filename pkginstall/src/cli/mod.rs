@@ -125,8 +125,12 @@ enum Command {
     Follow(follow::Follow),
     /// Let a service or a deployment follow its channel no more; it stays what it is
     Unfollow(follow::Unfollow),
-    /// Take what follows a channel to where that leads
+    /// Look after services as `supervise` does, and take what follows a channel to where that leads
     Agent(agent::Agent),
+    /// Print the line of a crontab that makes a round of the agent from time to time
+    Crontab(agent::Crontab),
+    /// Print the units of systemd that make a round of the agent from time to time
+    Timer(agent::Timer),
     /// Remove what no service needs any more
     Gc(gc::Gc),
     /// Say which services run
@@ -267,6 +271,8 @@ impl Command {
             | Self::Diff(_)
             | Self::Status(_)
             | Self::Dirs(_)
+            | Self::Crontab(_)
+            | Self::Timer(_)
             | Self::Completions(_)
             | Self::Version(_) => true,
             Self::Logs(args) => !args.rotates(),
@@ -310,6 +316,8 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Follow(args) => follow::run(args, context),
         Command::Unfollow(args) => follow::unfollow(args, context),
         Command::Agent(args) => agent::run(args, context),
+        Command::Crontab(args) => agent::crontab(args, context),
+        Command::Timer(args) => agent::timer(args, context),
         Command::Gc(args) => gc::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Supervise(args) => supervise::run(args, context),

@@ -27,9 +27,10 @@ pub(super) fn run(args: &Supervise, context: &mut Context<'_>) -> Result<Exit, F
     let program = context.ambient.program.clone().ok_or(ServiceError::Program)?;
     let how = Supervision { program, most_starts: args.starts };
     at_site(context, |site| {
-        supervise(site, &how, &|service| {
+        let selected = |service: &_| {
             args.services.is_empty() || args.services.iter().any(|selector| selector.matches(service))
-        })
+        };
+        supervise(site, &how, &selected, &mut ())
     })?;
     Ok(Exit::Ok)
 }

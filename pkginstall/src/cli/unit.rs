@@ -7,13 +7,15 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
+use super::agent::Rounds;
 use super::owner::quoted;
 use super::select::{Selector, select};
 use super::start::{Tense, at_site};
 use super::stop::{each, finish};
+use crate::follow::MaintenanceWindow;
 use crate::host::Effect;
 use crate::service;
-use crate::unit::{self, Manager, Purpose, Unit, Units, Verdict};
+use crate::unit::{self, Manager, NotHandedOver, Purpose, Unit, Units, Verdict};
 
 /// The arguments of `unit`.
 #[derive(Debug, Args)]
@@ -26,6 +28,15 @@ pub(super) struct UnitArgs {
     /// The services, or patterns of services such as *.web.prod.*; all of the prefix if none is named
     #[arg(value_name = "SERVICE")]
     services: Vec<Selector>,
+    /// The unit of the agent of this prefix instead
+    #[arg(long, conflicts_with_all = ["services", "remove", "name", "apply"])]
+    agent: bool,
+    /// Of the agent: how long after the beginning of one round the next one begins, in seconds; 300 when left out
+    #[arg(long, value_name = "SECONDS", requires = "agent")]
+    interval: Option<u64>,
+    /// Of the agent: when changes may be made, such as "Mon-Fri 02:00-04:00"; at any time when left out
+    #[arg(long, value_name = "WINDOW", requires = "agent")]
+    window: Vec<MaintenanceWindow>,
     /// For the systemd of the user instead of that of the host
     #[arg(long, conflicts_with = "remove")]
     user: bool,
@@ -52,6 +63,14 @@ struct Document<'a> {
 }
 
 pub(super) fn run(args: &UnitArgs, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let manager = if args.user { Manager::User } else { Manager::System };
+    let effect = Effect::of_dry_run(args.dry_run);
+    if args.agent {
+        let words = Rounds::new(args.interval, &args.window).agent_words()?;
+        let units = at_site(context, |site| unit::write_agent(site, &words, Purpose { manager, effect }))?;
+        tell(context, &units);
+        return report(context, args, &units, &[]);
+    }
     let services = select(&args.services, context)?;
     if args.name {
         return names(&services, context);
@@ -66,9 +85,14 @@ pub(super) fn run(args: &UnitArgs, context: &mut Context<'_>) -> Result<Exit, Fa
             Tense { done: "has no unit any more", nothing: "has no unit" },
         );
     }
-    let manager = if args.user { Manager::User } else { Manager::System };
-    let effect = Effect::of_dry_run(args.dry_run);
     let units = at_site(context, |site| unit::write(site, &services, Purpose { manager, effect }))?;
+    tell(context, &units);
+    let failed = if args.apply { at_site(context, |site| unit::apply(site, &units))? } else { Vec::new() };
+    report(context, args, &units, &failed)
+}
+
+/// Says what is wrong with units.
+fn tell(context: &mut Context<'_>, units: &Units) {
     for written in &units.units {
         if let Verdict::Wrong { messages, .. } = &written.verdict {
             context.report.warn(format!("{}: {}", written.name, messages.join("; ")));
@@ -77,13 +101,22 @@ pub(super) fn run(args: &UnitArgs, context: &mut Context<'_>) -> Result<Exit, Fa
     if units.units.iter().any(|unit| unit.verdict == Verdict::Unknown) {
         context.report.warn("there is no systemd-analyze here: the units were not looked over");
     }
-    let failed = if args.apply { at_site(context, |site| unit::apply(site, &units))? } else { Vec::new() };
+}
+
+/// Reports the units, and what could not be handed over to them.
+fn report(
+    context: &mut Context<'_>,
+    args: &UnitArgs,
+    units: &Units,
+    failed: &[NotHandedOver],
+) -> Result<Exit, Failure> {
+    let changed = !args.dry_run;
     let mut failures: Vec<Failure> = failed.iter().map(|(_, error)| Failure::of(error)).collect();
     let last = failures.pop();
     for failure in failures {
         context.report.warn(failure.to_string());
     }
-    let document = Document { changed: effect == Effect::Real, applied: args.apply, units: &units };
+    let document = Document { changed, applied: args.apply, units };
     // With --json a failure is the one document.
     if last.is_none() || !context.report.is_json() {
         context.report.data(&document, || {

@@ -13,7 +13,7 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use rustix::process::{Pid, WaitOptions, wait};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{Limit, Next};
+use super::{Beside, Limit, Next};
 use crate::service::{
     Desired, InstalledService, ServiceError, ServiceRecord, Site, State, in_order, known, view,
 };
@@ -60,7 +60,7 @@ enum Act {
     Rotate,
 }
 
-/// Looks after the services that `selected` chooses, until INT or TERM. They run on afterwards.
+/// Looks after the services that `selected` chooses, until INT or TERM, and does what `beside` has to do. They run on afterwards.
 ///
 /// # Errors
 /// When the records of services cannot be read, or the signals not be caught.
@@ -68,6 +68,7 @@ pub fn supervise(
     site: &mut Site<'_>,
     how: &Supervision,
     selected: &dyn Fn(&ServiceCoordinate) -> bool,
+    beside: &mut dyn Beside,
 ) -> Result<(), ServiceError> {
     let end = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -78,7 +79,8 @@ pub fn supervise(
     let mut charges: BTreeMap<ServiceCoordinate, Charge> = BTreeMap::new();
     let mut rotated = Instant::now();
     while !end.load(Ordering::SeqCst) {
-        collect(site, &mut charges);
+        collect(site, &mut charges, beside);
+        beside.look(site);
         let services = known(site.prefix)?.into_iter().filter(|service| selected(service)).collect();
         let rotate = rotated.elapsed() >= ROTATE;
         for service in in_order(site.prefix, services) {
@@ -96,6 +98,7 @@ pub fn supervise(
         }
         thread::sleep(LOOK);
     }
+    beside.end(site);
     site.note("ending; the services run on");
     Ok(())
 }
@@ -215,11 +218,16 @@ fn begin(site: &mut Site<'_>, how: &Supervision, service: &ServiceCoordinate, ch
 }
 
 /// Collects what has ended: our own commands, and in a container, where we are the first process, everybody's orphans.
-fn collect(site: &mut Site<'_>, charges: &mut BTreeMap<ServiceCoordinate, Charge>) {
+fn collect(site: &mut Site<'_>, charges: &mut BTreeMap<ServiceCoordinate, Charge>, beside: &mut dyn Beside) {
     while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
         let of = |charge: &Charge| charge.busy.filter(|(_, number)| is(pid, *number)).map(|(act, _)| act);
         let found = charges.iter_mut().find_map(|(service, charge)| Some((of(charge)?, service, charge)));
-        let Some((act, service, charge)) = found else { continue };
+        let Some((act, service, charge)) = found else {
+            if let Ok(process) = u32::try_from(pid.as_raw_nonzero().get()) {
+                beside.ended(site, process, status);
+            }
+            continue;
+        };
         charge.busy = None;
         let code = status.exit_status();
         match act {

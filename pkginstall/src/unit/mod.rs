@@ -5,6 +5,7 @@
 //! looked over with `systemd-analyze`; copying them to where systemd reads units is left to whoever asks, or done when told. A
 //! service whose unit is there is started, stopped and reloaded through `systemctl`, whichever command wants it.
 
+mod agent;
 mod apply;
 mod backends;
 mod conditions;
@@ -24,6 +25,7 @@ mod sandbox;
 mod text;
 mod write;
 
+pub use agent::{round_units, write_agent};
 pub use apply::{NotHandedOver, apply};
 pub use backends::{Backend, Backends, Boot};
 pub use error::UnitError;

@@ -39,6 +39,16 @@ pub(super) fn recovery_name(prefix: &Prefix) -> String {
     format!("{}-recover.service", base(prefix))
 }
 
+/// Returns the name of the unit of the agent of a prefix.
+pub(super) fn agent_name(prefix: &Prefix) -> String {
+    format!("{}-agent.service", base(prefix))
+}
+
+/// Returns the name, without its end, of the units that make a round for what follows channels.
+pub(super) fn round_name(prefix: &Prefix) -> String {
+    format!("{}-follow", base(prefix))
+}
+
 /// Two prefixes of one host have different names.
 fn base(prefix: &Prefix) -> String {
     if prefix.root() == "/" {

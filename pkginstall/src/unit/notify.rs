@@ -33,6 +33,11 @@ impl Notifier {
         self.send("READY=1\nSTATUS=")
     }
 
+    /// Says that it lives, to the watchdog. Nobody waits for it.
+    pub(crate) fn alive(&self) {
+        let _ = self.send("WATCHDOG=1");
+    }
+
     /// Says that the service is being stopped. Nobody waits for it.
     pub(crate) fn stopping(&self) {
         let _ = self.send("STOPPING=1\nSTATUS=");

@@ -106,7 +106,11 @@ pub fn write(
 }
 
 /// Writes the files and has them looked over.
-fn put(directory: &Utf8Path, texts: Vec<(String, String)>, manager: Manager) -> Result<Vec<Unit>, UnitError> {
+pub(super) fn put(
+    directory: &Utf8Path,
+    texts: Vec<(String, String)>,
+    manager: Manager,
+) -> Result<Vec<Unit>, UnitError> {
     for (name, text) in &texts {
         put_one(directory, name, text)?;
     }
@@ -163,7 +167,7 @@ fn text_of(
     Ok(service(&subject)?)
 }
 
-fn program<'s>(site: &'s Site<'_>) -> Result<&'s Utf8Path, ServiceError> {
+pub(super) fn program<'s>(site: &'s Site<'_>) -> Result<&'s Utf8Path, ServiceError> {
     site.backends.program.as_deref().ok_or(ServiceError::Program)
 }
 

@@ -5,7 +5,7 @@ use crate::support::{Host, key, package};
 #[test]
 fn every_command_says_how_it_is_used() {
     let host = Host::bare();
-    let commands: [&[&str]; 34] = [
+    let commands: [&[&str]; 36] = [
         &[],
         &["install"],
         &["remove"],
@@ -36,6 +36,8 @@ fn every_command_says_how_it_is_used() {
         &["follow"],
         &["unfollow"],
         &["agent"],
+        &["crontab"],
+        &["timer"],
         &["recover"],
         &["config", "show"],
         &["dirs"],

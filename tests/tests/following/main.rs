@@ -1,5 +1,6 @@
 //! Services and deployments that follow channels of a real repository: up, down, and never where they must not go.
 
+mod agent;
 mod deployment;
 mod killed;
 mod service;
