@@ -71,11 +71,16 @@ impl Series {
         write_json(&self.path(number).join(OUTCOME), outcome)
     }
 
-    /// Lists the numbers, in order.
+    /// Lists the numbers, in order. One whose removal was cut short is not among them.
     ///
     /// # Errors
     /// When the directory cannot be read.
     pub(crate) fn list(&self) -> Result<Vec<Number>, GenerationError> {
+        Ok(self.directories()?.into_iter().filter(|number| self.file(*number).exists()).collect())
+    }
+
+    /// Lists the numbers that have a directory, in order.
+    fn directories(&self) -> Result<Vec<Number>, GenerationError> {
         let all = self.all();
         let names = names_in(&all).map_err(GenerationError::file("read", &all))?;
         let mut numbers: Vec<Number> = names.iter().filter_map(|name| name.parse().ok()).collect();
@@ -147,7 +152,7 @@ impl Series {
     /// # Errors
     /// When the file system refuses.
     pub(crate) fn next_number(&self) -> Result<Number, GenerationError> {
-        let last = self.list()?.last().copied();
+        let last = self.directories()?.last().copied();
         let path = self.directory.join("last-number");
         let given: Option<Number> = read_json(&path)?;
         let next = last.max(given).map_or(Number::FIRST, Number::next);
@@ -160,7 +165,8 @@ impl Series {
         self.path(number).join(GENERATION)
     }
 
-    /// Makes room for the next generation, clears what an earlier attempt left there, and opens it.
+    /// Makes room for the next generation, clears what an earlier attempt and a removal that was cut short left there, and opens
+    /// it.
     ///
     /// # Errors
     /// When the file system refuses.
@@ -169,6 +175,11 @@ impl Series {
         durable::create_dir_all(all.as_std_path()).map_err(GenerationError::file("create", &all))?;
         let directory = Directory::open(&all)?;
         directory.remove_tree(DRAFT)?;
+        let (current, there) = (self.current_number()?, self.list()?);
+        let is_left = |number: &Number| Some(*number) != current && !there.contains(number);
+        for left in self.directories()?.iter().filter(|number| is_left(number)) {
+            directory.remove_tree(&left.to_string())?;
+        }
         Ok(directory.make(DRAFT, 0o755)?)
     }
 

@@ -240,6 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_removal_that_was_cut_short_left_is_no_generation_and_goes_with_the_next_one() {
+        let (_directory, generations) = scene();
+        let first = make(&generations, None, Trial::Good);
+        generations.switch_to(first).unwrap();
+        let second = make(&generations, Some(first), Trial::Failed);
+        fs::remove_file(generations.path(second).join("generation.json")).unwrap();
+        assert_eq!(generations.list().unwrap(), [first]);
+        let third = make(&generations, Some(first), Trial::Good);
+        assert_eq!((third, generations.list().unwrap()), (second.next(), vec![first, third]));
+        assert!(!generations.path(second).exists());
+    }
+
+    #[test]
     fn a_number_is_never_given_twice() {
         let (_directory, generations) = scene();
         let first = make(&generations, None, Trial::Good);
