@@ -4,7 +4,6 @@
 //! however long it takes.
 
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -69,12 +68,9 @@ impl MaintenanceWindow {
     }
 }
 
-/// Returns the time zone of the host. One without `/etc/localtime` has UTC, as everywhere.
+/// Returns the time zone of the host. Where nothing says it none is assumed.
 fn local() -> Result<TimeZone, FollowError> {
-    match TimeZone::try_system() {
-        Err(_) if !Path::new("/etc/localtime").exists() => Ok(TimeZone::UTC),
-        zone => zone.map_err(|error| FollowError::TimeZone { why: error.to_string() }),
-    }
+    TimeZone::try_system().map_err(|error| FollowError::TimeZone { why: error.to_string() })
 }
 
 impl fmt::Display for MaintenanceWindow {

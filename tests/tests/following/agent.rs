@@ -86,7 +86,7 @@ fn the_agent_looks_after_services_follows_channels_and_ends_in_order() -> Outcom
 fn what_makes_rounds_is_printed_ready_to_use() -> Outcome {
     let world = World::new()?;
     world.follow()?;
-    let window = ["--window", "00:00-12:00", "--window", "12:00-00:00"];
+    let window = ["--window", "00:00-12:00 UTC", "--window", "12:00-00:00 UTC"];
     let line = world.ok(&[&["crontab", "--interval", "600"], &window[..]].concat())?["line"].take();
     let line = line.as_str().ok_or("it is text")?;
     let (_, run) = line.split_once(" * * * * ").ok_or_else(|| format!("a line of a crontab: {line}"))?;

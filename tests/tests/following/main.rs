@@ -2,6 +2,7 @@
 
 mod agent;
 mod deployment;
+mod faults;
 mod killed;
 mod service;
 mod world;

@@ -119,6 +119,7 @@ fn daemon(args: &Agent, context: &mut Context<'_>) -> Result<Exit, Failure> {
     // Twice as often as systemd wants to hear it.
     let watchdog = environment.get("WATCHDOG_USEC").and_then(|text| text.parse().ok());
     let alive = watchdog.map(|microseconds: u64| Duration::from_micros(microseconds / 2));
+    round::check_windows(context, &args.rounds.window)?;
     let (interval, round) = (args.rounds.interval()?, args.rounds.round_words());
     let plan = PollPlan { program, round, interval, alive };
     let mut polling = Polling::begin(plan, notifier).map_err(ServiceError::Signals)?;

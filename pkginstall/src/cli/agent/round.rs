@@ -43,6 +43,7 @@ pub(super) fn run(
     windows: &[MaintenanceWindow],
     pauses: Pauses,
 ) -> Result<Exit, Failure> {
+    check_windows(context, windows)?;
     let prefix = context.prefix()?;
     let subscriptions = Subscriptions::of(&prefix);
     let names = subscriptions.names()?;
@@ -68,6 +69,14 @@ pub(super) fn run(
     let lines: Vec<String> = rows.iter().map(line).collect();
     context.report.data(&json!({ "changed": changed, "subscriptions": rows }), || lines.join("\n"));
     interrupted.map_or(Ok(exit.unwrap_or(Exit::Ok)), |_| Ok(Exit::Interrupted))
+}
+
+/// Refuses windows of which nobody can tell whether they are open.
+pub(super) fn check_windows(context: &Context<'_>, windows: &[MaintenanceWindow]) -> Result<(), Failure> {
+    for window in windows {
+        window.contains(context.now())?;
+    }
+    Ok(())
 }
 
 fn turn<'a>(
