@@ -22,6 +22,7 @@ mod misbehaving;
 mod model;
 mod mounts;
 mod ordinary;
+mod racing;
 mod recovered;
 mod rehearsed;
 mod running;
