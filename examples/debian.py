@@ -87,8 +87,10 @@ def unpack(package: pathlib.Path, root: pathlib.Path, only: re.Pattern | None) -
     """Unpacks a package file below `root`: all of it, or what the pattern matches."""
     archive = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        # Python 3.11 before 3.11.4, which is Debian 12's, knows no filters.
+        files.extraction_filter = getattr(tarfile, "tar_filter", None)
         members = [member for member in files.getmembers() if only is None or only.match(member.name)]
-        files.extractall(root, members, filter="tar")
+        files.extractall(root, members)
 
 
 def upstream_version(package: pathlib.Path) -> str:

@@ -38,5 +38,6 @@ pub mod trust;
 pub mod unit;
 pub mod upgrade;
 pub mod verify;
+pub mod world;
 
 pub use file_error::FileError;

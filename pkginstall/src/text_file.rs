@@ -34,3 +34,22 @@ pub(crate) fn replace(path: &Utf8Path, before: &str, after: &str, effect: Effect
     let written = durable::write(path.as_std_path(), 0o644, Existing::Replace, after.as_bytes());
     written.map_err(FileError::at("write", path)).map(|()| true)
 }
+
+/// Makes `text` the file, durably and in one step; `None` removes it.
+///
+/// # Errors
+/// When the file system refuses; it is then as it was.
+pub(crate) fn put(path: &Utf8Path, text: Option<&str>) -> Result<(), FileError> {
+    let before = read(path)?;
+    match text {
+        Some(text) if before.is_none() && text.is_empty() => Ok(()),
+        Some(text) => replace(path, &before.unwrap_or_default(), text, Effect::Real).map(drop),
+        None if before.is_none() => Ok(()),
+        None => {
+            let directory = path.parent().unwrap_or(path);
+            let removed =
+                fs::remove_file(path).and_then(|()| durable::sync_directory(directory.as_std_path()));
+            removed.map_err(FileError::at("remove", path))
+        }
+    }
+}

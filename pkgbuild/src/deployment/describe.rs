@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use copkg_spec::deployment::{DeployedService, Limits, PackageReference, Template};
+use copkg_spec::deployment::{DeployedService, PackageReference, Template};
 use serde::Serialize;
 
 use super::DeploymentContents;
@@ -162,8 +162,8 @@ fn of_service(of: &str, service: &DeployedService, contents: &DeploymentContents
     if let Some(url) = &service.url {
         add("url".into(), url.text().to_owned());
     }
-    if service.limits != Limits::default() {
-        add("limits".into(), serde_json::to_string(&service.limits).unwrap_or_default());
+    for (name, limit) in service.limits.list() {
+        add(name.to_string(), limit);
     }
     for (name, setting) in &service.settings {
         add(format!("settings.{name}"), setting.text());

@@ -108,13 +108,18 @@ impl<'a> Context<'a> {
             lock_timeout_seconds: place.lock_timeout,
             repository: repository.map(ToOwned::to_owned),
         };
-        let places = Places {
-            environment: &ambient.environment,
-            working_directory: working_directory(&ambient),
-            user: ambient.user,
-        };
-        let settings = Settings::load(&given, &places)?;
+        let settings = Settings::load(&given, &places(&ambient))?;
         Ok(Self { report, ambient, settings, boot: Boot::default(), as_root: place.as_root })
+    }
+
+    /// Returns what a command would be handed that was given these settings.
+    ///
+    /// # Errors
+    /// As when a command starts.
+    pub(super) fn elsewhere(&mut self, given: &Given) -> Result<Context<'_>, Failure> {
+        let settings = Settings::load(given, &places(&self.ambient))?;
+        let (ambient, boot, as_root) = (self.ambient.clone(), self.boot, self.as_root);
+        Ok(Context { report: self.report, ambient, settings, boot, as_root })
     }
 
     /// Returns the prefix.
@@ -187,6 +192,14 @@ impl<'a> Context<'a> {
     /// Returns what asking a repository needs.
     pub fn asking<'p>(&self, prefix: &'p Prefix, network: Network, keeping: Keeping) -> Asking<'p> {
         Asking { prefix, now: self.now(), network, keeping, wait: self.wait() }
+    }
+}
+
+fn places(ambient: &Ambient) -> Places<'_> {
+    Places {
+        environment: &ambient.environment,
+        working_directory: working_directory(ambient),
+        user: ambient.user,
     }
 }
 

@@ -31,12 +31,8 @@ pub(super) struct Logs {
     /// All services of the prefix
     #[arg(long)]
     all: bool,
-    /// Go on with what is written from now on
-    #[arg(short, long, conflicts_with = "json")]
-    follow: bool,
-    /// How many lines to begin with
-    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
-    lines: usize,
+    #[command(flatten)]
+    reading: Reading,
     /// Show nothing; put aside what has grown too large, as the recipe says; of all services if none is named
     #[arg(long, conflicts_with_all = ["follow", "lines"])]
     rotate: bool,
@@ -46,6 +42,17 @@ pub(super) struct Logs {
     /// Only say what would be put aside and removed
     #[arg(long, requires = "rotate")]
     dry_run: bool,
+}
+
+/// How much of the logs is read.
+#[derive(Debug, Args)]
+pub(super) struct Reading {
+    /// Print what is written from now on, too
+    #[arg(short, long, conflicts_with = "json")]
+    follow: bool,
+    /// How many lines to begin with
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+    lines: usize,
 }
 
 #[derive(Serialize)]
@@ -79,15 +86,26 @@ pub(super) fn run(args: &Logs, context: &mut Context<'_>) -> Result<Exit, Failur
         match service::find_logs(&prefix, name) {
             // Of all services there may be one that has not written anything yet.
             Err(ServiceError::NeverStarted { .. }) if args.all => {}
-            found => files.extend(found?),
+            found => files.extend(found?.into_iter().map(|log| (String::new(), log))),
         }
     }
+    print(&args.reading, context, files)
+}
+
+/// Prints logs, each with what stands before the name of its service where there are several.
+pub(super) fn print(
+    reading: &Reading,
+    context: &mut Context<'_>,
+    logs: Vec<(String, LogFile)>,
+) -> Result<Exit, Failure> {
+    let several = logs.len() > 1;
+    let mut printers: Vec<Printer> =
+        logs.iter().map(|(before, log)| Printer::new(before, log, several)).collect();
+    let files: Vec<LogFile> = logs.into_iter().map(|(_, log)| log).collect();
     if context.report.is_json() {
-        return document(args, context, files);
+        return document(reading, context, files);
     }
-    let several = files.len() > 1;
-    let mut printers: Vec<Printer> = files.iter().map(|log| Printer::new(log, several)).collect();
-    let shown = show(args, context, &files, &mut printers);
+    let shown = show(reading, context, &files, &mut printers);
     match shown {
         // The reader went away, as `head` does, or its disk is full: the report says so.
         Err(_) if context.report.has_lost_output() => Ok(Exit::Ok),
@@ -113,17 +131,17 @@ fn rotate(
 }
 
 fn show(
-    args: &Logs,
+    reading: &Reading,
     context: &mut Context<'_>,
     files: &[LogFile],
     printers: &mut [Printer],
 ) -> Result<(), ServiceError> {
     let mut followed: Vec<Follow> = Vec::new();
     for (log, printer) in files.iter().zip(printers.iter_mut()) {
-        followed.push(service::tail(log, args.lines, &mut |bytes| printer.print(bytes, context))?);
+        followed.push(service::tail(log, reading.lines, &mut |bytes| printer.print(bytes, context))?);
         printer.end(context).map_err(|source| ServiceError::Log { path: log.path.clone(), source })?;
     }
-    if args.follow { follow(context, &mut followed, printers) } else { Ok(()) }
+    if reading.follow { follow(context, &mut followed, printers) } else { Ok(()) }
 }
 
 /// Goes on until the reader goes away, or someone ends us.
@@ -143,11 +161,11 @@ fn follow(
     }
 }
 
-fn document(args: &Logs, context: &mut Context<'_>, files: Vec<LogFile>) -> Result<Exit, Failure> {
+fn document(reading: &Reading, context: &mut Context<'_>, files: Vec<LogFile>) -> Result<Exit, Failure> {
     let mut document = Document { files: Vec::new() };
     for log in files {
         let mut bytes = Vec::new();
-        service::tail(&log, args.lines, &mut |block| bytes.write_all(block))?;
+        service::tail(&log, reading.lines, &mut |block| bytes.write_all(block))?;
         let lines = String::from_utf8_lossy(&bytes).lines().map(ToOwned::to_owned).collect();
         document.files.push(Shown { log, lines });
     }
@@ -162,10 +180,10 @@ struct Printer {
 }
 
 impl Printer {
-    fn new(log: &LogFile, several: bool) -> Self {
+    fn new(before: &str, log: &LogFile, several: bool) -> Self {
         let parent = log.path.parent().and_then(|parent| parent.file_name()).unwrap_or_default();
         let file = log.path.file_name().unwrap_or_default();
-        let name = several.then(|| format!("{} {parent}/{file} | ", log.service));
+        let name = several.then(|| format!("{before}{} {parent}/{file} | ", log.service));
         Self { name, line: Vec::new() }
     }
 

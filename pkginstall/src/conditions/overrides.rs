@@ -28,8 +28,15 @@ pub(super) fn read(
     service: &ServiceCoordinate,
 ) -> Result<(Conditions, Vec<Overridden>), ConditionsError> {
     let path = overrides_file(prefix, service);
-    let text = text_file::read(&path)?.unwrap_or_default();
-    let written = parse(&path, &text)?;
+    read_text(&path, &text_file::read(&path)?.unwrap_or_default())
+}
+
+/// Reads the text of the file at `path`, checked.
+pub(super) fn read_text(
+    path: &Utf8Path,
+    text: &str,
+) -> Result<(Conditions, Vec<Overridden>), ConditionsError> {
+    let written = parse(path, text)?;
     let mut conditions = Conditions::default();
     for (name, value, line) in &written {
         let invalid = |source| ConditionsError::Invalid { place: format!("{path}, line {line}"), source };
@@ -164,7 +171,8 @@ fn change(
     Ok(text_file::replace(&path, &before, &after, effect)?)
 }
 
-fn item(value: &Written) -> Item {
+/// Returns a condition as TOML.
+pub(super) fn item(value: &Written) -> Item {
     match value {
         Written::Boolean(value) => toml_edit::value(*value),
         Written::Integer(value) => toml_edit::value(*value),

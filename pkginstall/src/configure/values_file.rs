@@ -9,7 +9,6 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::configuration::SettingValue;
 use copkg_spec::coordinate::ServiceCoordinate;
-use copkg_spec::durable::{self, Existing};
 use copkg_spec::recipe::line_at;
 use toml::Spanned;
 use toml_edit::{DocumentMut, Item};
@@ -87,16 +86,7 @@ pub(crate) fn replace(
     service: &ServiceCoordinate,
     text: Option<&str>,
 ) -> Result<(), ConfigureError> {
-    let (path, directory) = (values_file(prefix, service), prefix.service_state(service));
-    if read_text(prefix, service)?.as_deref() == text {
-        return Ok(());
-    }
-    let done = match text {
-        Some(text) => durable::create_dir_all(directory.as_std_path())
-            .and_then(|()| durable::write(path.as_std_path(), 0o644, Existing::Replace, text.as_bytes())),
-        None => fs::remove_file(&path).and_then(|()| durable::sync_directory(directory.as_std_path())),
-    };
-    done.map_err(ConfigureError::file("write", &path))
+    Ok(text_file::put(&values_file(prefix, service), text)?)
 }
 
 /// A change to one value.

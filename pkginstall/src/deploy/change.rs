@@ -61,6 +61,9 @@ pub(super) struct ServiceStep {
     pub(super) before: Option<Number>,
     /// Its file of values before.
     pub(super) values: Option<String>,
+    /// Its file of conditions before.
+    #[serde(default)]
+    pub(super) conditions: Option<String>,
     /// Whether it ran, or should have.
     pub(super) ran: bool,
     /// What becomes of its data on the way back.

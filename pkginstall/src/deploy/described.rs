@@ -2,6 +2,7 @@
 //!
 //! The first step of every plan. What comes of a package is what was signed: each file is compared with the package's index.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
@@ -9,8 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::command::{Exit, Explain};
 use copkg_spec::coordinate::{Label, PackageCoordinate};
 use copkg_spec::deployment::{
-    Deployment, DescriptionError, ENVIRONMENT_DIRECTORY, Environment, FILE_NAME, HostDeployment, HostId,
-    LOCK_NAME, Lock, LockError, environment_file, resolve,
+    Deployment, DescriptionError, ENVIRONMENT_DIRECTORY, Environment, FILE_NAME, HostAddress, HostDeployment,
+    HostId, LOCK_NAME, Lock, LockError, environment_file, resolve,
 };
 use copkg_spec::digest::Digest;
 use copkg_spec::index::{Entry, EntryPath};
@@ -44,7 +45,12 @@ pub struct Part {
     pub host_name: Option<String>,
     /// The name of the deployment on this host; the id of its package when left out.
     pub name: Option<Label>,
+    /// The addresses of hosts in place of those that the environment gives; not empty where all hosts run on one machine.
+    pub addresses: HostAddresses,
 }
+
+/// The addresses of hosts, by their names in an environment.
+pub type HostAddresses = BTreeMap<HostId, HostAddress>;
 
 /// A description, resolved for one host.
 #[derive(Debug, Clone)]
@@ -55,6 +61,8 @@ pub struct Described {
     pub origin: Origin,
     /// What the host runs.
     pub host: HostDeployment,
+    /// The addresses that were given in place of those of the environment.
+    pub addresses: HostAddresses,
     /// The packages that were chosen when it was built; nothing in a directory that was not built.
     pub lock: Lock,
     /// The digest of everything that was read.
@@ -167,11 +175,13 @@ impl Explain for DescribeError {
 /// # Errors
 /// When it cannot be read, has mistakes, or does not say what runs here.
 pub fn describe(prefix: &Prefix, place: &DescriptionPlace, part: &Part) -> Result<Described, DescribeError> {
-    let mut reading = Reading { prefix, place, read: Vec::new() };
-    let deployment = Deployment::parse(&reading.text(FILE_NAME)?)?;
-    let environment = reading.environment(part.environment.as_ref())?;
-    let file = environment_file(&environment);
-    let environment = Environment::parse(&environment, &reading.text(&file)?, &deployment)?;
+    let files = match place {
+        DescriptionPlace::Directory(path) => Files::Directory(path),
+        DescriptionPlace::Package(package) => Files::Package(prefix, package),
+    };
+    let mut reading = Reading { files, read: Vec::new() };
+    let (deployment, environment) = reading.description(part.environment.as_ref())?;
+    let environment = environment.with_addresses(&part.addresses);
     let lock = reading.optional(LOCK_NAME)?;
     let lock = lock.map_or(Ok(Lock::default()), |text| Lock::parse(&text))?;
     let host = which_host(&environment, part)?;
@@ -182,7 +192,18 @@ pub fn describe(prefix: &Prefix, place: &DescriptionPlace, part: &Part) -> Resul
         DescriptionPlace::Package(package) => Origin::Package(receipts::require(prefix, package)?.digest),
     };
     let digest = Digest::of(reading.read.join("\n").as_bytes());
-    Ok(Described { name, origin, host, lock, digest })
+    Ok(Described { name, origin, host, addresses: part.addresses.clone(), lock, digest })
+}
+
+/// Reads the description in a directory and one of its environments, for no host in particular.
+///
+/// # Errors
+/// When it cannot be read, or has mistakes.
+pub fn read_description(
+    directory: &Utf8Path,
+    environment: Option<&Label>,
+) -> Result<(Deployment, Environment), DescribeError> {
+    Reading { files: Files::Directory(directory), read: Vec::new() }.description(environment)
 }
 
 /// Says which of the hosts of an environment this is.
@@ -204,28 +225,51 @@ fn which_host(environment: &Environment, part: &Part) -> Result<HostId, Describe
     }
 }
 
+/// Where the files of a description are read.
+#[derive(Clone, Copy)]
+enum Files<'a> {
+    Directory(&'a Utf8Path),
+    Package(&'a Prefix, &'a PackageCoordinate),
+}
+
+impl Files<'_> {
+    fn path(self, name: &str) -> Utf8PathBuf {
+        match self {
+            Self::Directory(path) => path.join(name),
+            Self::Package(prefix, package) => prefix.install_dir(package).join(name),
+        }
+    }
+}
+
 /// The files of a description, as far as they were read.
 struct Reading<'a> {
-    prefix: &'a Prefix,
-    place: &'a DescriptionPlace,
+    files: Files<'a>,
     read: Vec<String>,
 }
 
 impl Reading<'_> {
+    fn description(
+        &mut self,
+        environment: Option<&Label>,
+    ) -> Result<(Deployment, Environment), DescribeError> {
+        let deployment = Deployment::parse(&self.text(FILE_NAME)?)?;
+        let environment = self.environment(environment)?;
+        let text = self.text(&environment_file(&environment))?;
+        let environment = Environment::parse(&environment, &text, &deployment)?;
+        Ok((deployment, environment))
+    }
+
     fn text(&mut self, name: &str) -> Result<String, DescribeError> {
-        let path = match self.place {
-            DescriptionPlace::Directory(path) => path.join(name),
-            DescriptionPlace::Package(package) => self.prefix.install_dir(package).join(name),
-        };
+        let path = self.files.path(name);
         let missing = io::Error::from(io::ErrorKind::NotFound);
         self.optional(name)?.ok_or(DescribeError::Unreadable { path, source: missing })
     }
 
     /// Reads a file that need not be there.
     fn optional(&mut self, name: &str) -> Result<Option<String>, DescribeError> {
-        let text = match self.place {
-            DescriptionPlace::Directory(path) => of_directory(&path.join(name))?,
-            DescriptionPlace::Package(package) => of_package(self.prefix, package, name)?,
+        let text = match self.files {
+            Files::Directory(path) => of_directory(&path.join(name))?,
+            Files::Package(prefix, package) => of_package(prefix, package, name)?,
         };
         self.read.extend(text.clone());
         Ok(text)
@@ -245,12 +289,7 @@ impl Reading<'_> {
     }
 
     fn environments(&self) -> Result<Vec<Label>, DescribeError> {
-        let directory = match self.place {
-            DescriptionPlace::Directory(path) => path.join(ENVIRONMENT_DIRECTORY),
-            DescriptionPlace::Package(package) => {
-                self.prefix.install_dir(package).join(ENVIRONMENT_DIRECTORY)
-            }
-        };
+        let directory = self.files.path(ENVIRONMENT_DIRECTORY);
         let failed = |source| DescribeError::Unreadable { path: directory.clone(), source };
         let names = names_in(&directory).map_err(failed)?;
         let names = names.iter().filter_map(|name| name.strip_suffix(".toml")?.parse().ok());

@@ -2,14 +2,17 @@
 //!
 //! Comes from the description and one environment; it is what a plan holds and what a generation records.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use copkg_spec::conditions::Limits;
 use copkg_spec::coordinate::{Label, PackageCoordinate, ServiceCoordinate};
 use copkg_spec::digest::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::DescriptionPlace;
+use super::{DescriptionPlace, HostAddresses};
+use crate::conditions;
 use crate::configure::ProposedValues;
 use crate::service;
 
@@ -26,6 +29,9 @@ pub struct Desired {
     pub environment: String,
     /// The host, as the environment names it.
     pub host: String,
+    /// The addresses of hosts that were given in place of those of the environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: HostAddresses,
     /// The services, each behind those that it comes after.
     pub services: Vec<DesiredService>,
     /// How long services are kept that it no longer names.
@@ -58,6 +64,9 @@ pub struct DesiredService {
     /// Its settings, each with the place where it is set.
     #[serde(default)]
     pub values: ProposedValues,
+    /// What it may use at most.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// What was asked for that led to the package: a version or a channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
@@ -86,8 +95,8 @@ impl Desired {
     /// Tells whether both mean the same, wherever in the files it is written.
     pub fn is_same(&self, other: &Self) -> bool {
         let about = |one: &Self| {
-            let Self { name, package, origin, environment, host, .. } = one.clone();
-            (name, package, origin, environment, host, (one.keep_retired, one.keep_generations))
+            let Self { name, package, origin, environment, host, addresses, .. } = one.clone();
+            (name, package, origin, environment, host, addresses, (one.keep_retired, one.keep_generations))
         };
         about(self) == about(other)
             && self.services.len() == other.services.len()
@@ -105,13 +114,18 @@ impl DesiredService {
             && self.digest == other.digest
             && service::are_same_parameters(&self.parameters, &other.parameters)
             && values(self) == values(other)
-            && (&self.ports, &self.url) == (&other.ports, &other.url)
+            && (&self.limits, &self.ports, &self.url) == (&other.limits, &other.ports, &other.url)
+    }
+
+    /// Returns the text of its file of conditions; `None` where it states none.
+    pub(super) fn conditions_text(&self, deployment: &Label) -> Option<String> {
+        conditions::deployed_text(deployment, &self.limits)
     }
 
     /// Returns the text of its file of values; `None` where it sets none.
     pub(super) fn values_text(&self, deployment: &Label) -> Option<String> {
         let values = self.values.iter().map(|(name, (value, _))| (name, value));
-        let values: std::collections::BTreeMap<_, _> = values.collect();
+        let values: BTreeMap<_, _> = values.collect();
         let text = toml::to_string(&values).unwrap_or_default();
         let head = format!("# Set by the deployment {deployment}: its next change replaces this file.\n");
         (!values.is_empty()).then(|| head + &text)

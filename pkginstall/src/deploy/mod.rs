@@ -45,13 +45,15 @@ mod survey;
 pub use act::Act;
 pub use assemble::{FoundPackage, FoundPackages, assemble};
 pub use checks::{CheckKind, CheckOutcome, CheckResult, is_passed, preflight, verification};
-pub use described::{DescribeError, Described, DescriptionPlace, Part, describe};
+pub use described::{
+    DescribeError, Described, DescriptionPlace, HostAddresses, Part, describe, read_description,
+};
 pub use desired::{Desired, DesiredService, Origin};
 pub use drift::Base;
 pub use error::{DeployError, NotReturned, RolledBack};
 pub use owned::{Owned, Owners, Ownership};
 pub use perform::{Applied, ApplyRequest, Attendant, RestoreData, apply};
-pub use preview::{FileChange, ServicePreview, SettingChange};
+pub use preview::{ConditionChange, FileChange, ServicePreview, SettingChange};
 pub use recover::{DeploymentNotRecovered, LeftDeployment, left_behind, recover_all, recover_before};
 pub use retire::{PrunedGeneration, Retired, expired, forget_expired, prune_generations};
 pub use status::{DeploymentStatus, ServiceStatus, status};

@@ -7,6 +7,7 @@ use copkg_spec::digest::Digest;
 use serde::Serialize;
 
 use super::DeployError;
+use crate::conditions;
 use crate::configure;
 use crate::generation::{Generation, Generations};
 use crate::host::Prefix;
@@ -22,6 +23,8 @@ pub(super) struct Observed {
     pub(super) generation: Option<Generation>,
     /// The text of its file of values.
     pub(super) values: Option<String>,
+    /// The text of the file in which a deployment states its conditions.
+    pub(super) conditions: Option<String>,
     /// `None` where it was never started here.
     pub(super) view: Option<View>,
 }
@@ -32,6 +35,7 @@ pub(super) struct Fingerprint {
     service: ServiceCoordinate,
     generation: Option<Digest>,
     values: Option<Digest>,
+    conditions: Option<Digest>,
     should_run: bool,
     /// The files of its configuration as they lie in the runtime directory.
     configuration: BTreeMap<String, Option<Digest>>,
@@ -54,7 +58,8 @@ impl Observed {
         }
         let generation = Generations::of(prefix, service).current()?;
         let values = configure::read_values_text(prefix, service).map_err(ServiceError::from)?;
-        Ok(Self { generation, values, view })
+        let conditions = conditions::read_deployed(prefix, service).map_err(ServiceError::from)?;
+        Ok(Self { generation, values, conditions, view })
     }
 
     /// Tells whether it runs.
@@ -90,6 +95,7 @@ impl Observed {
             service: service.clone(),
             generation,
             values: self.values.as_ref().map(|text| Digest::of(text.as_bytes())),
+            conditions: self.conditions.as_ref().map(|text| Digest::of(text.as_bytes())),
             should_run: self.should_run(),
             configuration,
         })

@@ -9,6 +9,7 @@ use super::{
     Act, Base, DeployError, DeploymentCause, DeploymentGeneration, DeploymentStore, Desired, Owned, Survey,
     recover, revert,
 };
+use crate::conditions;
 use crate::configure;
 use crate::generation::{Actor, Generations, Number};
 use crate::host::{Catalogue, Lock, OpenIntent, reserve};
@@ -203,6 +204,7 @@ fn step_of(surveyed: &SurveyedService) -> ServiceStep {
         act: surveyed.act,
         before: surveyed.before,
         values: surveyed.values.clone(),
+        conditions: surveyed.conditions.clone(),
         ran: surveyed.ran,
         way_back: surveyed.way_back,
         progress: Progress::Waiting,
@@ -256,6 +258,8 @@ fn act_on(
     };
     let values = wanted.values_text(&desired.name);
     configure::replace_values(site.prefix, service, values.as_deref())?;
+    let conditions = wanted.conditions_text(&desired.name);
+    conditions::replace_deployed(site.prefix, service, conditions.as_deref()).map_err(ServiceError::from)?;
     if let Some(request) = &step.request {
         upgrade::upgrade(site, &upgrade::Request { reason: reason.to_owned(), ..request.clone() })?;
     }

@@ -1,18 +1,21 @@
 //! What a change would do to the settings and the configuration of one service, for people to read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use copkg_spec::conditions::{ConditionName, Conditions};
 use copkg_spec::configuration::SettingName;
-use copkg_spec::coordinate::PackageCoordinate;
+use copkg_spec::coordinate::{Label, PackageCoordinate};
 use copkg_spec::index::EntryPath;
 use serde::{Deserialize, Serialize};
 
 use super::observe::Observed;
 use super::{DeployError, DesiredService};
+use crate::conditions;
 use crate::configure::{self, ConfigureError, Ground, Rendered, Values};
 use crate::generation::Generations;
 use crate::receipts;
 use crate::service::{InstalledService, ServiceError, Site};
+use crate::unit;
 
 /// What a change would do to one service, beside its start and stop.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,9 @@ pub struct ServicePreview {
     /// The settings that differ.
     #[serde(default)]
     pub settings: Vec<SettingChange>,
+    /// The conditions under which it runs that differ: limits, umask, variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ConditionChange>,
     /// The files of the configuration that differ; `None` where the package is not here yet.
     #[serde(default)]
     pub configuration: Option<Vec<FileChange>>,
@@ -52,6 +58,19 @@ pub struct SettingChange {
     pub origin: String,
 }
 
+/// A condition that has another value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConditionChange {
+    /// The condition, as a recipe names it.
+    pub name: String,
+    /// What it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// What it is to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
 /// A file of the configuration that is rendered differently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileChange {
@@ -68,6 +87,7 @@ pub struct FileChange {
 /// When a value is unknown, missing or breaks a rule, or a change by hand contradicts the new configuration.
 pub(super) fn preview(
     site: &Site<'_>,
+    deployment: &Label,
     wanted: &DesiredService,
     observed: &Observed,
 ) -> Result<ServicePreview, DeployError> {
@@ -85,6 +105,14 @@ pub(super) fn preview(
         return Ok(preview);
     }
     let installed = InstalledService::open(site.prefix, &wanted.package)?;
+    let proposed = wanted.conditions_text(deployment);
+    let stated = &installed.service.conditions;
+    let conditions = conditions::resolve_proposed(site.prefix, &wanted.service, stated, proposed.as_deref())
+        .map_err(ServiceError::from)?;
+    if unit::managed(site.prefix, &wanted.service).map_err(ServiceError::from)?.is_none() {
+        conditions::check(&wanted.service, &conditions).map_err(ServiceError::from)?;
+    }
+    preview.conditions = different_conditions(before.map(|before| &before.conditions), &conditions);
     let names = (&wanted.service, &wanted.package);
     let values = Values::proposed(site.prefix, names, &installed.service, &wanted.values)
         .map_err(ServiceError::from)?;
@@ -101,8 +129,24 @@ pub(super) fn preview(
 impl ServicePreview {
     /// Tells whether another configuration is rendered, or settings differ that nothing is rendered from.
     pub(super) fn is_configured_differently(&self) -> bool {
-        !self.settings.is_empty() || self.configuration.as_ref().is_none_or(|files| !files.is_empty())
+        !self.settings.is_empty()
+            || !self.conditions.is_empty()
+            || self.configuration.as_ref().is_none_or(|files| !files.is_empty())
     }
+}
+
+/// Lists the conditions that have another value than in the generation before, by their names.
+fn different_conditions(before: Option<&Conditions>, after: &Conditions) -> Vec<ConditionChange> {
+    let before: BTreeMap<_, _> = before.map(Conditions::list).unwrap_or_default().into_iter().collect();
+    let after: BTreeMap<_, _> = after.list().into_iter().collect();
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let differs = names.into_iter().filter(|name| before.get(name) != after.get(name));
+    let change = |name: &ConditionName| ConditionChange {
+        name: name.to_string(),
+        before: before.get(name).cloned(),
+        after: after.get(name).cloned(),
+    };
+    differs.map(change).collect()
 }
 
 /// Lists the settings that have another value. What nobody set and what the package has by default is none of the changes of a new

@@ -10,6 +10,7 @@ use copkg_spec::coordinate::ServiceCoordinate;
 use super::change::{DeploymentChange, Progress, ServiceStep};
 use super::store::FailureRecord;
 use super::{Act, DeployError, DeploymentStore, Owned, RolledBack};
+use crate::conditions;
 use crate::configure;
 use crate::generation::{Cause, Generations, Number, Trial};
 use crate::host::reserve;
@@ -109,6 +110,8 @@ fn put_back(site: &mut Site<'_>, step: &ServiceStep) -> Result<String, DeployErr
     recover(site, service)?;
     if step.act != Act::Retire {
         configure::replace_values(site.prefix, service, step.values.as_deref())?;
+        conditions::replace_deployed(site.prefix, service, step.conditions.as_deref())
+            .map_err(ServiceError::from)?;
     }
     let now = Generations::of(site.prefix, service).current_number().map_err(ServiceError::from)?;
     let mut what = "is what it was".to_owned();

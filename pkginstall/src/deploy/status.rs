@@ -89,7 +89,7 @@ pub fn status(prefix: &Prefix, name: &Label) -> Result<DeploymentStatus, DeployE
     let since = current.as_ref().map(|current| store.outcome(current.number)).transpose()?;
     let mut services = Vec::new();
     for wanted in current.iter().flat_map(|current| &current.desired.services) {
-        services.push(service_status(prefix, wanted));
+        services.push(service_status(prefix, name, wanted));
     }
     let retired = Owned::read(prefix, name)?.services.into_iter().filter_map(|(service, ownership)| {
         let Ownership::Retired { until } = ownership else { return None };
@@ -110,13 +110,13 @@ pub fn status(prefix: &Prefix, name: &Label) -> Result<DeploymentStatus, DeployE
     })
 }
 
-fn service_status(prefix: &Prefix, wanted: &DesiredService) -> ServiceStatus {
+fn service_status(prefix: &Prefix, name: &Label, wanted: &DesiredService) -> ServiceStatus {
     let (service, package) = (wanted.service.clone(), wanted.package.clone());
     match Observed::at(prefix, &wanted.service) {
         Ok(observed) => ServiceStatus {
             state: observed.view.as_ref().map_or(State::Stopped, |view| view.state),
             generation: observed.generation.as_ref().map(|current| current.number),
-            drift: drift(prefix, wanted, &observed),
+            drift: drift(prefix, (name, wanted), &observed),
             url: wanted.url.clone(),
             service,
             package,
@@ -133,7 +133,11 @@ fn service_status(prefix: &Prefix, wanted: &DesiredService) -> ServiceStatus {
 }
 
 /// Names what is not as the deployment says, as far as that costs nothing to find out.
-fn drift(prefix: &Prefix, wanted: &DesiredService, observed: &Observed) -> Vec<String> {
+fn drift(
+    prefix: &Prefix,
+    (deployment, wanted): (&Label, &DesiredService),
+    observed: &Observed,
+) -> Vec<String> {
     let mut drift = Vec::new();
     let Some(current) = &observed.generation else { return vec!["it was never started here".into()] };
     if current.package != wanted.package || current.digest != wanted.digest {
@@ -151,6 +155,9 @@ fn drift(prefix: &Prefix, wanted: &DesiredService, observed: &Observed) -> Vec<S
             .all(|(name, (value, _))| wanted.values.get(name).is_some_and(|(other, _)| other == value));
     if !same {
         drift.push("its settings were changed by hand".into());
+    }
+    if observed.conditions != wanted.conditions_text(deployment) {
+        drift.push("its limits were changed by hand".into());
     }
     let etc = Generations::of(prefix, &wanted.service).etc(current.number);
     let edits = configure::edits(prefix, &wanted.service, &etc).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! Whatever can be wrong with a service is found here: an owner, a value, a template, a conflict with a change by hand, a start
 //! that is not possible, data that could not be brought back.
 
-use copkg_spec::coordinate::ServiceCoordinate;
+use copkg_spec::coordinate::{Label, ServiceCoordinate};
 use copkg_spec::manifest::OnReturn;
 use serde::Serialize;
 
@@ -51,6 +51,8 @@ pub struct SurveyedService {
     pub(super) before: Option<Number>,
     #[serde(skip)]
     pub(super) values: Option<String>,
+    #[serde(skip)]
+    pub(super) conditions: Option<String>,
     #[serde(skip)]
     pub(super) ran: bool,
     #[serde(skip)]
@@ -107,7 +109,7 @@ fn survey_leading(site: &mut Site<'_>, desired: Desired, leading: &Leading) -> R
     }
     for wanted in &desired.services {
         refuse_taken(site, &owned, &others, &wanted.service)?;
-        let one = surveyed(site, wanted, leading, &mut prints);
+        let one = surveyed(site, (&desired.name, wanted), leading, &mut prints);
         steps.push(one.map_err(|source| {
             let (service, source) = (wanted.service.clone(), Box::new(source));
             DeployError::Preparation { service, source }
@@ -178,6 +180,7 @@ fn leave(
         before: observed.generation.as_ref().map(|before| before.number),
         ran: observed.should_run(),
         values: observed.values,
+        conditions: observed.conditions,
         way_back: WayBack::Stays,
         request: None,
     }))
@@ -185,13 +188,13 @@ fn leave(
 
 fn surveyed(
     site: &mut Site<'_>,
-    wanted: &DesiredService,
+    (deployment, wanted): (&Label, &DesiredService),
     leading: &Leading,
     prints: &mut Prints,
 ) -> Result<SurveyedService, DeployError> {
     let observed = Observed::at(site.prefix, &wanted.service)?;
     prints.push((wanted.service.to_string(), observed.fingerprint(site.prefix, &wanted.service)?));
-    let preview = preview(site, wanted, &observed)?;
+    let preview = preview(site, deployment, wanted, &observed)?;
     let mut surveyed = SurveyedService {
         service: wanted.service.clone(),
         act: Act::Nothing,
@@ -200,6 +203,7 @@ fn surveyed(
         before: observed.generation.as_ref().map(|before| before.number),
         ran: observed.should_run(),
         values: observed.values.clone(),
+        conditions: observed.conditions.clone(),
         way_back: WayBack::Stays,
         request: None,
     };

@@ -164,7 +164,7 @@ pub enum ServiceError {
         service: ServiceCoordinate,
     },
     /// A question was not answered with yes.
-    #[error("nothing was forgotten: {why}")]
+    #[error("nothing was changed: {why}")]
     NotConfirmed {
         /// Why not.
         why: &'static str,

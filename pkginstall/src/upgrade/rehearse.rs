@@ -205,6 +205,7 @@ fn copy_settings(scratch: &Prefix, real: &Prefix, service: &ServiceCoordinate) -
     durable::create_dir_all(state.as_std_path()).map_err(failed(&state))?;
     for (from, to) in [
         (configure::values_file(real, service), configure::values_file(scratch, service)),
+        (conditions::deployed_file(real, service), conditions::deployed_file(scratch, service)),
         (conditions::overrides_file(real, service), conditions::overrides_file(scratch, service)),
     ] {
         if from.exists() {

@@ -212,6 +212,53 @@ fn a_plan_shows_versions_settings_and_configuration_line_by_line_and_changes_not
 }
 
 #[test]
+fn limits_of_a_deployment_count_more_than_the_package_and_return_with_the_rest() {
+    let (host, shop) = deployed();
+    let limited = |limits: &str, worker: &str| {
+        shop.write(&Revision { version: "1.1", worker: Some(worker), ..FIRST }, "shop");
+        let text = fs::read_to_string(shop.directory.join("deployment.toml")).unwrap();
+        let text = text.replace("after = [\"db\"]", &format!("after = [\"db\"]\nlimits = {limits}"));
+        fs::write(shop.directory.join("deployment.toml"), text).unwrap();
+    };
+    let shown = |name: &str| {
+        let settings = host.run(&["--json", "config", "show", SERVICES[1]]).ok().json();
+        let all = settings["conditions"].as_array().cloned().unwrap_or_default();
+        let found = all.into_iter().find(|one| one["name"] == name).unwrap_or_default();
+        found["value"].as_str().map(ToOwned::to_owned)
+    };
+    limited("{ nofile = 300, core = \"0\" }", "1");
+    let plan = host.run(&["deploy", "plan", shop.path()]).ok().out;
+    assert!(plan.contains("limits.nofile: 300") && plan.contains("1 of 3 services change"), "{plan}");
+    let applied = shop.apply(&host).ok().json();
+    assert_eq!(applied["services"].as_array().unwrap().len(), 1, "{applied}");
+    let open_files = || {
+        let pid = view(&host, SERVICES[1])["pids"][0].clone();
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned();
+        line.split_whitespace().nth(3).unwrap().to_owned()
+    };
+    assert_eq!((open_files(), shown("service.limits.nofile")), ("300".into(), Some("300".into())));
+    assert!(!shop.apply(&host).ok().json()["changed"].as_bool().unwrap());
+    // The host counts more, and says so.
+    host.run(&["config", "set", SERVICES[1], "service.limits.nofile=400"]).ok();
+    assert!(host.run(&["deploy", "plan", shop.path()]).ok().out.contains("limits.nofile: 300 → 400"));
+    host.run(&["config", "unset", SERVICES[1], "service.limits.nofile"]).ok();
+    // A revision that fails later takes its limits with it.
+    limited("{ nofile = 500 }", "3");
+    assert_eq!(shop.apply(&host).exit, 1);
+    assert_eq!((open_files(), shown("service.limits.nofile")), ("300".into(), Some("300".into())));
+    // What the deployment no longer states is the package's again.
+    shop.write(&Revision { version: "1.2", ..FIRST }, "shop");
+    shop.apply(&host).ok();
+    assert_eq!(shown("service.limits.nofile"), None);
+    // What nobody could keep is refused before anything is stopped.
+    limited("{ nofile = 1073741823 }", "1");
+    let refused = shop.apply(&host);
+    assert_eq!(refused.json()["error"]["code"], "limit_above_most", "{refused:?}");
+    assert_eq!(view(&host, SERVICES[1])["state"], "running");
+}
+
+#[test]
 fn when_the_third_service_fails_all_return_and_nothing_that_was_written_is_lost() {
     let (host, shop) = deployed();
     shop.write(&Revision { version: "2.0", db: "2", web: "2", worker: Some("3"), motto: "bye" }, "shop");

@@ -131,7 +131,8 @@ fn without_numbers(text: &str) -> String {
 
 /// A package with two versions that fail in as many ways as there are commands to say so.
 fn upgradable() -> Host {
-    let next = Package::serving("#!/bin/sh\necho no such table >&2\nexit 3\n");
+    // It outlives its start script, whose shell could collect it: then nobody would know its exit code.
+    let next = Package::serving("#!/bin/sh\necho no such table >&2\nsleep 0.1\nexit 3\n");
     let host = Host::with(Package::serving(SLEEPER));
     host.install("com.example:web:2.0", &next);
     host.install("com.example:web:0.9", &Package::serving(SLEEPER));

@@ -125,7 +125,9 @@ impl Limits {
         limits.map(|(name, _)| name.keys().1).collect()
     }
 
-    pub(super) fn overridden_by(self, other: Self) -> Self {
+    /// Returns these limits, with those of `other` where it states one.
+    #[must_use]
+    pub fn overridden_by(self, other: Self) -> Self {
         Self {
             nofile: other.nofile.or(self.nofile),
             memory_bytes: other.memory_bytes.or(self.memory_bytes),
@@ -154,7 +156,8 @@ impl Limits {
         }
     }
 
-    pub(super) fn list(&self) -> Vec<(ConditionName, String)> {
+    /// Lists those that are stated, each with its value as people write it.
+    pub fn list(&self) -> Vec<(ConditionName, String)> {
         let shown =
             |limit: Limit, show: fn(u64) -> String| limit.most().map_or_else(|| UNLIMITED.into(), show);
         let rows = [

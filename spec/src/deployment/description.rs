@@ -26,6 +26,8 @@ pub struct Deployment {
     pub maintainer: Option<String>,
     /// Files and directories that go into the package.
     pub files: Vec<EntryPath>,
+    /// The shell command that builds the packages of the services from source, on a developer's machine.
+    pub build: Option<String>,
     /// The values that environments give, and those that are computed.
     pub values: BTreeMap<SettingName, DeclaredValue>,
     /// The services.
@@ -93,6 +95,7 @@ impl Deployment {
         let release_note = text(raw.deployment.release_note, "release_note");
         let maintainer = text(raw.deployment.maintainer, "maintainer");
         let files = reading.take(about.key("files").parse_each(&raw.deployment.files)).unwrap_or_default();
+        let build = text(raw.deployment.build, "build");
         let declared = raw.values.len();
         let values = values(raw.values, reading);
         let names: BTreeSet<ServiceLabel> = raw.service.keys().filter_map(|name| name.parse().ok()).collect();
@@ -119,6 +122,7 @@ impl Deployment {
             release_note,
             maintainer,
             files,
+            build,
             values,
             services,
             roles,

@@ -7,12 +7,13 @@ use super::description::Deployment;
 use super::error::{DescriptionError, DescriptionProblem, Position};
 use super::name::{HostAddress, HostId};
 use super::read::{FileKind, Reading};
-use super::service::{Limits, PackageChoice, instances, parameter_text};
+use super::service::{PackageChoice, instances, parameter_text};
 use super::template::is_template;
 use super::{checks, environment_schema, raw_environment as raw};
+use crate::conditions::Limits;
 use crate::configuration::{SettingName, SettingValue};
 use crate::coordinate::{Label, ServiceLabel};
-use crate::recipe::{Context, Problem, parameter_name};
+use crate::recipe::{Context, Problem, parameter_name, written_limits};
 
 /// The directory of the environments, beside `deployment.toml`.
 pub const ENVIRONMENT_DIRECTORY: &str = "env";
@@ -102,7 +103,7 @@ impl Environment {
         environment.ok_or_else(|| DescriptionError::new(Vec::new()))
     }
 
-    /// Gives hosts other addresses: those that they have where all of them are on one machine.
+    /// Gives hosts other addresses: those that they have where all of them run on one machine.
     #[must_use]
     pub fn with_addresses(mut self, addresses: &BTreeMap<HostId, HostAddress>) -> Self {
         for (name, address) in addresses {
@@ -195,7 +196,7 @@ impl Reader<'_> {
             instances: raw.instances.map(|raw| instances(raw, &at.key("instances"), self.reading)),
             parameters,
             settings,
-            limits: Limits::read(raw.limits, &at.key("limits"), self.reading),
+            limits: self.reading.take(written_limits(&raw.limits, &at.key("limits"))).unwrap_or_default(),
         };
         Some((known?, values))
     }

@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod facts;
 mod host;
+mod host_order;
 mod lock;
 mod name;
 mod order;
@@ -35,10 +36,11 @@ pub use error::{DescriptionError, DescriptionProblem, Mistake, Position};
 pub use host::{
     HostCommand, HostDeployment, HostPause, HostPort, HostPreflight, ResolvedValue, ServiceInstance,
 };
+pub use host_order::host_order;
 pub use lock::{LOCK_NAME, Lock, LockError, LockedPackage};
 pub use name::{HostAddress, HostId};
 pub use resolve::resolve;
-pub use service::{DeployedService, DescribedSetting, Limits, PackageChoice, PackageReference};
+pub use service::{DeployedService, DescribedSetting, PackageChoice, PackageReference};
 pub use template::Template;
 
 /// The name of a deployment's file.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::checks::Unattended;
 use crate::configuration::{SettingKind, SettingValue};
+use crate::recipe::WrittenLimits;
 
 /// A copkg deployment: `deployment.toml`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,6 +57,9 @@ pub(super) struct About {
     /// Files and directories beside `deployment.toml` that go into the package, for its commands.
     #[serde(default)]
     pub(super) files: Vec<String>,
+    /// A shell command that builds the packages of the services from source, for `pkginstall deploy up`. It writes package files
+    /// to `$COPKG_PACKAGES` and signs them with the key in the file `$COPKG_KEY`.
+    pub(super) build: Option<String>,
 }
 
 /// A value that environments give.
@@ -111,7 +115,7 @@ pub(super) struct Service {
     pub(super) settings: BTreeMap<String, SettingValue>,
     /// What each instance may use at most.
     #[serde(default)]
-    pub(super) limits: Limits,
+    pub(super) limits: WrittenLimits,
     /// Where each instance listens: `PORT` or `ADDRESS:PORT`. Texts are templates.
     #[serde(default)]
     pub(super) ports: Vec<Port>,
@@ -137,20 +141,6 @@ pub(super) enum Port {
     Number(u16),
     /// A template of `PORT` or `ADDRESS:PORT`.
     Template(String),
-}
-
-/// What an instance may use at most.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Limits {
-    /// How many files each of its processes may have open.
-    pub(super) nofile: Option<u32>,
-    /// How much memory all of its processes may use together, e.g. `512MiB`.
-    pub(super) memory: Option<String>,
-    /// How many processes and threads it may have.
-    pub(super) pids: Option<u32>,
-    /// How many processors it may keep busy, e.g. `1.5`.
-    pub(super) cpu: Option<String>,
 }
 
 /// Services that run together on a host.

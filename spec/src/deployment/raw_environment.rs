@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::raw::{Instances, Limits};
+use super::raw::Instances;
 use crate::configuration::SettingValue;
+use crate::recipe::WrittenLimits;
 
 /// An environment of a copkg deployment: `env/NAME.toml`. It holds values alone, no templates.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,5 +73,5 @@ pub(super) struct Service {
     pub(super) settings: BTreeMap<String, SettingValue>,
     /// What each instance may use at most.
     #[serde(default)]
-    pub(super) limits: Limits,
+    pub(super) limits: WrittenLimits,
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::checks::size;
 use super::raw;
 use super::read::Reading;
 use super::template::Template;
+use crate::conditions::Limits;
 use crate::configuration::{SettingName, SettingValue};
 use crate::coordinate::{CoordinateError, Group, Label, PackageCoordinate, ServiceLabel, Version};
-use crate::recipe::{Context, Problem, parameter_name};
+use crate::recipe::{Context, Problem, parameter_name, written_limits};
 
 /// The most instances of a service on one host.
 const INSTANCES_MAX: u32 = 1000;
@@ -99,70 +99,6 @@ impl fmt::Display for PackageReference {
     }
 }
 
-/// What an instance may use at most; `None`: no limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Limits {
-    /// Files that each of its processes may have open.
-    pub nofile: Option<u64>,
-    /// Bytes of memory of all its processes together.
-    pub memory_bytes: Option<u64>,
-    /// Processes and threads.
-    pub pids: Option<u64>,
-    /// Thousandths of a processor.
-    pub cpu_thousandths: Option<u64>,
-}
-
-impl Limits {
-    /// Reads limits.
-    pub(super) fn read(raw: raw::Limits, at: &Context, reading: &Reading<'_>) -> Self {
-        let memory = raw.memory.and_then(|text| reading.take(size(&text, &at.key("memory"))));
-        let cpu = raw.cpu.and_then(|text| reading.take(thousandths(&text, &at.key("cpu"))));
-        let limits = Self {
-            nofile: raw.nofile.map(u64::from),
-            memory_bytes: memory,
-            pids: raw.pids.map(u64::from),
-            cpu_thousandths: cpu,
-        };
-        let all = [
-            ("nofile", limits.nofile),
-            ("memory", limits.memory_bytes),
-            ("pids", limits.pids),
-            ("cpu", limits.cpu_thousandths),
-        ];
-        for (key, _) in all.into_iter().filter(|(_, limit)| *limit == Some(0)) {
-            reading.fail(
-                &at.key(key),
-                Problem::keys("nothing runs with nothing: leave the key out for no limit"),
-            );
-        }
-        limits
-    }
-
-    /// Returns these limits, with those of `other` where it has one.
-    #[must_use]
-    pub fn overridden_by(self, other: Self) -> Self {
-        Self {
-            nofile: other.nofile.or(self.nofile),
-            memory_bytes: other.memory_bytes.or(self.memory_bytes),
-            pids: other.pids.or(self.pids),
-            cpu_thousandths: other.cpu_thousandths.or(self.cpu_thousandths),
-        }
-    }
-}
-
-/// Reads a number of processors with at most three digits after the point.
-fn thousandths(text: &str, at: &Context) -> Result<u64, crate::recipe::Located> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if is_number(whole) && is_number(part) && part.len() <= 3 && whole.len() <= 4 {
-        format!("{whole}{part:0<3}").parse().ok()
-    } else {
-        None
-    };
-    let why = "write 0.5 for half of one, or 2 for two; at most three digits after the point";
-    number.map_or_else(|| at.fail(Problem::value("number of processors", text, why)), Ok)
-}
-
 impl DeployedService {
     /// Reads a service. Whether the names in `after` exist is checked when all are known.
     pub(super) fn read(name: &str, raw: raw::Service, at: &Context, reading: &Reading<'_>) -> Option<Self> {
@@ -186,7 +122,7 @@ impl DeployedService {
             Some((name?, value?))
         });
         let parameters = parameters.collect();
-        let limits = Limits::read(raw.limits, &at.key("limits"), reading);
+        let limits = reading.take(written_limits(&raw.limits, &at.key("limits"))).unwrap_or_default();
         let ports = raw.ports.into_iter().enumerate().filter_map(|(n, port)| {
             let text = match port {
                 raw::Port::Number(number) => number.to_string(),

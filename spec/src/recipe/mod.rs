@@ -45,9 +45,10 @@ pub use span::Span;
 pub use upgrade::UpgradeRecipe;
 
 use crate::manifest::Kind;
+pub(crate) use conditions::limits as written_limits;
 pub(crate) use context::Context;
 pub(crate) use place::Locator;
-pub(crate) use raw::Setting as WrittenSetting;
+pub(crate) use raw::{Limits as WrittenLimits, Setting as WrittenSetting};
 pub(crate) use service::parameter_name;
 pub(crate) use settings::setting;
 

@@ -263,21 +263,21 @@ pub(super) struct Service {
 }
 
 /// How much a service may use.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// How many files each of its processes may have open.
-    pub(super) nofile: Option<Written>,
+    pub(crate) nofile: Option<Written>,
     /// How much memory all of its processes may use together: `"512 MiB"`.
-    pub(super) memory: Option<Written>,
+    pub(crate) memory: Option<Written>,
     /// How many processes and threads it may have.
-    pub(super) pids: Option<Written>,
+    pub(crate) pids: Option<Written>,
     /// How many processors it may keep busy: `1.5`.
-    pub(super) cpu: Option<Written>,
+    pub(crate) cpu: Option<Written>,
     /// How large a core dump of each of its processes may be: `"0"`, `"unlimited"` or a size.
-    pub(super) core: Option<Written>,
+    pub(crate) core: Option<Written>,
     /// Whether it must not start where `memory`, `pids` or `cpu` cannot be enforced. `false` when left out: a warning.
-    pub(super) require: Option<Written>,
+    pub(crate) require: Option<Written>,
 }
 
 /// How a change to this version is rehearsed.

@@ -9,7 +9,7 @@ use super::super::Context;
 use super::super::interruption;
 use super::super::start::at_site;
 use super::attendant::{Attending, failures};
-use super::packages::{self, Obtained};
+use super::packages::{LocalPackages, Supply, obtain};
 use super::plan_file::{PlanFile, PlanFileError};
 use super::source::{Source, describe_planned, place};
 use super::{results, shown};
@@ -18,6 +18,7 @@ use crate::deploy::{
     DescriptionPlace, RestoreData, Survey, is_passed,
 };
 use crate::host::Effect;
+use crate::repository::Network;
 
 /// The arguments of `deploy apply`.
 #[derive(Debug, Args)]
@@ -46,46 +47,81 @@ pub(super) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, F
     let file = context.working_directory().join(what);
     let is_plan = file.is_file() && file.extension() != Some("copkg");
     let plan = is_plan.then(|| PlanFile::read(&file)).transpose()?;
-    let (described, obtained) = interruption::while_fetching(context, |context| {
-        let described = describe(args, context, plan.as_ref(), what)?;
-        let obtained = packages::obtain(context, &described, args.source.network(), Effect::Real)?;
-        Ok::<_, Failure>((described, obtained))
-    })?;
-    let Obtained { desired, packages } = obtained;
-    if let Some(plan) = &plan {
-        plan.check(&file, &described, &desired)?;
+    let described =
+        interruption::while_fetching(context, |context| describe(args, context, plan.as_ref(), what))?;
+    let junit = args.junit.as_ref().map(|file| context.working_directory().join(file));
+    let request = Apply {
+        described: &described,
+        local: &args.source.local(context)?,
+        network: args.source.network(),
+        plan: plan.as_ref().map(|plan| (plan, file.as_path())),
+        yes: args.yes,
+        brief: false,
+        reason: &args.reason,
+        junit: junit.as_deref(),
+    };
+    let (survey, applied) = apply(context, &request)?;
+    report(context, &survey, &applied);
+    Ok(Exit::Ok)
+}
+
+/// How a description is applied.
+pub(super) struct Apply<'a> {
+    pub(super) described: &'a Described,
+    /// Package files that are taken before any repository is asked.
+    pub(super) local: &'a LocalPackages,
+    pub(super) network: Network,
+    /// The plan that was looked at, and its file.
+    pub(super) plan: Option<(&'a PlanFile, &'a Utf8Path)>,
+    /// It is not asked about.
+    pub(super) yes: bool,
+    /// Only the services that change are named before.
+    pub(super) brief: bool,
+    /// Why, for the history.
+    pub(super) reason: &'a str,
+    /// Where the results of the checks are written.
+    pub(super) junit: Option<&'a Utf8Path>,
+}
+
+/// Obtains the packages of a description, checks the host, asks, and makes the change.
+pub(super) fn apply(context: &mut Context<'_>, how: &Apply<'_>) -> Result<(Survey, Applied), Failure> {
+    let described = how.described;
+    let supply = Supply { local: how.local, network: how.network, effect: Effect::Real };
+    let obtained = interruption::while_fetching(context, |context| obtain(context, described, &supply))?;
+    let desired = obtained.desired;
+    if let Some((plan, file)) = how.plan {
+        plan.check(file, described, &desired)?;
     }
     let survey = at_site(context, |site| deploy::survey(site, desired))?;
-    let junit = args.junit.as_ref().map(|file| context.working_directory().join(file));
     let mut checked = Vec::new();
     if !survey.is_nothing() {
         checked = at_site(context, |site| deploy::preflight(site, &described.host, &survey))?;
-        refuse(context, &described, junit.as_deref(), &checked)?;
+        refuse(context, described, how.junit, &checked)?;
     }
-    if plan.is_none() && !survey.is_nothing() {
-        context.report.note(shown::text(&survey, &packages));
-        if !args.yes {
+    if how.plan.is_none() && !survey.is_nothing() {
+        let text = if how.brief { shown::brief(&survey) } else { shown::text(&survey, &obtained.packages) };
+        context.report.note(text);
+        if !how.yes {
             context.confirm("Apply? [y/N] ")?;
         }
     }
     let request = ApplyRequest {
         desired: survey.desired.clone(),
         cause: DeploymentCause::Apply,
-        reason: args.reason.clone(),
-        base: Some(plan.map_or(survey.base.clone(), |plan| plan.base)),
+        reason: how.reason.to_owned(),
+        base: Some(how.plan.map_or(&survey.base, |(plan, _)| &plan.base).clone()),
         bring_back: None,
         restore: RestoreData::Nothing,
     };
     let mut attending = Attending {
         host: &described.host,
         desired: &survey.desired,
-        ask: context.ambient.ask.filter(|_| !args.yes),
+        ask: context.ambient.ask.filter(|_| !how.yes),
         results: checked,
     };
     let applied = at_site(context, |site| deploy::apply(site, &request, &mut attending));
-    results::write_junit(junit.as_deref(), described.name.as_str(), &attending.results)?;
-    report(context, &survey, &applied?);
-    Ok(Exit::Ok)
+    results::write_junit(how.junit, described.name.as_str(), &attending.results)?;
+    Ok((survey, applied?))
 }
 
 /// Refuses a host that is not what the deployment asks for. Nothing was touched.

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::super::Context;
 use super::super::start::at_site;
 use super::history::known;
-use super::packages::{self, Obtained};
+use super::packages::{self, Obtained, Supply};
 use super::results;
 use super::source::Source;
 use crate::deploy::{self, CheckResult, DeployError, Desired, Part, is_passed};
@@ -45,8 +45,9 @@ pub(super) struct VerifyArgs {
 /// Checks whether the host is what a deployment asks for.
 pub(super) fn check(args: &CheckArgs, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let described = args.source.describe(context, &args.what)?;
-    let Obtained { desired, .. } =
-        packages::obtain(context, &described, args.source.network(), Effect::DryRun)?;
+    let local = args.source.local(context)?;
+    let supply = Supply { local: &local, network: args.source.network(), effect: Effect::DryRun };
+    let Obtained { desired, .. } = packages::obtain(context, &described, &supply)?;
     let survey = at_site(context, |site| deploy::survey(site, desired))?;
     let checked = at_site(context, |site| deploy::preflight(site, &described.host, &survey))?;
     report(context, &described.name, args.junit.as_ref(), &checked)
@@ -69,6 +70,7 @@ pub(super) fn recorded(context: &Context<'_>, desired: &Desired) -> Result<HostD
         host: desired.host.parse().ok(),
         host_name: None,
         name: Some(desired.name.clone()),
+        addresses: desired.addresses.clone(),
     };
     Ok(deploy::describe(&context.prefix()?, &desired.place(), &part)?.host)
 }

@@ -15,6 +15,7 @@ mod rollback;
 mod shown;
 mod source;
 mod status;
+mod world;
 
 use clap::{Args, Subcommand};
 use copkg_spec::command::{Exit, Failure};
@@ -48,6 +49,16 @@ enum DeployCommand {
     Verify(check::VerifyArgs),
     /// Stop the services of a deployment; they and their data are kept until their time is up
     Remove(remove::RemoveArgs),
+    /// Build the packages and bring up every host of an environment on this machine, without root
+    Up(world::UpArgs),
+    /// Stop every service of an environment on this machine
+    Down(world::DownArgs),
+    /// Destroy a host of an environment on this machine and rebuild it from nothing
+    Recreate(world::RecreateArgs),
+    /// Show the hosts of an environment on this machine: addresses, services, health
+    Hosts(world::HostsArgs),
+    /// Show what the services of an environment on this machine wrote
+    Logs(world::WorldLogsArgs),
 }
 
 impl Deploy {
@@ -58,13 +69,27 @@ impl Deploy {
             DeployCommand::Apply(args) => args.source.repo.as_deref(),
             DeployCommand::Check(args) => args.source.repo.as_deref(),
             DeployCommand::Rollback(args) => args.repo.as_deref(),
+            DeployCommand::Up(args) => args.packages.repo.as_deref(),
+            DeployCommand::Recreate(args) => args.packages.repo.as_deref(),
             _ => None,
         }
     }
 
-    /// Tells whether it changes nothing and runs nothing of the prefix.
+    /// Tells whether it changes nothing and runs nothing of the prefix. Local worlds have prefixes of their own.
     pub(super) fn only_looks(&self) -> bool {
         matches!(self.command, DeployCommand::Status(_) | DeployCommand::History(_) | DeployCommand::Diff(_))
+            || self.is_of_a_world()
+    }
+
+    fn is_of_a_world(&self) -> bool {
+        matches!(
+            self.command,
+            DeployCommand::Up(_)
+                | DeployCommand::Down(_)
+                | DeployCommand::Recreate(_)
+                | DeployCommand::Hosts(_)
+                | DeployCommand::Logs(_)
+        )
     }
 }
 
@@ -83,5 +108,10 @@ pub(super) fn run(args: &Deploy, context: &mut Context<'_>) -> Result<Exit, Fail
         }
         DeployCommand::Verify(args) => check::verify(args, context),
         DeployCommand::Remove(args) => remove::run(args, context),
+        DeployCommand::Up(args) => world::up(args, context),
+        DeployCommand::Down(args) => world::down(args, context),
+        DeployCommand::Recreate(args) => world::recreate(args, context),
+        DeployCommand::Hosts(args) => world::hosts(args, context),
+        DeployCommand::Logs(args) => world::logs(args, context),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::Context;
 use super::super::start::at_site;
-use super::packages::{self, Obtained, PackageRow};
+use super::packages::{self, Obtained, PackageRow, Supply};
 use super::plan_file::PlanFile;
 use super::shown;
 use super::source::Source;
@@ -36,8 +36,9 @@ pub(super) struct PlanArgs {
 pub(super) fn run(args: &PlanArgs, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let described = args.source.describe(context, &args.what)?;
     let effect = if args.fetch { Effect::Real } else { Effect::DryRun };
-    let Obtained { desired, packages } =
-        packages::obtain(context, &described, args.source.network(), effect)?;
+    let local = args.source.local(context)?;
+    let supply = Supply { local: &local, network: args.source.network(), effect };
+    let Obtained { desired, packages } = packages::obtain(context, &described, &supply)?;
     let survey = at_site(context, |site| deploy::survey(site, desired))?;
     if let Some(file) = &args.output {
         let file = context.working_directory().join(file);

@@ -5,6 +5,16 @@ use std::fmt::Write as _;
 use super::packages::PackageRow;
 use crate::deploy::{Act, ServicePreview, Survey, SurveyedService};
 
+/// Names the services that change, one line each.
+pub(super) fn brief(survey: &Survey) -> String {
+    let changing = survey.steps.iter().filter(|step| step.act.is_something());
+    let lines = changing.map(|step| {
+        let package = step.preview.package.as_ref().map(|package| format!(": {package}"));
+        format!("  {}  {}{}", step.service, step.act.word(), package.unwrap_or_default())
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Describes what would be done.
 pub(super) fn text(survey: &Survey, packages: &[PackageRow]) -> String {
     let desired = &survey.desired;
@@ -86,6 +96,14 @@ fn details(text: &mut String, preview: &ServicePreview, act: Act) {
         let _ = match change.before {
             None => writeln!(text, "    {}: {after}  ({})", change.name, change.origin),
             Some(_) => writeln!(text, "    {}: {before} → {after}  ({})", change.name, change.origin),
+        };
+    }
+    for change in &preview.conditions {
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".into());
+        let (before, after) = (value(&change.before), value(&change.after));
+        let _ = match change.before {
+            None => writeln!(text, "    {}: {after}", change.name),
+            Some(_) => writeln!(text, "    {}: {before} → {after}", change.name),
         };
     }
     match &preview.configuration {

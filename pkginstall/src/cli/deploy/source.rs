@@ -9,8 +9,9 @@ use copkg_spec::deployment::{FILE_NAME, HostId};
 use super::super::context::Offline;
 use super::super::wanted::Argument;
 use super::super::{Context, install};
+use super::packages::LocalPackages;
 use super::plan_file::PlanFile;
-use crate::deploy::{self, Described, DescriptionPlace, Part};
+use crate::deploy::{self, Described, DescriptionPlace, HostAddresses, Part};
 use crate::host::Effect;
 use crate::repository::Network;
 
@@ -29,6 +30,9 @@ pub(super) struct Source {
     /// The repository to ask: its URL, directory, or name in the configuration [env: `COPKG_REPO`]
     #[arg(long, value_name = "URL")]
     pub(super) repo: Option<String>,
+    /// A directory with package files, which are taken before any repository is asked
+    #[arg(long, value_name = "DIR")]
+    packages: Vec<Utf8PathBuf>,
     #[command(flatten)]
     offline: Offline,
 }
@@ -39,6 +43,13 @@ impl Source {
         self.offline.network()
     }
 
+    /// Returns the package files that are taken before any repository is asked.
+    pub(super) fn local(&self, context: &Context<'_>) -> Result<LocalPackages, Failure> {
+        let here = context.working_directory();
+        let directories: Vec<Utf8PathBuf> = self.packages.iter().map(|path| here.join(path)).collect();
+        LocalPackages::read(context, &directories)
+    }
+
     /// Finds the description of `what` and resolves it. One in a package is installed for that; nothing else is.
     pub(super) fn describe(&self, context: &mut Context<'_>, what: &str) -> Result<Described, Failure> {
         let place = place(context, what, self.network())?;
@@ -47,6 +58,7 @@ impl Source {
             host: self.host.clone(),
             host_name: host_name(),
             name: self.name.clone(),
+            addresses: HostAddresses::default(),
         };
         Ok(deploy::describe(&context.prefix()?, &place, &part)?)
     }
@@ -63,6 +75,7 @@ pub(super) fn describe_planned(
         host: Some(plan.host.clone()),
         host_name: None,
         name: Some(plan.deployment.clone()),
+        addresses: HostAddresses::default(),
     };
     Ok(deploy::describe(&context.prefix()?, place, &part)?)
 }

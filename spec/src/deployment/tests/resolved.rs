@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::conditions::Limit;
 use crate::configuration::{Setting, SettingKind, SettingValue};
 
 fn host(name: &str) -> HostDeployment {
@@ -78,7 +79,7 @@ fn an_environment_overrides_what_a_service_has() {
     assert_eq!(workers.value, text("8"));
     assert_eq!(workers.origin.to_string(), "env/prod.toml, line 27, [service.web] parameters.workers");
     assert_eq!(web.parameters[&"port".parse().unwrap()].value, text("8002"));
-    assert_eq!(web.limits.memory_bytes, Some(1 << 30));
+    assert_eq!(web.limits.memory_bytes, Some(Limit::Most(1 << 30)));
     assert_eq!(web.package.to_string(), "com.example:shop-web@stable");
     assert_eq!(
         instance(&host, "1.worker.prod.osl").package.choice,
