@@ -135,8 +135,7 @@ impl Run {
         let mark = StartId::random().map_err(|_| HookError::Random)?;
         let group = Cgroup::make(mark.as_str())?;
         let children = Children::adopt()?;
-        // Services that this process started are its children too, and nothing of the script.
-        let others = ProcessTable::read()?.children_of(std::process::id());
+        let orphans = Orphans::from_now_on()?;
         let mut environment = hook.environment.clone();
         environment.insert(StartId::VARIABLE.into(), mark.as_str().into());
         environment.insert(leftovers::OWNER.into(), Owner::ourselves()?.to_string());
@@ -158,7 +157,7 @@ impl Run {
             members: vec![script.handle.identity().clone()],
             mark: Some(mark),
             sessions: BTreeSet::from([script.pid()]),
-            orphans: Orphans::OursBut(others),
+            orphans,
             group: None,
         };
         Ok(Self { script, family, group, children })

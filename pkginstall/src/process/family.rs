@@ -101,6 +101,17 @@ pub enum Orphans {
     OursBut(Vec<ProcessIdentity>),
 }
 
+impl Orphans {
+    /// Those that come from now on. A command that starts several services has the earlier ones as children, and one of
+    /// them may show nothing of where it comes from: Redis and nginx write over their environment.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn from_now_on() -> Result<Self, ProcessError> {
+        Ok(Self::OursBut(ProcessTable::read()?.children_of(std::process::id())))
+    }
+}
+
 /// The living members of a family, in the order of their start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Members {

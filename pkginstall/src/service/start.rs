@@ -349,11 +349,12 @@ impl<'r> Start<'r> {
         let Some(run) = &record.run else { return Ok(Err(StartFailure::NoProcess)) };
         let runtime = surroundings.runtime;
         let mut children = Children::adopt()?;
+        let orphans = Orphans::from_now_on()?;
         let script = self.launch(site, &run.start_id, surroundings, &children)?;
         for not_set in &script.not_set {
             site.warn(not_set.to_string());
         }
-        let family = Family { sessions: script.session(), orphans: Orphans::Ours, ..run.family() };
+        let family = Family { sessions: script.session(), orphans, ..run.family() };
         let settled = self.watch(&script, &family, runtime, &mut children);
         let others = match &settled {
             Ok(Ok(_)) => family.find().map(|members| family.unmarked(members.all)).unwrap_or_default(),

@@ -171,7 +171,7 @@ fn end(
     family: &Family,
 ) -> Result<(), ServiceError> {
     let mut children = Children::adopt()?;
-    let family = &Family { orphans: Orphans::Ours, ..family.clone() };
+    let family = &Family { orphans: Orphans::from_now_on()?, ..family.clone() };
     let installed = record.filter(|_| state == State::Running).and_then(|record| open(site, record));
     let contract = installed.as_ref().map(|installed| &installed.service);
     let patience = contract.map_or(DEFAULT_PATIENCE, |c| Duration::from_secs(c.stop_timeout_seconds.into()));

@@ -212,6 +212,26 @@ fn a_plan_shows_versions_settings_and_configuration_line_by_line_and_changes_not
 }
 
 #[test]
+fn a_service_that_hides_its_environment_outlives_the_changes_of_those_after_it() {
+    let host = host();
+    // As Redis and nginx do: nothing in its environment says whose it is.
+    let hiding = "#!/bin/sh\nexec env -i /bin/sleep 600\n";
+    host.install("com.example:db:7", &package(hiding));
+    let shop = Shop::of(&host, "shop");
+    shop.write(&FIRST, "shop");
+    shop.apply(&host).ok();
+    // The first one is started anew by the command that then stops and starts the second one, and fails at the third.
+    shop.write(&Revision { version: "1.1", db: "7", web: "2", ..FIRST }, "shop");
+    shop.apply(&host).ok();
+    assert_eq!(view(&host, SERVICES[0])["state"], "running");
+    let before = view(&host, SERVICES[0])["pids"].clone();
+    shop.write(&Revision { version: "1.2", db: "7", web: "1", worker: Some("3"), ..FIRST }, "shop");
+    assert_eq!(shop.apply(&host).exit, 1);
+    assert_eq!(view(&host, SERVICES[0])["pids"], before);
+    assert_eq!(view(&host, SERVICES[1])["state"], "running");
+}
+
+#[test]
 fn limits_of_a_deployment_count_more_than_the_package_and_return_with_the_rest() {
     let (host, shop) = deployed();
     let limited = |limits: &str, worker: &str| {
