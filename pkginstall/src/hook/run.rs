@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use super::cgroup::Cgroup;
 use super::{HookError, Launch, Launched, leftovers, output};
 use crate::interrupt::{Undisturbed, is_interrupted};
-use crate::process::{self, Children, Ended, Family, Orphans, Owner, ProcessIdentity, ProcessTable, StartId};
+use crate::process::{self, Children, Ended, Family, Orphans, Owner, ProcessIdentity, StartId};
 use crate::runtime::{Output, RuntimeDirectory};
 use crate::service::RunAs;
 

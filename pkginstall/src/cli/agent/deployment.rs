@@ -8,7 +8,9 @@ use super::super::deploy::converge::{self, Surveyed};
 use super::super::interruption;
 use super::Context;
 use super::turn::{Turn, TurnEnd};
-use crate::deploy::{self, CheckResult, DeployError, DeploymentStore, Described, Desired, Origin, Part};
+use crate::deploy::{
+    self, CheckResult, DeployError, DeploymentStore, Described, Desired, HostAddresses, Origin, Part,
+};
 use crate::follow::{AttemptEnd, Follower, Revision, Standing, attempt_of_deployment, revision_of};
 use crate::generation::Blame;
 use crate::host::Prefix;
@@ -102,7 +104,7 @@ fn part(follower: &Follower) -> Part {
         }
         Follower::Service { .. } => (None, None, None),
     };
-    Part { environment, host, host_name: None, name }
+    Part { environment, host, host_name: None, name, addresses: HostAddresses::default() }
 }
 
 /// Nothing was touched: where there is no way from here, there is none until the channel or the host is another.

@@ -6,7 +6,7 @@ use super::super::Context;
 use super::super::start::at_site;
 use super::apply::refuse;
 use super::attendant::Attending;
-use super::packages::{self, Obtained};
+use super::packages::{self, LocalPackages, Supply};
 use super::source;
 pub(in crate::cli) use super::source::host_name;
 use crate::deploy::{
@@ -30,8 +30,9 @@ pub(in crate::cli) fn describe(
 
 /// Installs every package of a deployment, and puts together what it is to be.
 pub(in crate::cli) fn obtain(context: &mut Context<'_>, described: &Described) -> Result<Desired, Failure> {
-    let Obtained { desired, .. } = packages::obtain(context, described, Network::Online, Effect::Real)?;
-    Ok(desired)
+    let local = LocalPackages::default();
+    let supply = Supply { local: &local, network: Network::Online, effect: Effect::Real };
+    Ok(packages::obtain(context, described, &supply)?.desired)
 }
 
 /// A change of a deployment that was found possible.

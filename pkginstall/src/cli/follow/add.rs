@@ -9,7 +9,7 @@ use super::super::agent::points_at;
 use super::super::deploy::converge;
 use super::super::{Context, interruption};
 use super::Follow;
-use crate::deploy::{DeployError, DeploymentStore, Described, Owners, Part};
+use crate::deploy::{DeployError, DeploymentStore, Described, HostAddresses, Owners, Part};
 use crate::follow::{FollowError, FollowedChannel, Follower, Subscription, Subscriptions};
 use crate::generation::{Actor, Generations};
 use crate::service::ServiceError;
@@ -57,6 +57,7 @@ pub(super) fn deployment(args: &Follow, channel: &str, context: &mut Context<'_>
         host: args.host.clone(),
         host_name: converge::host_name(),
         name: args.name.clone(),
+        addresses: HostAddresses::default(),
     };
     let network = args.offline.network();
     let described = interruption::while_fetching(context, |context| {
