@@ -118,7 +118,8 @@ fn meet(one: IpAddr, other: IpAddr) -> bool {
 fn socket_address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.rsplit_once(':')?;
     let words = address.as_bytes().chunks(8).map(|word| {
-        let word = u32::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok()?;
+        let digits = std::str::from_utf8(word).ok().filter(|digits| digits.len() == 8)?;
+        let word = u32::from_str_radix(digits, 16).ok()?;
         Some(word.to_ne_bytes())
     });
     let words = words.collect::<Option<Vec<[u8; 4]>>>()?;
