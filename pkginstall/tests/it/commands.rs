@@ -5,7 +5,7 @@ use crate::support::{Host, key, package};
 #[test]
 fn every_command_says_how_it_is_used() {
     let host = Host::bare();
-    let commands: [&[&str]; 36] = [
+    let commands: [&[&str]; 41] = [
         &[],
         &["install"],
         &["remove"],
