@@ -4,7 +4,7 @@ use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::Label;
 use copkg_spec::deployment::PackageChoice;
 
-use super::super::deploy::converge::{self, Surveyed};
+use super::super::deploy::converge::{self, Making, Surveyed};
 use super::super::interruption;
 use super::Context;
 use super::turn::{Turn, TurnEnd};
@@ -51,13 +51,13 @@ pub(super) fn converge(
         return Ok(TurnEnd::Converged);
     }
     turn.refuse_failed(&revision)?;
-    let surveyed = converge::survey(context, &described, desired).map_err(refused)?;
+    let surveyed = Surveyed::of(context, &described, desired).map_err(refused)?;
     if !turn.may_apply(context)? {
         let desired = &surveyed.survey.desired;
         let packages = desired.services.iter().map(|one| one.package.clone());
         return Ok(TurnEnd::Staged { packages: packages.chain([desired.package.clone()]).collect() });
     }
-    let checked = surveyed.preflight(context)?;
+    let checked = surveyed.preflight(context, None)?;
     let after = store.list().map_err(Failure::from)?.last().copied();
     turn.begin(context, &revision, after)?;
     apply(context, turn, &surveyed, checked)
@@ -70,7 +70,8 @@ fn apply(
     checked: Vec<CheckResult>,
 ) -> Result<TurnEnd, TurnEnd> {
     let reason = format!("it follows {}", turn.subscription.channel);
-    match surveyed.apply(context, checked, reason)? {
+    let making = Making { reason, base: None, ask: None, checked, junit: None };
+    match surveyed.make(context, making)? {
         Ok(applied) => {
             turn.end(context, AttemptEnd::Good);
             turn.changed = applied.to.is_some();

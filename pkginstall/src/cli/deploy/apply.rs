@@ -8,15 +8,12 @@ use serde_json::json;
 use super::super::Context;
 use super::super::interruption;
 use super::super::start::at_site;
-use super::attendant::{Attending, failures};
 use super::packages::{LocalPackages, Supply, obtain};
 use super::plan_file::{PlanFile, PlanFileError};
+use super::shown;
 use super::source::{Source, describe_planned, place};
-use super::{results, shown};
-use crate::deploy::{
-    self, Applied, ApplyRequest, CheckOutcome, CheckResult, DeployError, DeploymentCause, Described,
-    DescriptionPlace, RestoreData, Survey, is_passed,
-};
+use super::surveyed::{Making, Surveyed};
+use crate::deploy::{self, Applied, ApplyRequest, Described, DescriptionPlace, Survey};
 use crate::host::Effect;
 use crate::repository::Network;
 
@@ -92,55 +89,29 @@ pub(super) fn apply(context: &mut Context<'_>, how: &Apply<'_>) -> Result<(Surve
     if let Some((plan, file)) = how.plan {
         plan.check(file, described, &desired)?;
     }
-    let survey = at_site(context, |site| deploy::survey(site, desired))?;
+    let surveyed = Surveyed::of(context, described, desired)?;
+    let is_nothing = surveyed.survey.is_nothing();
     let mut checked = Vec::new();
-    if !survey.is_nothing() {
-        checked = at_site(context, |site| deploy::preflight(site, &described.host, &survey))?;
-        refuse(context, described, how.junit, &checked)?;
+    if !is_nothing {
+        checked = surveyed.preflight(context, how.junit)?;
     }
-    if how.plan.is_none() && !survey.is_nothing() {
-        let text = if how.brief { shown::brief(&survey) } else { shown::text(&survey, &obtained.packages) };
+    if how.plan.is_none() && !is_nothing {
+        let survey = &surveyed.survey;
+        let text = if how.brief { shown::brief(survey) } else { shown::text(survey, &obtained.packages) };
         context.report.note(text);
         if !how.yes {
             context.confirm("Apply? [y/N] ")?;
         }
     }
-    let request = ApplyRequest {
-        desired: survey.desired.clone(),
-        cause: DeploymentCause::Apply,
+    let making = Making {
         reason: how.reason.to_owned(),
-        base: Some(how.plan.map_or(&survey.base, |(plan, _)| &plan.base).clone()),
-        bring_back: None,
-        restore: RestoreData::Nothing,
-    };
-    let mut attending = Attending {
-        host: &described.host,
-        desired: &survey.desired,
+        base: how.plan.map(|(plan, _)| &plan.base),
         ask: context.ambient.ask.filter(|_| !how.yes),
-        results: checked,
+        checked,
+        junit: how.junit,
     };
-    let applied = at_site(context, |site| deploy::apply(site, &request, &mut attending));
-    results::write_junit(how.junit, described.name.as_str(), &attending.results)?;
-    Ok((survey, applied?))
-}
-
-/// Refuses a host that is not what the deployment asks for. Nothing was touched.
-pub(super) fn refuse(
-    context: &mut Context<'_>,
-    described: &Described,
-    junit: Option<&Utf8Path>,
-    checked: &[CheckResult],
-) -> Result<(), Failure> {
-    for result in checked {
-        if let CheckOutcome::Tolerated { why, reason } = &result.outcome {
-            context.report.warn(format!("{}: {why} (tolerated: {reason})", result.name));
-        }
-    }
-    if is_passed(checked) {
-        return Ok(());
-    }
-    results::write_junit(junit, described.name.as_str(), checked)?;
-    Err(DeployError::Preflight { name: described.name.clone(), failed: failures(checked) }.into())
+    let applied = surveyed.make(context, making)??;
+    Ok((surveyed.survey, applied))
 }
 
 fn describe(

@@ -15,6 +15,7 @@ mod rollback;
 mod shown;
 mod source;
 mod status;
+mod surveyed;
 mod world;
 
 use clap::{Args, Subcommand};
