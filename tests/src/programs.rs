@@ -1,7 +1,9 @@
 //! Finds the three programs: they lie where cargo put the test or the quickstart that asks.
 
 use std::env;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The names of the three programs.
 pub const NAMES: [&str; 3] = ["pkgbuild", "pkginstall", "repo-server"];
@@ -53,6 +55,16 @@ impl Programs {
             }
         }
         Ok(Self { directory })
+    }
+
+    /// Copies a program into a directory, by another process: a file that this one writes cannot be executed while a child that a test
+    /// beside this one forked has it open ("Text file busy").
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn copy(&self, name: &str, directory: &Path) -> io::Result<()> {
+        let copied = Command::new("cp").arg(self.path(name)).arg(directory).status()?;
+        if copied.success() { Ok(()) } else { Err(io::Error::other(format!("cp of {name}: {copied}"))) }
     }
 
     /// Returns their directory.

@@ -47,7 +47,7 @@ fn another_user_builds_the_same_bytes() -> Outcome {
     run(Command::new("chown").args(["-R", "65534:65534"]).arg(theirs.path()))?;
     let output = theirs.path().join("packages");
     // The build directory may lie where only its owner looks.
-    fs::copy(scene.programs().path("pkgbuild"), theirs.path().join("pkgbuild"))?;
+    scene.programs().copy("pkgbuild", theirs.path())?;
     nobody.arg(theirs.path().join("pkgbuild")).arg("build").arg(&copy);
     nobody.args(["--key", "publisher.key", "--out"]).arg(&output);
     nobody.current_dir(theirs.path()).env("HOME", theirs.path()).env("SOURCE_DATE_EPOCH", DATE);

@@ -62,7 +62,7 @@ fn what_root_installs_with_a_closed_umask_is_open_to_the_user_of_a_service() -> 
     assert_eq!(owners?, (NOBODY, NOBODY));
     // Everybody may look.
     let home = tempfile::Builder::new().prefix("copkg-user-").permissions(open_to_all()).tempdir()?;
-    fs::copy(scene.programs().path("pkginstall"), home.path().join("pkginstall"))?;
+    scene.programs().copy("pkginstall", home.path())?;
     give_to_nobody(home.path())?;
     let list = as_nobody(&scene, home.path(), &["list"])?.success()?;
     assert!(list.out.contains(&coordinate), "{list}");
@@ -78,7 +78,7 @@ fn everything_works_below_a_prefix_without_root() -> Outcome {
     fs::copy(&file, home.path().join("sleeper.copkg"))?;
     fs::copy(scene.path().join("publisher.pub"), home.path().join("publisher.pub"))?;
     // The build directory may lie where only its owner looks.
-    fs::copy(scene.programs().path("pkginstall"), home.path().join("pkginstall"))?;
+    scene.programs().copy("pkginstall", home.path())?;
     let coordinate = format!("{GROUP}:sleeper:1");
     let service = "1.sleeper.dev.local";
     let steps: [&[&str]; 8] = [
@@ -116,7 +116,7 @@ fn everything_works_below_a_prefix_without_root() -> Outcome {
 fn a_user_without_a_prefix_is_told_which_one_to_take() -> Outcome {
     let scene = Scene::new()?;
     let home = tempfile::Builder::new().prefix("copkg-user-").permissions(open_to_all()).tempdir()?;
-    fs::copy(scene.programs().path("pkginstall"), home.path().join("pkginstall"))?;
+    scene.programs().copy("pkginstall", home.path())?;
     give_to_nobody(home.path())?;
     let mut command = nobodys(home.path(), &["list"]);
     command.env_remove("COPKG_PREFIX").env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path());
