@@ -292,7 +292,10 @@ impl Look {
                 recorded.push(process.clone());
             }
         }
-        let processes = if recorded.is_empty() { family.find()?.heads } else { recorded };
+        // What took the place of the recorded ones shows whose it is. What only the record or the control group tells of are
+        // helpers: the workers of an nginx whose master was killed are no service.
+        let successors = Family { members: run.processes.clone(), group: None, ..family.clone() };
+        let processes = if recorded.is_empty() { successors.find()?.heads } else { recorded };
         if processes.is_empty() {
             return Ok(None);
         }

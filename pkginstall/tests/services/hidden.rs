@@ -63,7 +63,7 @@ fn a_helper_that_hides_goes_with_its_service() {
 }
 
 #[test]
-fn a_helper_that_hides_is_known_when_the_service_died_before_it_was_stopped() {
+fn a_service_whose_helper_alone_lives_has_failed_and_its_stop_ends_the_helper() {
     let helpers = Helpers::new(2);
     let server = format!("#!/bin/sh\n{}\nexec sleep 600\n", helpers.begin());
     let host = Host::with(Package::serving(&server));
@@ -73,7 +73,8 @@ fn a_helper_that_hides_is_known_when_the_service_died_before_it_was_stopped() {
     Command::new("kill").args(["-KILL", main.trim()]).status().unwrap();
     eventually("the main process is gone", || host.living().is_empty());
     let status = host.status().json();
-    assert_eq!(numbers(&status["services"][0]["pids"]), helpers.living(), "{status}");
+    assert_eq!(status["services"][0]["state"], "failed", "{status}");
+    assert_eq!(helpers.living().len(), 1);
     assert_eq!(host.stop().ok().json()["changed"], true);
     assert_eq!(helpers.living(), [0; 0]);
 }
