@@ -23,6 +23,7 @@ pub mod hook;
 pub mod host;
 pub mod inherited;
 pub mod interrupt;
+mod json_file;
 pub mod metadata;
 pub mod patch;
 pub mod process;

@@ -11,44 +11,32 @@ use std::thread;
 use std::time::Duration;
 
 use copkg_skip::skip;
-use copkg_tests::programs::{Programs, project};
+use copkg_tests::programs::project;
+use copkg_tests::scene::Scene;
 use serde_json::Value;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// A developer's machine: a copy of the examples, and a home.
-struct Machine {
-    place: tempfile::TempDir,
-    programs: Programs,
-}
+struct Machine(Scene);
 
 impl Machine {
     fn new() -> Result<Self, Box<dyn Error>> {
-        let machine = Self { place: tempfile::tempdir()?, programs: Programs::find()? };
-        fs::create_dir(machine.place.path().join("home"))?;
+        let machine = Self(Scene::new()?);
         let mut copy = Command::new("cp");
-        copy.arg("-r").arg(project().join("examples")).arg(machine.place.path());
+        copy.arg("-r").arg(project().join("examples")).arg(machine.0.path());
         assert!(copy.status()?.success());
         Ok(machine)
     }
 
     fn shop(&self) -> PathBuf {
-        self.place.path().join("examples/shop")
+        self.0.path().join("examples/shop")
     }
 
-    fn command(&self, arguments: &[&str]) -> Result<Command, Box<dyn Error>> {
-        let path = format!("{}:{}", self.programs.directory().display(), std::env::var("PATH")?);
-        let mut command = Command::new(self.programs.directory().join("pkginstall"));
-        command.args(arguments).current_dir(self.shop()).stdin(Stdio::null()).env("PATH", path);
-        command.env("HOME", self.place.path().join("home")).env_remove("COPKG_PREFIX");
-        for directory in ["XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"] {
-            command.env_remove(directory);
-        }
-        Ok(command)
-    }
-
+    /// Runs `pkginstall` in the directory of the shop. No prefix is set: the hosts have their own.
     fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
-        Ok(self.command(arguments)?.output()?)
+        let mut command = self.0.command("pkginstall", arguments);
+        Ok(command.current_dir(self.shop()).env_remove("COPKG_PREFIX").stdin(Stdio::null()).output()?)
     }
 
     /// Runs `deploy` in the directory of the shop, and returns the document that it prints.

@@ -10,7 +10,7 @@ use clap::Args;
 use copkg_spec::command::{Failure, Report, Streams};
 use jiff::Timestamp;
 
-use crate::config::{Given, Places, Settings};
+use crate::config::{Given, Places, Settings, user_directory};
 use crate::fetch::{Fetcher, Proxies};
 use crate::host::{Prefix, PrefixError, Wait};
 use crate::metadata::{Asking, Keeping};
@@ -149,15 +149,12 @@ impl<'a> Context<'a> {
 
     /// Returns who runs services.
     pub fn backends(&self) -> Backends {
-        let set = |name: &str| self.ambient.environment.get(name).filter(|value| value.starts_with('/'));
-        let configured = set("XDG_CONFIG_HOME").map(Utf8PathBuf::from);
-        let at_home = || set("HOME").map(|home| Utf8Path::new(home).join(".config"));
         let services = self.settings.services.iter().map(|(service, value)| (service.clone(), value.value));
         Backends {
             all: self.settings.backend.value,
             services: services.collect(),
             boot: self.boot,
-            user_configuration: configured.or_else(at_home),
+            user_configuration: user_directory(&self.ambient.environment, "XDG_CONFIG_HOME", ".config"),
             program: self.ambient.program.clone(),
         }
     }

@@ -191,10 +191,7 @@ fn in_order(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
     let _interruptible =
         command.is_change().then(Interruptible::begin).transpose().map_err(ServiceError::Signals)?;
     if command.changes_services() {
-        start::at_site(context, |site| {
-            crate::deploy::recover_before(site);
-            Ok::<(), Failure>(())
-        })?;
+        start::recover_deployments(context)?;
     }
     let done = dispatch(command, context);
     if let (Ok(_), Some(interrupted)) = (&done, interrupt::signal_so_far()) {

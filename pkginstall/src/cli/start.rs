@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::select::{Selector, select};
 use super::stop::{each, finish};
 use super::{Context, status};
+use crate::deploy;
 use crate::service::{self, Change, Outcome, ServiceError, Site, StartRequest, State, Told, View};
 
 /// The arguments of `start`.
@@ -98,6 +99,14 @@ pub(super) fn at_site<T, E: Into<Failure>>(
         tell: &mut tell,
     };
     act(&mut site).map_err(Into::into)
+}
+
+/// Rolls back or finishes what an interrupted change of a deployment left, so that nothing builds on it.
+pub(super) fn recover_deployments(context: &mut Context<'_>) -> Result<(), Failure> {
+    at_site(context, |site| {
+        deploy::recover_before(site);
+        Ok::<(), Failure>(())
+    })
 }
 
 /// How a command says what it did, and that there was nothing to do.

@@ -73,6 +73,18 @@ impl Settings {
     }
 }
 
+/// Returns a directory of the user: where `variable` says, else `below` the home directory. Values that are no absolute paths count as
+/// unset, as the XDG Base Directory Specification has it.
+pub(crate) fn user_directory(
+    environment: &BTreeMap<String, String>,
+    variable: &str,
+    below: &str,
+) -> Option<Utf8PathBuf> {
+    let set = |name: &str| environment.get(name).filter(|value| value.starts_with('/'));
+    let home = || set("HOME").map(|home| Utf8Path::new(home).join(below));
+    set(variable).map(Utf8PathBuf::from).or_else(home)
+}
+
 impl Layers {
     fn add(&mut self, origin: Origin, path: &Utf8Path) -> Result<(), ConfigError> {
         // `/etc/copkg/config.toml` is that of the host and that of the prefix `/`: it counts once.
@@ -99,10 +111,8 @@ impl Layers {
     }
 
     fn add_user(&mut self, places: &Places<'_>) -> Result<(), ConfigError> {
-        let set = |name: &str| places.environment.get(name).filter(|value| value.starts_with('/'));
-        let configured = set("XDG_CONFIG_HOME").map(Utf8PathBuf::from);
-        let home = || set("HOME").map(|home| Utf8Path::new(home).join(".config"));
-        let Some(directory) = configured.or_else(home) else { return Ok(()) };
+        let directory = user_directory(places.environment, "XDG_CONFIG_HOME", ".config");
+        let Some(directory) = directory else { return Ok(()) };
         let path = directory.join("copkg/config.toml");
         self.add(Origin::User(path.clone()), &path)
     }

@@ -12,6 +12,7 @@ mod unknown;
 
 pub use edit::{Edited, add_repository, remove_repository};
 pub use error::ConfigError;
+pub(crate) use layers::user_directory;
 pub use layers::{Given, Places};
 
 use std::collections::BTreeMap;

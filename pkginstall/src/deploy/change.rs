@@ -3,11 +3,8 @@
 //! Written durably before each step and removed when the change has ended. The intent in the prefix's journal is opened
 //! before it and closed after it: whoever finds none there has nothing to recover.
 
-use std::io;
-
 use camino::Utf8PathBuf;
 use copkg_spec::coordinate::{Label, PackageCoordinate, ServiceCoordinate};
-use copkg_spec::durable::{self, Existing};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +13,7 @@ use super::{Act, DeployError};
 use crate::generation::Number;
 use crate::host::{Prefix, reserve};
 use crate::interrupt;
+use crate::json_file;
 use crate::upgrade::WayBack;
 
 /// How far a change of a deployment came.
@@ -89,22 +87,11 @@ impl DeploymentChange {
     /// # Errors
     /// When it is there and cannot be read.
     pub(super) fn read(prefix: &Prefix, name: &Label) -> Result<Option<Self>, DeployError> {
-        let path = path(prefix, name);
-        match std::fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            read => {
-                let read = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-                read.map(Some).map_err(DeployError::file("read", &path))
-            }
-        }
+        Ok(json_file::read(&path(prefix, name))?)
     }
 
     pub(super) fn write(&self, prefix: &Prefix) -> Result<(), DeployError> {
-        let path = path(prefix, &self.name);
-        let text = serde_json::to_vec_pretty(self).map_err(io::Error::from);
-        let written =
-            text.and_then(|text| durable::write(path.as_std_path(), 0o644, Existing::Replace, &text));
-        written.map_err(DeployError::file("write", &path))
+        Ok(json_file::write(&path(prefix, &self.name), self)?)
     }
 
     /// Writes down how far a step is. Where that fails, or a signal came, it is not begun.

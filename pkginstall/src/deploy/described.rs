@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Origin;
+use super::desired::subject;
 use crate::host::Prefix;
 use crate::receipts::{self, ReceiptError};
 use crate::tree::names_in;
@@ -67,6 +68,14 @@ pub struct Described {
     pub lock: Lock,
     /// The digest of everything that was read.
     pub digest: Digest,
+}
+
+impl Described {
+    /// Says what its name stands for here, as [`Desired::subject`](super::Desired::subject) does.
+    pub fn subject(&self) -> String {
+        let host = &self.host;
+        subject(&host.deployment, host.environment.as_str(), host.host.as_ref())
+    }
 }
 
 /// Says why a description cannot be had.

@@ -87,6 +87,11 @@ impl Desired {
         }
     }
 
+    /// Says what its name stands for here: which package, in which environment, on which host.
+    pub fn subject(&self) -> String {
+        subject(&self.package, &self.environment, &self.host)
+    }
+
     /// Finds a service of it.
     pub fn service(&self, service: &ServiceCoordinate) -> Option<&DesiredService> {
         self.services.iter().find(|one| one.service == *service)
@@ -102,6 +107,11 @@ impl Desired {
             && self.services.len() == other.services.len()
             && self.services.iter().zip(&other.services).all(|(one, other)| one.is_same(other))
     }
+}
+
+/// Says what the name of a deployment stands for.
+pub(super) fn subject(package: &PackageCoordinate, environment: &str, host: &str) -> String {
+    format!("{}:{} in the environment {environment} on the host {host}", package.group(), package.id())
 }
 
 impl DesiredService {

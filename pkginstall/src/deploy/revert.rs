@@ -81,8 +81,7 @@ pub(super) fn revert(
             Err(error) => {
                 let failure = Failure::of(&error);
                 site.warn(format!("{service} could not be put back: {failure}"));
-                let why = std::iter::once(failure.message).chain(failure.causes);
-                let error = Some(why.collect::<Vec<_>>().join(": "));
+                let error = Some(failure.in_one_line());
                 RolledBack { service, what: "not put back".into(), error }
             }
         });

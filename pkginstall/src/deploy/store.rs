@@ -260,8 +260,7 @@ pub struct FailureRecord {
 impl FailureRecord {
     /// Records `failure`, which came of a change itself.
     pub(super) fn of(failure: &Failure, blame: Blame) -> Self {
-        let why = std::iter::once(failure.message.clone()).chain(failure.causes.clone());
-        let why = why.collect::<Vec<_>>().join(": ");
+        let why = failure.in_one_line();
         Self { why, service: None, logs: Vec::new(), services: Vec::new(), blame: Some(blame) }
     }
 

@@ -122,11 +122,7 @@ fn survey_leading(site: &mut Site<'_>, desired: Desired, leading: &Leading) -> R
 /// Refuses a name that stands for another package or another environment here.
 fn refuse_another(from: Option<&DeploymentGeneration>, desired: &Desired) -> Result<(), DeployError> {
     let Some(from) = from.map(|from| &from.desired) else { return Ok(()) };
-    let about = |one: &Desired| {
-        let (group, id) = (one.package.group(), one.package.id());
-        format!("{group}:{id} in the environment {} on the host {}", one.environment, one.host)
-    };
-    let (there, asked) = (about(from), about(desired));
+    let (there, asked) = (from.subject(), desired.subject());
     if there == asked || from.services.is_empty() {
         return Ok(());
     }

@@ -1,7 +1,6 @@
 //! What came of an attempt whose command may have died: the history of the service or of the deployment knows.
 
 use copkg_spec::canonical;
-use copkg_spec::command::Failure;
 use copkg_spec::coordinate::{Label, ServiceCoordinate};
 use copkg_spec::digest::Digest;
 use serde_json::json;
@@ -97,11 +96,6 @@ pub fn revision_of(desired: &Desired) -> Revision {
     // Every number in it is whole.
     let digest = Digest::of(&canonical::to_vec(&about).unwrap_or_default());
     Revision { package: desired.package.clone(), digest }
-}
-
-/// Says of a failure what is remembered of it.
-pub(crate) fn why(failure: &Failure) -> String {
-    std::iter::once(failure.message.clone()).chain(failure.causes.clone()).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ mod store;
 mod subscription;
 mod window;
 
-pub(crate) use attempt::why;
 pub use attempt::{AttemptEnd, attempt_of_deployment, attempt_of_service, revision_of};
 pub use backoff::{jittered, pause_after};
 pub use channel::FollowedChannel;

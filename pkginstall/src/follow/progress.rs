@@ -104,11 +104,10 @@ impl LastRound {
 
     /// Says that a failure is why a subscription stands as it does.
     pub fn by(standing: Standing, failure: &Failure, time: Timestamp) -> Self {
-        let why = std::iter::once(failure.message.clone()).chain(failure.causes.clone());
         Self {
             standing,
             time,
-            why: Some(why.collect::<Vec<_>>().join(": ")),
+            why: Some(failure.in_one_line()),
             code: Some(failure.code.clone()),
             hint: failure.hint.clone(),
             exit: failure.exit.code(),

@@ -3,12 +3,11 @@
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use copkg_spec::durable::{self, Existing};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use copkg_spec::durable;
 
 use super::{FollowError, Progress, Subscription, SubscriptionName};
 use crate::host::{Lock, Prefix, Wait};
+use crate::json_file;
 use crate::tree::names_in;
 
 /// The file that makes a directory a subscription.
@@ -67,7 +66,7 @@ impl Subscriptions {
     /// When it cannot be read.
     pub fn read(&self, name: &SubscriptionName) -> Result<Option<Subscription>, FollowError> {
         let path = self.file(name, SUBSCRIPTION);
-        let Some(read) = read_json::<Subscription>(&path)? else { return Ok(None) };
+        let Some(read) = json_file::read::<Subscription>(&path)? else { return Ok(None) };
         if !read.is_of_this_version() {
             return Err(FollowError::LaterVersion { path });
         }
@@ -84,7 +83,7 @@ impl Subscriptions {
     /// When it cannot be read: what failed is not known then, and nothing may be tried.
     pub fn progress(&self, name: &SubscriptionName) -> Result<Progress, FollowError> {
         let path = self.file(name, PROGRESS);
-        let read = read_json::<Progress>(&path)?.unwrap_or_default();
+        let read = json_file::read::<Progress>(&path)?.unwrap_or_default();
         if read.is_of_this_version() { Ok(read) } else { Err(FollowError::LaterVersion { path }) }
     }
 
@@ -98,7 +97,7 @@ impl Subscriptions {
         durable::create_dir_all(directory.as_std_path()).map_err(FollowError::file("create", &directory))?;
         // An earlier one may have been removed half.
         remove_file(&self.file(&name, PROGRESS))?;
-        write_json(&self.file(&name, SUBSCRIPTION), subscription)
+        Ok(json_file::write(&self.file(&name, SUBSCRIPTION), subscription)?)
     }
 
     /// Removes a subscription, durably. A crash leaves it, or nothing that counts.
@@ -131,28 +130,12 @@ impl Subscriptions {
         {
             return Ok(());
         }
-        write_json(&self.file(name, PROGRESS), progress)
+        Ok(json_file::write(&self.file(name, PROGRESS), progress)?)
     }
 
     fn file(&self, name: &SubscriptionName, file: &str) -> Utf8PathBuf {
         self.directory.join(name.as_str()).join(file)
     }
-}
-
-fn read_json<T: DeserializeOwned>(path: &Utf8Path) -> Result<Option<T>, FollowError> {
-    match std::fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => {
-            let read = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-            read.map(Some).map_err(FollowError::file("read", path))
-        }
-    }
-}
-
-fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<(), FollowError> {
-    let text = serde_json::to_vec_pretty(value).map_err(io::Error::from);
-    let written = text.and_then(|text| durable::write(path.as_std_path(), 0o644, Existing::Replace, &text));
-    written.map_err(FollowError::file("write", path))
 }
 
 fn remove_file(path: &Utf8Path) -> Result<(), FollowError> {

@@ -6,12 +6,13 @@ use std::fs;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use copkg_spec::durable::{self, Existing};
+use copkg_spec::durable;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{GenerationError, Number, Outcome, Trial};
+use crate::json_file;
 use crate::tree::{Directory, names_in};
 
 /// Where the next generation is put together. Without a number it means nothing.
@@ -223,17 +224,9 @@ fn remove_file(path: &Utf8Path) -> Result<(), GenerationError> {
 }
 
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Utf8Path) -> Result<Option<T>, GenerationError> {
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => {
-            let read = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-            read.map(Some).map_err(GenerationError::file("read", path))
-        }
-    }
+    Ok(json_file::read(path)?)
 }
 
 pub(crate) fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<(), GenerationError> {
-    let text = serde_json::to_vec_pretty(value).map_err(io::Error::from);
-    let written = text.and_then(|text| durable::write(path.as_std_path(), 0o644, Existing::Replace, &text));
-    written.map_err(GenerationError::file("write", path))
+    Ok(json_file::write(path, value)?)
 }

@@ -39,9 +39,7 @@ pub enum What {
 impl Stuck {
     /// Says why something is stuck.
     pub(super) fn new(package: Option<PackageCoordinate>, what: What, error: &impl Explain) -> Self {
-        let failure = Failure::of(error);
-        let why = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
-        Self { package, what, why }
+        Self { package, what, why: Failure::of(error).in_one_line() }
     }
 
     /// Tells whether nothing else may be done to `package` before this is put right.

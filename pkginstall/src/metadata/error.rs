@@ -206,8 +206,7 @@ fn kept_in(evidence: Option<&str>) -> String {
 impl MetadataError {
     /// Says what happened in one line, for a note.
     pub(super) fn in_one_line(&self) -> String {
-        let failure = Failure::of(self);
-        std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ")
+        Failure::of(self).in_one_line()
     }
 
     /// Tells whether the copy was not believed.

@@ -189,9 +189,7 @@ fn unknown(
     record: Option<&ServiceRecord>,
     error: &ServiceError,
 ) -> View {
-    let failure = Failure::of(error);
-    let why = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
-    Look::unknown(why).view(prefix, service, record)
+    Look::unknown(Failure::of(error).in_one_line()).view(prefix, service, record)
 }
 
 /// Refuses to go on where processes of `service` live that were started by hand.

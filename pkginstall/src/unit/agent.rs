@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use super::names::{agent_name, recovery_name, round_name};
 use super::places::Places;
 use super::quoting::{command, plain};
-use super::write::{program, put};
+use super::write::{Scratch, program, put};
 use super::{Manager, Purpose, UnitError, Units, launcher};
-use crate::host::{Effect, Prefix};
+use crate::host::Prefix;
 use crate::service::{ServiceError, Site};
 
 /// After how long without a word systemd starts the agent anew.
@@ -28,15 +28,8 @@ pub fn write_agent(site: &Site<'_>, words: &[String], purpose: Purpose) -> Resul
     let Purpose { manager, effect } = purpose;
     let (prefix, name) = (site.prefix, agent_name(site.prefix));
     let text = agent(prefix, program(site)?, words, manager)?;
-    let scratch =
-        tempfile::tempdir().map_err(UnitError::file("create", Utf8Path::new("a scratch directory")))?;
-    let directory = match effect {
-        Effect::Real => prefix.units(),
-        Effect::DryRun => {
-            Utf8PathBuf::from_path_buf(scratch.path().to_owned()).unwrap_or_else(|_| "/tmp".into())
-        }
-    };
-    let units = put(&directory, vec![(name.clone(), text)], manager)?;
+    let scratch = Scratch::make()?;
+    let units = put(&scratch.or_real(prefix, effect), vec![(name.clone(), text)], manager)?;
     let to = site.backends.directory(manager)?;
     let mut copy = ["install", "-D", "-m", "0644", "-t", to.as_str()].map(str::to_owned).to_vec();
     copy.push(prefix.units().join(&name).to_string());

@@ -8,12 +8,13 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::ServiceCoordinate;
-use copkg_spec::durable::{self, Existing};
+use copkg_spec::durable;
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use super::{Manager, UnitError, unit_name};
 use crate::host::Prefix;
+use crate::json_file;
 use crate::process::groups_of;
 
 /// Is there where systemd is the first process: the same question as `sd_booted`.
@@ -82,11 +83,8 @@ pub(super) fn remember(
     {
         return Err(UnitError::OtherManager { service: service.clone(), file });
     }
-    let path = path(prefix, service);
     let written = Written { manager, file: directory.join(unit) };
-    let bytes = serde_json::to_vec_pretty(&written).map_err(io::Error::from);
-    let put = bytes.and_then(|bytes| durable::write(path.as_std_path(), 0o644, Existing::Replace, &bytes));
-    put.map_err(UnitError::file("write", &path))
+    Ok(json_file::write(&path(prefix, service), &written)?)
 }
 
 /// Forgets, durably, that `service` has a unit.
@@ -155,12 +153,7 @@ pub(super) fn written_for(
 }
 
 fn written(prefix: &Prefix, service: &ServiceCoordinate) -> Result<Option<Written>, UnitError> {
-    let path = path(prefix, service);
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.map_err(UnitError::file("read", &path))?,
-    };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| UnitError::file("read", &path)(error.into()))
+    Ok(json_file::read(&path(prefix, service))?)
 }
 
 impl Managed {

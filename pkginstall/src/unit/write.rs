@@ -85,14 +85,8 @@ pub fn write(
     }
     texts.push((recovery_name(prefix), recovery(prefix, program)?));
     texts.push((target_name(prefix), target(prefix, &wanted(prefix, manager)?, manager)?));
-    let scratch =
-        tempfile::tempdir().map_err(UnitError::file("create", Utf8Path::new("a scratch directory")))?;
-    let written_to = match effect {
-        Effect::Real => prefix.units(),
-        Effect::DryRun => {
-            Utf8PathBuf::from_path_buf(scratch.path().to_owned()).unwrap_or_else(|_| "/tmp".into())
-        }
-    };
+    let scratch = Scratch::make()?;
+    let written_to = scratch.or_real(prefix, effect);
     let units = put(&written_to, texts, manager)?;
     let commands = commands(site, &units, &hand_over, manager)?;
     let units = Units { manager, units, directory, commands, hand_over };
@@ -103,6 +97,26 @@ pub fn write(
         put.map_err(UnitError::file("write", &kept))?;
     }
     Ok(units)
+}
+
+/// Where units are written that are only looked over. It goes with its directory.
+pub(super) struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    pub(super) fn make() -> Result<Self, UnitError> {
+        let made = tempfile::tempdir();
+        Ok(Self(made.map_err(UnitError::file("create", Utf8Path::new("a scratch directory")))?))
+    }
+
+    /// Returns where units are written: to the state directory, or here in a dry run.
+    pub(super) fn or_real(&self, prefix: &Prefix, effect: Effect) -> Utf8PathBuf {
+        match effect {
+            Effect::Real => prefix.units(),
+            Effect::DryRun => {
+                Utf8PathBuf::from_path_buf(self.0.path().to_owned()).unwrap_or_else(|_| "/tmp".into())
+            }
+        }
+    }
 }
 
 /// Writes the files and has them looked over.

@@ -38,8 +38,7 @@ pub(super) fn after_failure(
     let (service, step, id) = (change.service.clone(), change.step, change.id.clone());
     let stays = change.saved.iter().any(|saved| change.leaves(saved));
     let logs = Generations::of(site.prefix, &service).log(change.to);
-    let failure = Failure::of(&error);
-    let why = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
+    let why = Failure::of(&error).in_one_line();
     let blame = blame_for(step, &error);
     let now = match revert(site, change, ChangeFailure { why, blame }) {
         Ok(now) => now,

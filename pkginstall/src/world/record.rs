@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::coordinate::Label;
 use copkg_spec::deployment::{Deployment, Environment, HostId, host_order};
-use copkg_spec::durable::{self, Existing};
 use serde::{Deserialize, Serialize};
 
 use super::WorldError;
 use super::network::{choose_network, number_hosts};
+use crate::config::user_directory;
 use crate::deploy::HostAddresses;
 use crate::file_error::FileError;
 use crate::host::{Lock, Wait};
+use crate::json_file;
 use crate::tree::{Directory, if_there, names_in};
 
 /// What a host that is destroyed is called until its tree is gone; no host has such a name.
@@ -52,10 +52,7 @@ pub fn default_directory(
     deployment: &Deployment,
     environment: &Environment,
 ) -> Result<Utf8PathBuf, WorldError> {
-    let set = |name: &str| variables.get(name).filter(|value| value.starts_with('/'));
-    let state = set("XDG_STATE_HOME").map(Utf8PathBuf::from);
-    let at_home = || set("HOME").map(|home| Utf8Path::new(home).join(".local/state"));
-    let state = state.or_else(at_home).ok_or(WorldError::Nowhere)?;
+    let state = user_directory(variables, "XDG_STATE_HOME", ".local/state").ok_or(WorldError::Nowhere)?;
     Ok(state.join("copkg/worlds").join(format!("{}.{}", deployment.coordinate.id(), environment.name)))
 }
 
@@ -189,11 +186,7 @@ impl World {
     }
 
     fn write(&self) -> Result<(), WorldError> {
-        let path = record_file(&self.root);
-        let text = serde_json::to_vec_pretty(&self.record).map_err(io::Error::from);
-        let written =
-            text.and_then(|text| durable::write(path.as_std_path(), 0o644, Existing::Replace, &text));
-        Ok(written.map_err(FileError::at("write", &path))?)
+        Ok(json_file::write(&record_file(&self.root), &self.record)?)
     }
 }
 
@@ -217,14 +210,7 @@ fn record_file(root: &Utf8Path) -> Utf8PathBuf {
 }
 
 fn read(root: &Utf8Path) -> Result<Option<WorldRecord>, WorldError> {
-    let path = record_file(root);
-    match fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => {
-            let read = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-            Ok(Some(read.map_err(FileError::at("read", &path))?))
-        }
-    }
+    Ok(json_file::read(&record_file(root))?)
 }
 
 /// Returns the networks of the other worlds beside this one. One that cannot be read has none that is known.

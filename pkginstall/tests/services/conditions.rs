@@ -10,7 +10,7 @@ use copkg_spec::manifest::{Service, Template};
 use rustix::process::{Resource, getrlimit};
 use serde_json::Value;
 
-use super::scene::{Host, PACKAGE, Package, Ran, SERVICE, eventually, numbers, ran};
+use super::scene::{Host, PACKAGE, Package, Ran, SERVICE, eventually, numbers, ran, setting};
 
 /// Says under which conditions it runs.
 const REPORTER: &str = "#!/bin/sh\n{ ulimit -n; ulimit -Hn; ulimit -c; umask; env; } >data/report.new\n\
@@ -233,15 +233,7 @@ fn with_files() -> Package {
         .with("etc/web.env.j2", "# made\nB=rendered\nPASSWORD='{{ config.password }}'\n")
         .that(|service| {
             let kind = SettingKind::Secret;
-            let password = Setting {
-                kind,
-                default: None,
-                optional: true,
-                min: None,
-                max: None,
-                choices: Vec::new(),
-                description: None,
-            };
+            let password = Setting { optional: true, ..setting(kind, None) };
             service.config.insert("password".parse().unwrap(), password);
             let (src, dst) = ("etc/web.env.j2".parse().unwrap(), "web.env".parse().unwrap());
             service.templates = vec![Template { src, dst }];

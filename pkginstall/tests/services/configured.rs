@@ -6,11 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use copkg_spec::configuration::{Setting, SettingKind, SettingValue};
 use copkg_spec::manifest::{Health, Template};
 
-use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER, eventually};
-
-fn setting(kind: SettingKind, default: Option<SettingValue>) -> Setting {
-    Setting { kind, default, optional: false, min: None, max: None, choices: Vec::new(), description: None }
-}
+use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER, eventually, setting};
 
 /// A package whose template has this text.
 fn package(template: &str) -> Package {

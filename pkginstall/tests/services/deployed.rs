@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use copkg_spec::configuration::{Setting, SettingKind, SettingValue};
+use copkg_spec::configuration::{SettingKind, SettingValue};
 use copkg_spec::manifest::{Health, Template};
 use serde_json::Value;
 
-use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER, eventually};
+use super::scene::{Host, PACKAGE, Package, SERVICE, SLEEPER, eventually, setting};
 
 /// The services of the deployment, in the order in which they change.
 const SERVICES: [&str; 3] = ["1.db.shop.osl", "1.web.shop.osl", "1.worker.shop.osl"];
@@ -22,15 +22,7 @@ const FAILING: &str = "#!/bin/sh\necho 'no queue to work on'\nexit 3\n";
 
 fn package(server: &str) -> Package {
     Package::serving(server).with("etc/motto.conf.j2", "motto = {{ config.motto }}\n").that(|service| {
-        let motto = Setting {
-            kind: SettingKind::String,
-            default: Some(SettingValue::Text("none".into())),
-            optional: false,
-            min: None,
-            max: None,
-            choices: Vec::new(),
-            description: None,
-        };
+        let motto = setting(SettingKind::String, Some(SettingValue::Text("none".into())));
         service.config.insert("motto".parse().unwrap(), motto);
         service.templates =
             vec![Template { src: "etc/motto.conf.j2".parse().unwrap(), dst: "motto.conf".parse().unwrap() }];

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use copkg_spec::configuration::{Setting, SettingKind, SettingValue};
+use copkg_spec::configuration::{SettingKind, SettingValue};
 use copkg_spec::manifest::{Health, Template};
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use super::scene::{Host, Package, SERVICE};
+use super::scene::{Host, Package, SERVICE, setting};
 
 /// The account of the service, and of whoever swaps.
 const ACCOUNT: &str = "nobody";
@@ -97,15 +97,7 @@ fn package(version: &str) -> Package {
             service.migrate = Some("script.d/migrate".parse().unwrap());
             service.admit = Some("script.d/admit".parse().unwrap());
             service.directories = vec!["spool".parse().unwrap()];
-            let motto = Setting {
-                kind: SettingKind::String,
-                default: Some(SettingValue::Text("none".into())),
-                optional: false,
-                min: None,
-                max: None,
-                choices: Vec::new(),
-                description: None,
-            };
+            let motto = setting(SettingKind::String, Some(SettingValue::Text("none".into())));
             service.config.insert("motto".parse().unwrap(), motto);
             let (src, dst) = ("etc/web.env.j2".parse().unwrap(), "web.env".parse().unwrap());
             service.templates = vec![Template { src, dst }];

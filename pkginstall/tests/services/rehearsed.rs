@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 
-use copkg_spec::configuration::{Setting, SettingKind, SettingValue};
+use copkg_spec::configuration::{SettingKind, SettingValue};
 use copkg_spec::manifest::{Health, Parameter, Rehearsal, Service, Template};
 
-use super::scene::{Host, PACKAGE, Package, Ran, SERVICE, SLEEPER};
+use super::scene::{Host, PACKAGE, Package, Ran, SERVICE, SLEEPER, setting};
 
 const NEXT: &str = "com.example:web:2.0";
 
@@ -45,15 +45,7 @@ pub(crate) fn text(value: impl Into<String>) -> SettingValue {
 
 /// A package with one setting, and a template that holds it.
 pub(crate) fn package(kind: SettingKind, value: Option<SettingValue>) -> Package {
-    let setting = Setting {
-        kind,
-        default: value,
-        optional: false,
-        min: None,
-        max: None,
-        choices: Vec::new(),
-        description: None,
-    };
+    let setting = setting(kind, value);
     Package::serving(SLEEPER)
         .with("etc/web.conf.j2", "{{ config.database }}\n")
         .with("script.d/migrate", MIGRATE)

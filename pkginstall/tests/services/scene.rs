@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use copkg_spec::archive::{Attachments, Head, PackOptions, PackPlan, TreeEntry, TreeNode, pack};
+use copkg_spec::configuration::{Setting, SettingKind, SettingValue};
 use copkg_spec::index::{EntryPath, Mode};
 use copkg_spec::manifest::{About, Draft, Kind, Service};
 use jiff::Timestamp;
@@ -281,4 +282,9 @@ fn mode_of(path: &str) -> Mode {
     let is_python = Path::new(path).extension().is_some_and(|extension| extension == "py");
     let executable = !is_python && (path.contains("bin/") || path.contains("script.d/"));
     if executable { Mode::Executable } else { Mode::Regular }
+}
+
+/// A setting of a package, with nothing but its type and its default.
+pub(crate) fn setting(kind: SettingKind, default: Option<SettingValue>) -> Setting {
+    Setting { kind, default, optional: false, min: None, max: None, choices: Vec::new(), description: None }
 }

@@ -76,8 +76,7 @@ async fn check_blobs(
 }
 
 fn refused(group: &Group, error: &RepositoryError) -> Finding {
-    let failure = Failure::of(error);
-    let what = std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ");
+    let what = Failure::of(error).in_one_line();
     let kind = if matches!(error, RepositoryError::Missing { .. }) { Kind::Missing } else { Kind::Refused };
     Finding { kind, path: group.to_string(), what }
 }

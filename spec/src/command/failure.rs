@@ -63,6 +63,12 @@ impl Failure {
             hint: error.hint().or_else(|| first_cause_hint(error)),
         }
     }
+
+    /// Returns what failed and why, as one text for a record or a note.
+    pub fn in_one_line(&self) -> String {
+        let parts = std::iter::once(&self.message).chain(&self.causes);
+        parts.map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
 }
 
 /// Returns what the cause of an error says, without what helps nobody: the number behind what the operating system says, and

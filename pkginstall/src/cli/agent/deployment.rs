@@ -1,6 +1,6 @@
 //! A deployment that follows a channel: the steps of `deploy apply`, with everything ready before anything is stopped.
 
-use copkg_spec::command::{Exit, Failure};
+use copkg_spec::command::Failure;
 use copkg_spec::coordinate::Label;
 use copkg_spec::deployment::PackageChoice;
 
@@ -8,11 +8,8 @@ use super::super::deploy::converge::{self, Making, Surveyed};
 use super::super::interruption;
 use super::Context;
 use super::turn::{Turn, TurnEnd};
-use crate::deploy::{
-    self, CheckResult, DeployError, DeploymentStore, Described, Desired, HostAddresses, Origin, Part,
-};
-use crate::follow::{AttemptEnd, Follower, Revision, Standing, attempt_of_deployment, revision_of};
-use crate::generation::Blame;
+use crate::deploy::{self, CheckResult, DeploymentStore, Described, Desired, HostAddresses, Origin, Part};
+use crate::follow::{AttemptEnd, Follower, Revision, attempt_of_deployment, revision_of};
 use crate::host::Prefix;
 use crate::repository::Network;
 
@@ -51,7 +48,7 @@ pub(super) fn converge(
         return Ok(TurnEnd::Converged);
     }
     turn.refuse_failed(&revision)?;
-    let surveyed = Surveyed::of(context, &described, desired).map_err(refused)?;
+    let surveyed = Surveyed::of(context, &described, desired).map_err(TurnEnd::refused)?;
     if !turn.may_apply(context)? {
         let desired = &surveyed.survey.desired;
         let packages = desired.services.iter().map(|one| one.package.clone());
@@ -77,7 +74,7 @@ fn apply(
             turn.changed = applied.to.is_some();
             Ok(TurnEnd::Converged)
         }
-        Err(error) => Err(not_changed(context, turn, &error)),
+        Err(error) => Err(turn.not_changed(context, Failure::of(&error), error.blame())),
     }
 }
 
@@ -106,19 +103,4 @@ fn part(follower: &Follower) -> Part {
         Follower::Service { .. } => (None, None, None),
     };
     Part { environment, host, host_name: None, name, addresses: HostAddresses::default() }
-}
-
-/// Nothing was touched: where there is no way from here, there is none until the channel or the host is another.
-fn refused(failure: Failure) -> TurnEnd {
-    let standing = if failure.exit == Exit::Conflict { Standing::Refused } else { Standing::Waiting };
-    TurnEnd::Not(standing, failure)
-}
-
-fn not_changed(context: &Context<'_>, turn: &mut Turn<'_>, error: &DeployError) -> TurnEnd {
-    let failure = Failure::of(error);
-    let end = match error.blame() {
-        Blame::Revision => AttemptEnd::Failed { why: crate::follow::why(&failure) },
-        Blame::Host | Blame::Interruption => AttemptEnd::Open,
-    };
-    turn.end(context, end).unwrap_or_else(|| failure.into())
 }

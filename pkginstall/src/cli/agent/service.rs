@@ -7,9 +7,9 @@ use super::super::start::at_site;
 use super::super::{install, interruption};
 use super::Context;
 use super::turn::{Turn, TurnEnd};
-use crate::follow::{AttemptEnd, FollowError, Revision, Standing, attempt_of_service};
+use crate::follow::{AttemptEnd, FollowError, Revision, attempt_of_service};
 use crate::gc::{self, RETAINED};
-use crate::generation::{Blame, Cause, Generations};
+use crate::generation::{Cause, Generations};
 use crate::host::Effect;
 use crate::repository::Network;
 use crate::upgrade::{self, Keep, Reload, Request, Restore, Target, UpgradeError};
@@ -46,7 +46,7 @@ pub(super) fn converge(
     // The channel may have been moved meanwhile.
     turn.refuse_failed(&revision)?;
     let request = request(turn, service, &revision);
-    at_site(context, |site| upgrade::check(site, &request)).map_err(refused)?;
+    at_site(context, |site| upgrade::check(site, &request)).map_err(TurnEnd::refused)?;
     if !turn.may_apply(context)? {
         return Ok(TurnEnd::Staged { packages: vec![revision.package] });
     }
@@ -89,23 +89,9 @@ fn request(turn: &Turn<'_>, service: &ServiceCoordinate, revision: &Revision) ->
     }
 }
 
-/// Nothing was touched: where there is no way from here, there is none until the channel or the service is another.
-fn refused(failure: Failure) -> TurnEnd {
-    let standing = if failure.exit == Exit::Conflict { Standing::Refused } else { Standing::Waiting };
-    TurnEnd::Not(standing, failure)
-}
-
-fn not_changed(context: &mut Context<'_>, turn: &mut Turn<'_>, error: &UpgradeError) -> TurnEnd {
-    let failure = Failure::of(error);
-    let end = match error.blame() {
-        Blame::Revision => AttemptEnd::Failed { why: crate::follow::why(&failure) },
-        Blame::Host | Blame::Interruption => AttemptEnd::Open,
-    };
-    if error.exit() == Exit::Conflict {
-        turn.end(context, end);
-        return refused(failure);
-    }
-    turn.end(context, end).unwrap_or_else(|| failure.into())
+fn not_changed(context: &Context<'_>, turn: &mut Turn<'_>, error: &UpgradeError) -> TurnEnd {
+    let end = turn.not_changed(context, Failure::of(error), error.blame());
+    if error.exit() == Exit::Conflict { TurnEnd::refused(Failure::of(error)) } else { end }
 }
 
 /// That something could not be removed is no failure of the change.

@@ -1,6 +1,6 @@
 //! One subscription in a round: its record, how far it is, and what the round came to.
 
-use copkg_spec::command::Failure;
+use copkg_spec::command::{Exit, Failure};
 use copkg_spec::coordinate::PackageCoordinate;
 
 use super::Context;
@@ -8,7 +8,7 @@ use crate::follow::{
     Attempt, AttemptEnd, FailedRevision, FollowError, LastRound, MaintenanceWindow, Progress, Revision,
     Standing, Subscription, SubscriptionName, Subscriptions,
 };
-use crate::generation::Number;
+use crate::generation::{Blame, Number};
 
 /// What a turn came to.
 pub(super) enum TurnEnd {
@@ -27,6 +27,14 @@ impl From<Failure> for TurnEnd {
     /// What did not touch anything and can be had another time is tried again.
     fn from(failure: Failure) -> Self {
         Self::Not(Standing::Waiting, failure)
+    }
+}
+
+impl TurnEnd {
+    /// Nothing was touched: where there is no way from here, there is none until the channel or the host is another.
+    pub(super) fn refused(failure: Failure) -> Self {
+        let standing = if failure.exit == Exit::Conflict { Standing::Refused } else { Standing::Waiting };
+        Self::Not(standing, failure)
     }
 }
 
@@ -84,6 +92,15 @@ impl Turn<'_> {
         let failure = self.failure(&failed);
         self.progress.remember(failed);
         Some(TurnEnd::Not(Standing::Failed, failure))
+    }
+
+    /// Takes note of a change that failed: of a revision that is to blame for it, that it is not tried again.
+    pub(super) fn not_changed(&mut self, context: &Context<'_>, failure: Failure, blame: Blame) -> TurnEnd {
+        let end = match blame {
+            Blame::Revision => AttemptEnd::Failed { why: failure.in_one_line() },
+            Blame::Host | Blame::Interruption => AttemptEnd::Open,
+        };
+        self.end(context, end).unwrap_or_else(|| failure.into())
     }
 
     /// Keeps what the turn came to. Returns it, and whether that is news.

@@ -67,9 +67,9 @@ impl LocalPackages {
                 && *package.id() == reference.id
                 && version.is_none_or(|version| package.version() == version)
         };
-        let mut files: Vec<_> = self.0.iter().filter(|(package, _)| is_it(package)).collect();
-        files.sort_by_key(|(package, _)| package.version().clone());
-        files.last().map(|(_, path)| path.as_path())
+        let files = self.0.iter().filter(|(package, _)| is_it(package));
+        let newest = files.max_by(|(one, _), (other, _)| one.version().cmp(other.version()));
+        newest.map(|(_, path)| path.as_path())
     }
 }
 

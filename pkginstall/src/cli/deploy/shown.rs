@@ -91,20 +91,15 @@ fn details(text: &mut String, preview: &ServicePreview, act: Act) {
         None => {}
     }
     for change in &preview.settings {
-        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".into());
-        let (before, after) = (value(&change.before), value(&change.after));
-        let _ = match change.before {
-            None => writeln!(text, "    {}: {after}  ({})", change.name, change.origin),
-            Some(_) => writeln!(text, "    {}: {before} → {after}  ({})", change.name, change.origin),
-        };
+        let origin = format!("  ({})", change.origin);
+        let _ = writeln!(
+            text,
+            "    {}{origin}",
+            value(&change.name, change.before.as_ref(), change.after.as_ref())
+        );
     }
     for change in &preview.conditions {
-        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".into());
-        let (before, after) = (value(&change.before), value(&change.after));
-        let _ = match change.before {
-            None => writeln!(text, "    {}: {after}", change.name),
-            Some(_) => writeln!(text, "    {}: {before} → {after}", change.name),
-        };
+        let _ = writeln!(text, "    {}", value(&change.name, change.before.as_ref(), change.after.as_ref()));
     }
     match &preview.configuration {
         None if act != Act::Retire => {
@@ -124,4 +119,10 @@ fn details(text: &mut String, preview: &ServicePreview, act: Act) {
             }
         }
     }
+}
+
+/// Shows a value that is new, or that is another.
+fn value(name: &str, before: Option<&String>, after: Option<&String>) -> String {
+    let after = after.map_or("not set", String::as_str);
+    before.map_or_else(|| format!("{name}: {after}"), |before| format!("{name}: {before} → {after}"))
 }

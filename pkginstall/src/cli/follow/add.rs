@@ -81,16 +81,11 @@ pub(super) fn deployment(args: &Follow, channel: &str, context: &mut Context<'_>
 fn refuse_another(context: &Context<'_>, described: &Described) -> Result<(), Failure> {
     let current = DeploymentStore::of(&context.prefix()?, &described.name).current()?;
     let Some(there) = current.map(|current| current.desired) else { return Ok(()) };
-    let about = |package: &PackageCoordinate, environment: &str, host: &str| {
-        format!("{}:{} in the environment {environment} on the host {host}", package.group(), package.id())
-    };
-    let there_is = about(&there.package, &there.environment, &there.host);
-    let host = &described.host;
-    let asked = about(&host.deployment, host.environment.as_str(), host.host.as_ref());
-    if there_is == asked {
+    let (there, asked) = (there.subject(), described.subject());
+    if there == asked {
         return Ok(());
     }
-    Err(DeployError::OtherDeployment { name: described.name.clone(), there: there_is, asked }.into())
+    Err(DeployError::OtherDeployment { name: described.name.clone(), there, asked }.into())
 }
 
 /// Refuses a deployment of which a service follows a channel itself: two would change it.
@@ -122,18 +117,16 @@ fn add(
     let actor = Actor::of(context.ambient.user, &context.ambient.environment);
     let subscription = Subscription::new(follower, channel, actor, context.now());
     let name = subscription.name();
-    let changed = {
-        let _lock = subscriptions.lock(context.wait())?;
-        match subscriptions.read(&name)? {
-            Some(there) if there.is_same(&subscription) => false,
-            Some(there) => return Err(FollowError::FollowsAlready { name, channel: there.channel }.into()),
-            None => true,
-        }
+    let lock = subscriptions.lock(context.wait())?;
+    let changed = match subscriptions.read(&name)? {
+        Some(there) if there.is_same(&subscription) => false,
+        Some(there) => return Err(FollowError::FollowsAlready { name, channel: there.channel }.into()),
+        None => true,
     };
     if changed && !args.dry_run {
-        let _lock = subscriptions.lock(context.wait())?;
         subscriptions.add(&subscription)?;
     }
+    drop(lock);
     let document = json!({
         "changed": changed && !args.dry_run,
         "name": name,

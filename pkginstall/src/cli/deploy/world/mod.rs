@@ -25,7 +25,7 @@ pub(super) use logs::{WorldLogsArgs, run as logs};
 pub(super) use recreate::{RecreateArgs, run as recreate};
 pub(super) use up::{UpArgs, run as up};
 
-use super::super::start::at_site;
+use super::super::start::{at_site, recover_deployments};
 use super::super::stop::each;
 
 /// The arguments that say which world it is.
@@ -94,10 +94,7 @@ fn on_host<T>(
 
 /// Stops every service of a host, what was started last first; what an interrupted change left is recovered before.
 fn stop_all(context: &mut Context<'_>) -> Result<Vec<Outcome>, Failure> {
-    at_site(context, |site| {
-        deploy::recover_before(site);
-        Ok::<(), Failure>(())
-    })?;
+    recover_deployments(context)?;
     let prefix = context.prefix()?;
     let services = in_order_of_stop(&prefix)?;
     let (outcomes, mut failures) = each(&services, |name| at_site(context, |site| service::stop(site, name)));

@@ -13,7 +13,7 @@ use copkg_spec::trust::GroupPattern;
 
 use super::super::super::Context;
 use super::super::super::context::Offline;
-use super::super::super::start::at_site;
+use super::super::super::start::recover_deployments;
 use super::super::apply::{Apply, apply};
 use super::super::packages::LocalPackages;
 use super::hosts::{HostRow, look, show};
@@ -143,10 +143,7 @@ pub(super) fn bring_up(
     };
     let directory = DescriptionPlace::Directory(place.directory.clone());
     on_host(context, world, (host, supply.args.repo.as_deref()), |context| {
-        at_site(context, |site| {
-            deploy::recover_before(site);
-            Ok::<(), Failure>(())
-        })?;
+        recover_deployments(context)?;
         pin(context, supply)?;
         let described = deploy::describe(&context.prefix()?, &directory, &part)?;
         let request = Apply {
