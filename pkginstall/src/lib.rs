@@ -8,10 +8,12 @@
 pub mod activate;
 pub mod answers;
 pub mod audit;
+mod beside;
 pub mod cli;
 pub mod conditions;
 pub mod config;
 pub mod configure;
+pub mod content;
 pub mod deploy;
 pub mod fetch;
 mod file_error;

@@ -17,8 +17,8 @@ use super::{Context, co_sign};
 use crate::delta;
 use crate::repository::remote::Address;
 use crate::repository::{
-    Checked, Expired, InDirectory, NewPatch, OnServer, Publication, Reading, Released, Unsigned, check,
-    publish, rehearse, release,
+    Checked, Expired, InDirectory, NewPatch, OnServer, Promotion, Publication, Reading, Released, Unsigned,
+    check, publish, rehearse, release,
 };
 
 #[derive(Debug, Args)]
@@ -35,8 +35,11 @@ pub(super) struct Publish {
     change: GroupChange,
     #[command(flatten)]
     patches: Patches,
+    /// Let this channel lead to what is published, in the same commit; `stable=3` only while it leads to version 3. Repeat it for several
+    #[arg(long, value_name = "CHANNEL[=VERSION]")]
+    promote: Vec<Promotion>,
     /// List what waits for signatures, or show and sign the proposal with this id
-    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = LIST, conflicts_with_all = ["files", "expires_in", "patches"])]
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = LIST, conflicts_with_all = ["files", "expires_in", "patches", "promote"])]
     co_sign: Option<Wanted>,
     /// Publish packages that nobody signed, too: only to a directory
     #[arg(long)]
@@ -90,10 +93,11 @@ fn to_server(args: &Publish, url: &str, context: &mut Context) -> Result<Exit, F
     let published = published(args, &packages, &reading, context)?;
     let made = args.patches.make(&packages, &published, &keys, context)?;
     let editor = args.change.editor(reading, &keys, context);
-    let (edited, released) = release(&packages, &made.patches, &editor, mode(args.dry_run))?;
+    let (edited, released) = release(&packages, &made.patches, &args.promote, &editor, mode(args.dry_run))?;
     warn_of_words(packages.iter().map(|package| &package.coordinate), context);
     let mut document = document(&edited);
     document["packages"] = released.iter().map(|released| describe(released, args.dry_run)).collect();
+    document["channels"] = args.promote.iter().map(|one| json!(one.channel)).collect();
     let patches = made.patches.iter();
     document["patches"] = patches.clone().map(|patch| patches::describe(patch, !args.dry_run)).collect();
     context.report.data(&document, || {
@@ -101,6 +105,7 @@ fn to_server(args: &Publish, url: &str, context: &mut Context) -> Result<Exit, F
         let patches = patches.map(|patch| patches::line(patch, did(&document["state"])));
         lines
             .chain(newest_lines(&released))
+            .chain(channel_lines(args, &released, &document["state"]))
             .chain(patches)
             .chain(said(&edited, url))
             .collect::<Vec<_>>()
@@ -156,6 +161,23 @@ fn newest_lines(released: &[Released]) -> BTreeSet<String> {
         }
     };
     released.iter().map(line).collect()
+}
+
+/// Says where channels lead from now on.
+fn channel_lines(args: &Publish, released: &[Released], state: &Value) -> Vec<String> {
+    let leads = match state.as_str() {
+        Some("rehearsed" | "pending") => "would lead",
+        _ => "leads",
+    };
+    let packages: BTreeSet<_> = released.iter().map(|released| &released.package.coordinate).collect();
+    let line = |package: &PackageCoordinate, channel| {
+        let version = package.version();
+        format!("{}:{}@{channel} {leads} to {version}", package.group(), package.id())
+    };
+    packages
+        .into_iter()
+        .flat_map(|package| args.promote.iter().map(|one| line(package, &one.channel)))
+        .collect()
 }
 
 /// Warns of versions that count as pre-releases for a word that means nothing.
@@ -258,6 +280,7 @@ impl Publish {
             ("--key", !self.change.keys.keys.is_empty() && self.patches.patches == 0),
             ("--root", self.root.is_given()),
             ("--expires-in", self.change.expires_in.is_some()),
+            ("--promote", !self.promote.is_empty()),
             ("--co-sign", self.co_sign.is_some()),
         ];
         match given.into_iter().find(|(_, given)| *given) {

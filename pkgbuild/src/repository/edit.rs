@@ -195,6 +195,26 @@ pub enum EditError {
         /// The file.
         file: PathBuf,
     },
+    /// A channel leads elsewhere than it should when it is moved.
+    #[error("{channel} leads to {}, not to {expected}", today.as_ref().map_or("nothing", Version::as_str))]
+    ChannelMoved {
+        /// The channel.
+        channel: String,
+        /// Where it should lead.
+        expected: Version,
+        /// Where it leads.
+        today: Option<Version>,
+    },
+    /// A channel leads to a newer version than the one that is published.
+    #[error("{channel} leads to {today}, which is newer than {wanted}")]
+    ChannelAhead {
+        /// The channel.
+        channel: String,
+        /// What is published.
+        wanted: Version,
+        /// Where it leads.
+        today: Version,
+    },
     /// None of the keys speaks for the group.
     #[error("none of the keys given speaks for {group}; these do: {}", crate::keys::describe(keys))]
     NoKey {
@@ -215,6 +235,7 @@ impl Explain for EditError {
             Self::Group(GroupError::Yanked { .. } | GroupError::Changed { .. } | GroupError::Nesting(_)) => {
                 Exit::Conflict
             }
+            Self::ChannelMoved { .. } | Self::ChannelAhead { .. } => Exit::Conflict,
             Self::Group(_) | Self::NotDelegated { .. } | Self::NoKey { .. } | Self::NotOurs { .. } => {
                 Exit::Trust
             }
@@ -232,6 +253,8 @@ impl Explain for EditError {
             Self::Group(GroupError::Changed { .. }) => "target_changed",
             Self::Group(GroupError::Nesting(_)) => "nesting_coordinates",
             Self::Group(_) => "group_inconsistent",
+            Self::ChannelMoved { .. } => "channel_moved",
+            Self::ChannelAhead { .. } => "wrong_direction",
             Self::NotDelegated { .. } => "not_delegated",
             Self::NoKey { .. } => "key_without_role",
             Self::NotOurs { .. } => "not_signed_by_group",
@@ -257,6 +280,10 @@ impl Explain for EditError {
             )),
             Self::NoKey { .. } => Some("give --key with the secret half of one of them".into()),
             Self::NotOurs { file, .. } => Some(format!("pkgbuild sign {} --key FILE", file.display())),
+            Self::ChannelMoved { .. } => Some(
+                "somebody moved it meanwhile: look at what it leads to, and publish on top of that".into(),
+            ),
+            Self::ChannelAhead { .. } => Some("raise the version, or leave `--promote` out".into()),
             Self::Group(_) => None,
         }
     }

@@ -32,7 +32,7 @@ pub use online::Reading;
 pub use patches::{NewPatch, PatchesError, Patching, Published};
 pub use publish::{Checked, Publication, PublishError, Unsigned, check, publish, rehearse};
 pub use published::{InDirectory, OnServer};
-pub use release::{ReleaseError, Released, release};
+pub use release::{Promotion, ReleaseError, Released, release};
 pub use seat::Seat;
 pub use send::{Blobs, SendError, Sent, send, wait_until_visible};
 pub use view::{Expired, GroupView, View, ViewError};

@@ -3,9 +3,10 @@
 //! The group's next metadata goes first, signed by its keys; only then the server takes the files that it names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use copkg_spec::command::{Exit, Explain};
-use copkg_spec::coordinate::{Group, NestingConflict, Version};
+use copkg_spec::coordinate::{CoordinateError, Group, Label, NestingConflict, PackageCoordinate, Version};
 use copkg_spec::repository::{GroupContent, GroupError, PackageCustom, PackageTarget};
 use thiserror::Error;
 
@@ -25,13 +26,57 @@ pub struct Released {
     pub newest: Option<Version>,
 }
 
-/// Publishes files that were checked, and patches to them.
+/// A channel that is moved by the commit that publishes: `stable`, or `stable=3` where it must lead to version 3 until then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promotion {
+    /// The channel, which is made when it is not there.
+    pub channel: Label,
+    /// Where it must lead.
+    pub from: Option<Version>,
+}
+
+impl FromStr for Promotion {
+    type Err = CoordinateError;
+
+    fn from_str(text: &str) -> Result<Self, CoordinateError> {
+        let (channel, from) = match text.split_once('=') {
+            Some((channel, from)) => (channel, Some(from.parse()?)),
+            None => (text, None),
+        };
+        Ok(Self { channel: channel.parse()?, from })
+    }
+}
+
+impl Promotion {
+    /// Lets the channel lead to a package that is being published. One that leads there already stays as it is.
+    fn apply(&self, package: &PackageCoordinate, content: &mut GroupContent) -> Result<(), EditError> {
+        let entry = content.packages().get(package.id());
+        let today = entry.and_then(|entry| entry.channels.get(&self.channel)).cloned();
+        if today.as_ref() == Some(package.version()) {
+            return Ok(());
+        }
+        let channel = || format!("{}:{}@{}", package.group(), package.id(), self.channel);
+        match (&self.from, today) {
+            (Some(expected), today) if today.as_ref() != Some(expected) => {
+                Err(EditError::ChannelMoved { channel: channel(), expected: expected.clone(), today })
+            }
+            (_, Some(today)) if today > *package.version() => {
+                Err(EditError::ChannelAhead { channel: channel(), wanted: package.version().clone(), today })
+            }
+            _ => Ok(content.promote(package, &self.channel)?),
+        }
+    }
+}
+
+/// Publishes files that were checked, and patches to them, and moves channels to them.
 ///
 /// # Errors
-/// When two of them contradict each other, other bytes are published already, or as [`Editor::edit`].
+/// When two of them contradict each other, other bytes are published already, a channel leads elsewhere than it should, or as
+/// [`Editor::edit`].
 pub fn release(
     packages: &[Checked],
     patches: &[NewPatch],
+    promotions: &[Promotion],
     editor: &Editor<'_>,
     mode: Mode,
 ) -> Result<(Edited, Vec<Released>), ReleaseError> {
@@ -55,6 +100,7 @@ pub fn release(
             }
             let is_new = add(package, content)?;
             new.insert(package.target(), (is_new, None));
+            promotions.iter().try_for_each(|one| one.apply(&package.coordinate, content))?;
         }
         for (target, (_, newest)) in new.iter_mut().filter(|(target, _)| *target.coordinate.group() == group)
         {
@@ -163,5 +209,22 @@ impl Explain for ReleaseError {
             Self::Published { .. } => Some("what is published never changes: raise the version".into()),
             Self::Edit(error) => error.hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promotion_names_a_channel_and_where_it_must_lead() {
+        let read = |text: &str| text.parse::<Promotion>();
+        let stable = || "stable".parse::<Label>().unwrap();
+        assert_eq!(read("stable").unwrap(), Promotion { channel: stable(), from: None });
+        assert_eq!(
+            read("stable=1.2").unwrap(),
+            Promotion { channel: stable(), from: Some("1.2".parse().unwrap()) }
+        );
+        assert!(read("stable=").is_err() && read("=1").is_err() && read("").is_err());
     }
 }

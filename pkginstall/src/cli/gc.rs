@@ -101,6 +101,7 @@ fn describe(swept: &Swept) -> String {
         swept.generations.iter().map(|gone| format!("{}, generation {}", gone.service, gone.number));
     let set_aside =
         swept.set_aside.iter().map(|aside| format!("{}, set aside {:.0}", aside.path, aside.time));
+    let edits = swept.edits.iter().map(|aside| format!("{}, set aside {:.0}", aside.path, aside.time));
     let retired =
         swept.retired.iter().map(|gone| format!("{}, which its deployment no longer names", gone.service));
     let deployments = swept
@@ -110,6 +111,7 @@ fn describe(swept: &Swept) -> String {
     data.chain(deployments)
         .chain(retired)
         .chain(set_aside)
+        .chain(edits)
         .chain(packages)
         .chain(generations)
         .collect::<Vec<_>>()

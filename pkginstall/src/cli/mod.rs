@@ -6,6 +6,7 @@ mod cheapest;
 mod check;
 mod completions;
 mod config;
+mod content;
 mod context;
 mod deploy;
 mod diff;
@@ -121,6 +122,8 @@ enum Command {
     Diff(diff::Diff),
     /// Change several services as one, as a deployment describes them
     Deploy(deploy::Deploy),
+    /// Edit the files behind a service here, push them to all, and take them back
+    Content(content::ContentArgs),
     /// Let a service or a deployment follow a channel; without arguments, list what follows what
     Follow(follow::Follow),
     /// Let a service or a deployment follow its channel no more; it stays what it is
@@ -217,6 +220,7 @@ impl Command {
                 | Self::Rollback(_)
                 | Self::Rehearse(_)
                 | Self::Deploy(_)
+                | Self::Content(_)
                 | Self::Gc(_)
                 | Self::Recover(_)
                 | Self::Config(_)
@@ -238,6 +242,7 @@ impl Command {
             | Self::Rollback(_)
             | Self::Gc(_) => true,
             Self::Deploy(args) => !args.only_looks(),
+            Self::Content(args) => !args.only_looks(),
             Self::Config(args) => !args.only_looks(),
             Self::Agent(args) => args.is_one_round(),
             _ => false,
@@ -274,6 +279,7 @@ impl Command {
             | Self::Version(_) => true,
             Self::Logs(args) => !args.rotates(),
             Self::Deploy(args) => args.only_looks(),
+            Self::Content(args) => args.only_looks(),
             Self::Follow(args) => args.only_looks(),
             Self::Trust(args) => args.only_looks(),
             Self::Repo(args) => args.only_looks(),
@@ -310,6 +316,7 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Why(args) => why::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Deploy(args) => deploy::run(args, context),
+        Command::Content(args) => content::run(args, context),
         Command::Follow(args) => follow::run(args, context),
         Command::Unfollow(args) => follow::unfollow(args, context),
         Command::Agent(args) => agent::run(args, context),

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Context;
 use super::start::at_site;
+use crate::content;
 use crate::deploy;
 use crate::host::{
     Catalogue, HostError, Intent, LockError, Notice, Operation, Prefix, Recovered, Stuck, stuck,
@@ -44,12 +45,14 @@ fn look(context: &mut Context) -> Result<Exit, Failure> {
     let services = upgrade::left_behind(&prefix)?;
     let rehearsals = upgrade::left_rehearsals(&prefix)?;
     let deployments = deploy::left_behind(&prefix)?;
+    let contents = content::left_behind(&prefix)?;
     let document = json!({
         "changed": false,
         "left_behind": left,
         "deployments": deployments,
         "services": services,
         "rehearsals": rehearsals,
+        "contents": contents,
         "stuck": stuck(&prefix),
     });
     context.report.data(&document, || {
@@ -57,9 +60,20 @@ fn look(context: &mut Context) -> Result<Exit, Failure> {
         let rehearsals = rehearsals.iter().map(|service| format!("{service}: a rehearsal was cut short"));
         let deployments = deployments.iter().map(ToString::to_string);
         let left = left.iter().filter(|intent| intent.operation != Operation::Deploy).map(line);
-        left.chain(deployments).chain(services).chain(rehearsals).collect::<Vec<_>>().join("\n")
+        let contents = contents.iter().map(|name| format!("the content {name}: a change was interrupted"));
+        left.chain(deployments)
+            .chain(services)
+            .chain(contents)
+            .chain(rehearsals)
+            .collect::<Vec<_>>()
+            .join("\n")
     });
-    if left.is_empty() && services.is_empty() && rehearsals.is_empty() && deployments.is_empty() {
+    if left.is_empty()
+        && services.is_empty()
+        && rehearsals.is_empty()
+        && deployments.is_empty()
+        && contents.is_empty()
+    {
         context.report.note("nothing to recover");
     }
     Ok(Exit::Ok)
@@ -89,16 +103,22 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
         let failed = cleared.err().map(|failure| failures.push((service.clone(), failure)));
         failed.is_none()
     });
-    let nothing =
-        packages.is_empty() && services.is_empty() && rehearsals.is_empty() && deployments.is_empty();
+    let (contents, unfinished) = at_site(context, |site| content::recover_all(site).map_err(Failure::from))?;
+    let nothing = packages.is_empty()
+        && services.is_empty()
+        && rehearsals.is_empty()
+        && deployments.is_empty()
+        && contents.is_empty();
     let failed = failures.iter().map(|(_, failure)| failure);
-    let failed: Vec<&Failure> = failed.chain(unrecovered.iter().map(|(_, failure)| failure)).collect();
+    let failed = failed.chain(unrecovered.iter().chain(&unfinished).map(|(_, failure)| failure));
+    let failed: Vec<&Failure> = failed.collect();
     let document = json!({
         "changed": !nothing,
         "recovered": packages,
         "deployments": deployments,
         "services": services,
         "rehearsals": rehearsals,
+        "contents": contents,
         "stuck": stuck,
         "failed": failed,
     });
@@ -109,7 +129,14 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
         });
         let packages = packages.iter().map(ToString::to_string);
         let deployments = deployments.iter().map(ToString::to_string);
-        packages.chain(deployments).chain(services).chain(rehearsals).collect::<Vec<_>>().join("\n")
+        let contents = contents.iter().map(|name| format!("the content {name}: its change is finished"));
+        packages
+            .chain(deployments)
+            .chain(services)
+            .chain(contents)
+            .chain(rehearsals)
+            .collect::<Vec<_>>()
+            .join("\n")
     });
     for stuck in &stuck {
         context.report.warn(stuck.to_string());
@@ -120,11 +147,14 @@ fn recover(context: &mut Context) -> Result<Exit, Failure> {
     for (name, failure) in &unrecovered {
         context.report.warn(format!("the deployment {name}: {failure}"));
     }
+    for (name, failure) in &unfinished {
+        context.report.warn(format!("the content {name}: {failure}"));
+    }
     // At boot every service waits for this. What could not be recovered is not started; the others are.
     if context.boot == Boot::Now {
         return held_back.map(|()| Exit::Ok);
     }
-    if !stuck.is_empty() || !failures.is_empty() || !unrecovered.is_empty() {
+    if !stuck.is_empty() || !failures.is_empty() || !unrecovered.is_empty() || !unfinished.is_empty() {
         return Ok(Exit::Failure);
     }
     if nothing {

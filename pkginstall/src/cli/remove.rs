@@ -76,10 +76,11 @@ pub(super) fn run(args: &Remove, context: &mut Context) -> Result<Exit, Failure>
     Ok(Exit::Ok)
 }
 
-/// Refuses to remove what a rollback leads to. That a service runs from it is found out when it is locked.
+/// Refuses to remove what a rollback leads to, and what is served of a content. That a service runs from it is found out when it is locked.
 fn refuse_needed(survey: &Survey, package: &PackageCoordinate) -> Result<(), RemoveError> {
     let reasons = survey.reasons(package);
-    let back = reasons.iter().filter(|reason| matches!(reason, Reason::LastGood { .. }));
+    let back =
+        reasons.iter().filter(|reason| matches!(reason, Reason::LastGood { .. } | Reason::Content { .. }));
     let reasons: Vec<String> = back.map(ToString::to_string).collect();
     if reasons.is_empty() { Ok(()) } else { Err(RemoveError::Needed { package: package.clone(), reasons }) }
 }

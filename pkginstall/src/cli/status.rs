@@ -5,6 +5,7 @@ use copkg_spec::command::{Exit, Failure};
 use serde::Serialize;
 
 use super::Context;
+use super::content::held_lines;
 use super::select::{Selector, select};
 use super::table::table;
 use crate::host::{Stuck, stuck};
@@ -26,6 +27,9 @@ pub(super) struct Status {
 #[derive(Serialize)]
 struct Document {
     services: Vec<View>,
+    /// The contents that are being edited.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    held: Vec<String>,
     /// What recovery could not put right, of packages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stuck: Vec<Stuck>,
@@ -39,9 +43,12 @@ pub(super) fn run(args: &Status, context: &mut Context<'_>) -> Result<Exit, Fail
         context.report.note(format!("no service was ever started below {}", prefix.root()));
     }
     let exit = exit(&views);
-    let document = Document { services: views, stuck: stuck(&prefix) };
+    let document = Document { services: views, held: held_lines(&prefix)?, stuck: stuck(&prefix) };
     let text = lines(context, &document.services);
     context.report.data(&document, || text);
+    for held in &document.held {
+        context.report.note(held);
+    }
     for stuck in &document.stuck {
         context.report.warn(stuck.to_string());
     }

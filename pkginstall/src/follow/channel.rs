@@ -29,6 +29,11 @@ impl FollowedChannel {
         &self.id
     }
 
+    /// Returns the channel alone.
+    pub fn channel(&self) -> &Label {
+        &self.channel
+    }
+
     /// Returns what a repository is asked for.
     pub fn wanted(&self) -> Wanted {
         let Self { group, id, channel } = self.clone();

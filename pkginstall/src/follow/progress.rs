@@ -57,6 +57,8 @@ pub enum Standing {
     Refused,
     /// The channel names nothing that may be run: what is here runs on.
     Withdrawn,
+    /// A person has it in hand: a content is being edited, or another revision was activated. Nothing is written.
+    Held,
     /// Something failed for now: it is tried again.
     Waiting,
 }
@@ -70,6 +72,7 @@ impl Standing {
             Self::Failed => "failed",
             Self::Refused => "refused",
             Self::Withdrawn => "withdrawn",
+            Self::Held => "held",
             Self::Waiting => "waiting",
         }
     }

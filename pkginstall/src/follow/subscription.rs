@@ -22,6 +22,11 @@ pub enum Follower {
         /// The service.
         service: ServiceCoordinate,
     },
+    /// A content.
+    Content {
+        /// Its name here.
+        content: Label,
+    },
     /// A deployment.
     Deployment {
         /// Its name here.
@@ -37,18 +42,28 @@ impl Follower {
     /// Returns the name of its subscription.
     pub fn name(&self) -> SubscriptionName {
         SubscriptionName(match self {
+            Self::Content { content } => return SubscriptionName::of_content(content),
             Self::Service { service } => service.to_string(),
             Self::Deployment { deployment, .. } => deployment.to_string(),
         })
     }
 }
 
-/// The name of a subscription: the service, or the name of the deployment. A service has dots, a deployment none.
+/// What the name of the subscription of a content begins with.
+const CONTENT: &str = "content.";
+
+/// The name of a subscription: the service, the name of the deployment, or `content.` and the name of the content. A service has
+/// three dots, a deployment none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct SubscriptionName(String);
 
 impl SubscriptionName {
+    /// Names the subscription of a content.
+    pub fn of_content(content: &Label) -> Self {
+        Self(format!("{CONTENT}{content}"))
+    }
+
     /// Returns it as text, which is a file name, too.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -65,7 +80,8 @@ impl FromStr for SubscriptionName {
     type Err = FollowError;
 
     fn from_str(text: &str) -> Result<Self, FollowError> {
-        let is_one = text.parse::<ServiceCoordinate>().is_ok() || text.parse::<Label>().is_ok();
+        let content = text.strip_prefix(CONTENT).is_some_and(|name| name.parse::<Label>().is_ok());
+        let is_one = content || text.parse::<ServiceCoordinate>().is_ok() || text.parse::<Label>().is_ok();
         if is_one {
             return Ok(Self(text.to_owned()));
         }

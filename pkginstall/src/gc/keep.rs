@@ -7,6 +7,7 @@ use copkg_spec::coordinate::{Label, PackageCoordinate, ServiceCoordinate};
 use serde::Serialize;
 
 use super::pins;
+use crate::content::{ContentChange, ContentStore, Served};
 use crate::deploy::DeploymentStore;
 use crate::follow::{SubscriptionName, Subscriptions};
 use crate::generation::{Generation, Generations, Number};
@@ -63,6 +64,11 @@ pub enum Reason {
         /// What follows.
         subscription: SubscriptionName,
     },
+    /// It is a revision of a content that is served, was activated, or is edited.
+    Content {
+        /// The content.
+        content: Label,
+    },
     /// Somebody pinned it.
     Pinned,
     /// A service may need it: what it is cannot be read.
@@ -90,6 +96,9 @@ impl std::fmt::Display for Reason {
                 write!(f, "it is of the deployment {deployment}: generation {number}")
             }
             Self::Staged { subscription } => write!(f, "it is made ready for {subscription}"),
+            Self::Content { content } => {
+                write!(f, "it is what the content {content} is, or is edited on top of")
+            }
             Self::Pinned => f.write_str("it is pinned"),
             Self::Unreadable { service } => {
                 write!(f, "{service} may need it: what is on record of that cannot be read")
@@ -129,6 +138,7 @@ impl Survey {
         }
         survey.look_at_deployments(prefix)?;
         survey.look_at_subscriptions(prefix)?;
+        survey.look_at_contents(prefix)?;
         for service in service::known(prefix)? {
             let mut kept = Kept::default();
             match survey.look_at(prefix, &service, retain, &mut kept) {
@@ -191,6 +201,29 @@ impl Survey {
                 subscriptions.progress(&subscription).map(|progress| progress.staged).unwrap_or_default()
             {
                 self.keep(package, Reason::Staged { subscription: subscription.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what is served of each content, and what its edits are compared and merged with.
+    fn look_at_contents(&mut self, prefix: &Prefix) -> Result<(), Failure> {
+        for name in ContentStore::names(prefix)? {
+            let store = ContentStore::of(prefix, &name);
+            let content = store.require()?;
+            let mut needed = Vec::new();
+            if let Some(Served::Revision(package)) = store.served(&content)? {
+                needed.push(package);
+            }
+            if let Some(hold) = store.hold()? {
+                needed.extend(hold.heads.into_values().map(|version| content.package(version)));
+                needed.push(hold.base.package);
+            }
+            if let Some(ContentChange::Switch { to, .. }) = store.change()? {
+                needed.push(to);
+            }
+            for package in needed {
+                self.keep(package, Reason::Content { content: name.clone() });
             }
         }
         Ok(())

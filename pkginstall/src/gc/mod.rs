@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::activate::{Change, InUse, Removal, RemoveError, remove};
+use crate::content::{self, SetAsideEdits};
 use crate::deploy::{self, PrunedGeneration};
 use crate::generation::{Generations, Number};
 use crate::host::{self, Effect, ForeignFiles, Lock, Notice, Prefix, reserve};
@@ -58,6 +59,9 @@ pub struct Swept {
     pub data: Vec<Gone>,
     /// Data that was set aside, and whose time is up.
     pub set_aside: Vec<SetAside>,
+    /// Edits of contents that were set aside, and whose time is up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<SetAsideEdits>,
     /// Services that their deployments no longer name, and whose time was up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Forgotten>,
@@ -81,6 +85,7 @@ impl Swept {
         self.generations.is_empty()
             && self.data.is_empty()
             && self.set_aside.is_empty()
+            && self.edits.is_empty()
             && self.retired.is_empty()
             && self.deployments.is_empty()
             && self.packages.is_empty()
@@ -114,6 +119,11 @@ pub fn sweep(site: &mut Site<'_>, sweep: Sweep, effect: Effect) -> Result<Swept,
         retired: deploy::forget_expired(site, effect)?,
         ..Swept::default()
     };
+    let edits = sweep_edits(site, sweep, effect);
+    match edits {
+        Ok(edits) => swept.edits = edits,
+        Err(failure) => note_failure(site, &mut swept, Err(failure)),
+    }
     let survey = Survey::of(site.prefix, sweep.retain)?;
     for (service, failure) in survey.unreadable() {
         site.warn(format!("nothing of {service} is removed, and no package: {failure}"));
@@ -218,6 +228,17 @@ fn sweep_set_aside(
         swept.set_aside.push(aside);
     }
     Ok(())
+}
+
+/// Removes edits of contents that were set aside and whose time is up.
+fn sweep_edits(site: &mut Site<'_>, sweep: Sweep, effect: Effect) -> Result<Vec<SetAsideEdits>, Failure> {
+    let until = |aside: &SetAsideEdits| match sweep.keep_data {
+        Some(keep) => aside.time.checked_add(keep).unwrap_or(Timestamp::MAX),
+        None => aside.until,
+    };
+    let (prefix, now, tell) = (site.prefix, (site.clock)(), &mut *site.tell);
+    let mut note = |text: String| tell(Told::Note(text));
+    Ok(content::sweep_set_aside(prefix, until, now, effect, &mut note)?)
 }
 
 fn remove_package(

@@ -236,6 +236,21 @@ impl Prefix {
         self.deployments().join(format!("{name}.lock"))
     }
 
+    /// Returns the directory of all contents: what is served of each, and what is edited.
+    pub fn contents(&self) -> Utf8PathBuf {
+        self.owner().root.join("content")
+    }
+
+    /// Returns the directory of the content `name`.
+    pub fn content(&self, name: &Label) -> Utf8PathBuf {
+        self.contents().join(name.as_str())
+    }
+
+    /// Returns the directory of what is remembered of contents.
+    pub fn content_records(&self) -> Utf8PathBuf {
+        self.owner().state.join("contents")
+    }
+
     /// Returns the directory of subscriptions.
     pub fn subscriptions(&self) -> Utf8PathBuf {
         self.state.join("subscriptions")

@@ -14,6 +14,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::{World, WorldError};
+use crate::beside;
 use crate::file_error::FileError;
 use crate::interrupt;
 
@@ -54,14 +55,14 @@ pub fn build(world: &World, request: &BuildRequest<'_>) -> Result<(), WorldError
         .current_dir(directory)
         .env("COPKG_PACKAGES", &packages)
         .env("COPKG_KEY", request.key)
-        .env("PATH", path(request))
+        .env("PATH", beside::search_path(request.program, request.path))
         .stdin(Stdio::null())
         .process_group(0)
         .spawn()
         .map_err(FileError::at("run /bin/sh in", directory))?;
     let ended = wait(child).map_err(FileError::at("wait for /bin/sh in", directory))?;
     interrupt::check()?;
-    if ended.success() { Ok(()) } else { Err(WorldError::Build { how: how(ended) }) }
+    if ended.success() { Ok(()) } else { Err(WorldError::Build { how: beside::how(ended) }) }
 }
 
 /// Waits for the command; passes a signal on to its whole group, and waits on.
@@ -79,20 +80,4 @@ fn wait(mut child: Child) -> io::Result<ExitStatus> {
         }
         thread::sleep(LOOK);
     }
-}
-
-fn how(ended: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
-    match (ended.code(), ended.signal()) {
-        (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "failed".to_owned(),
-    }
-}
-
-fn path(request: &BuildRequest<'_>) -> String {
-    let beside = request.program.and_then(Utf8Path::parent).map(Utf8Path::as_str);
-    // A directory with a colon in its name cannot stand in PATH.
-    let beside = beside.filter(|directory| !directory.contains(':'));
-    beside.into_iter().chain(request.path).collect::<Vec<_>>().join(":")
 }

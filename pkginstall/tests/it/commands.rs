@@ -5,7 +5,7 @@ use crate::support::{Host, key, package};
 #[test]
 fn every_command_says_how_it_is_used() {
     let host = Host::bare();
-    let commands: [&[&str]; 41] = [
+    let commands: [&[&str]; 51] = [
         &[],
         &["install"],
         &["remove"],
@@ -38,6 +38,16 @@ fn every_command_says_how_it_is_used() {
         &["deploy", "logs"],
         &["deploy", "recreate"],
         &["deploy", "down"],
+        &["content"],
+        &["content", "add"],
+        &["content", "list"],
+        &["content", "status"],
+        &["content", "diff"],
+        &["content", "edit"],
+        &["content", "push"],
+        &["content", "abandon"],
+        &["content", "activate"],
+        &["content", "remove"],
         &["follow"],
         &["unfollow"],
         &["agent"],

@@ -46,10 +46,40 @@ impl Exit {
             Self::Interrupted => 130,
         }
     }
+
+    /// Returns the exit with this number: what another of our programs ended with. Any other number is a failure.
+    pub fn of_code(code: u8) -> Self {
+        let all = [
+            Self::Ok,
+            Self::Usage,
+            Self::Stopped,
+            Self::Unknown,
+            Self::NotFound,
+            Self::Trust,
+            Self::Conflict,
+            Self::TryAgain,
+            Self::Locked,
+            Self::Interrupted,
+        ];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Failure)
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_is_read_from_its_number_and_any_other_number_is_a_failure() {
+        for code in [0, 2, 3, 4, 5, 6, 7, 8, 9, 130] {
+            assert_eq!(Exit::of_code(code).code(), code);
+        }
+        assert_eq!([1, 42].map(Exit::of_code), [Exit::Failure; 2]);
     }
 }

@@ -100,7 +100,7 @@ fn part(follower: &Follower) -> Part {
         Follower::Deployment { deployment, environment, host } => {
             (Some(environment.clone()), Some(host.clone()), Some(deployment.clone()))
         }
-        Follower::Service { .. } => (None, None, None),
+        Follower::Service { .. } | Follower::Content { .. } => (None, None, None),
     };
     Part { environment, host, host_name: None, name, addresses: HostAddresses::default() }
 }

@@ -1,5 +1,6 @@
 //! `pkginstall agent`: looks after services as `supervise` does, and takes what follows a channel to where that leads.
 
+mod content;
 mod deployment;
 mod points;
 mod ready;

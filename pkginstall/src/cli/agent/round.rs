@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::follow::list::is_at;
 use super::turn::{Turn, TurnEnd};
-use super::{Context, deployment, points, service};
+use super::{Context, content, deployment, points, service};
 use crate::follow::{
     FollowedChannel, Follower, LastRound, MaintenanceWindow, Revision, Standing, SubscriptionName,
     Subscriptions,
@@ -65,7 +65,7 @@ pub(super) fn run(
     }
     let interrupted = take_turns(context, turns, &mut rows)?;
     let changed = rows.iter().any(|row| row.changed);
-    let exit = rows.iter().map(|row| exit_of(row.last.exit)).rfind(|exit| *exit != Exit::Ok);
+    let exit = rows.iter().map(|row| Exit::of_code(row.last.exit)).rfind(|exit| *exit != Exit::Ok);
     let lines: Vec<String> = rows.iter().map(line).collect();
     context.report.data(&json!({ "changed": changed, "subscriptions": rows }), || lines.join("\n"));
     interrupted.map_or(Ok(exit.unwrap_or(Exit::Ok)), |_| Ok(Exit::Interrupted))
@@ -128,6 +128,10 @@ fn take(context: &mut Context<'_>, turn: &mut Turn<'_>, leads_to: Result<Revisio
             .map_err(TurnEnd::from)
             .and_then(|()| known(turn, leads_to))
             .and_then(|leads_to| service::converge(context, turn, &service, &leads_to)),
+        Follower::Content { content } => content::settle(context, &content)
+            .map_err(TurnEnd::from)
+            .and_then(|()| known(turn, leads_to))
+            .and_then(|leads_to| content::converge(context, turn, &content, &leads_to)),
         Follower::Deployment { deployment, .. } => deployment::settle(context, turn, &deployment)
             .map_err(TurnEnd::from)
             .and_then(|()| known(turn, leads_to))
@@ -174,6 +178,7 @@ fn said(standing: Standing) -> &'static str {
         Standing::Failed => "stays what it is",
         Standing::Refused => "cannot follow",
         Standing::Withdrawn => "stays what it is, since its channel names nothing to run",
+        Standing::Held => "is left alone",
         Standing::Waiting => "is tried again",
     }
 }
@@ -201,11 +206,4 @@ fn line(row: &RoundRow) -> String {
     let at = row.at.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     let why = row.last.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     format!("{} {} {at}{why}", row.name, row.last.standing.word())
-}
-
-/// Returns the exit with this code.
-fn exit_of(code: u8) -> Exit {
-    let all =
-        [Exit::Ok, Exit::Usage, Exit::NotFound, Exit::Trust, Exit::Conflict, Exit::TryAgain, Exit::Locked];
-    all.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Failure)
 }

@@ -19,6 +19,11 @@ pub(super) enum TurnEnd {
         /// The packages that were fetched for it.
         packages: Vec<PackageCoordinate>,
     },
+    /// A person has it in hand, and nothing would be written to it anyway.
+    Held {
+        /// Who, since when and why.
+        why: String,
+    },
     /// It is not what the channel names.
     Not(Standing, Failure),
 }
@@ -113,6 +118,9 @@ impl Turn<'_> {
         let last = match end {
             TurnEnd::Converged => LastRound::well(Standing::Converged, now),
             TurnEnd::Staged { .. } => LastRound::well(Standing::Staged, now),
+            TurnEnd::Held { why } => {
+                LastRound { why: Some(why.clone()), ..LastRound::well(Standing::Held, now) }
+            }
             TurnEnd::Not(standing, failure) => LastRound::by(*standing, failure, now),
         };
         self.progress.staged = match end {

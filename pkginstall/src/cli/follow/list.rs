@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::Context;
 use super::super::table::table;
+use crate::content::{ContentStore, Served};
 use crate::deploy::DeploymentStore;
 use crate::follow::{Follower, Progress, Subscription, SubscriptionName, Subscriptions};
 use crate::generation::Generations;
@@ -67,9 +68,20 @@ pub(in crate::cli) fn is_at(
 ) -> Result<Option<PackageCoordinate>, Failure> {
     Ok(match follower {
         Follower::Service { service } => Generations::of(prefix, service).current()?.map(|now| now.package),
+        Follower::Content { content } => revision_served(&ContentStore::of(prefix, content))?,
         Follower::Deployment { deployment, .. } => {
             DeploymentStore::of(prefix, deployment).current()?.map(|now| now.desired.package)
         }
+    })
+}
+
+/// Returns the revision of a content: while it is edited, the one that the edits were made on.
+fn revision_served(store: &ContentStore) -> Result<Option<PackageCoordinate>, Failure> {
+    let Some(content) = store.content()? else { return Ok(None) };
+    Ok(match store.served(&content)? {
+        Some(Served::Revision(package)) => Some(package),
+        Some(Served::WorkingCopy) => store.hold()?.map(|hold| hold.base.package),
+        None => None,
     })
 }
 

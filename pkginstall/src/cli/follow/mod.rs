@@ -45,7 +45,7 @@ pub(super) struct Follow {
 /// The arguments of `unfollow`.
 #[derive(Debug, Args)]
 pub(super) struct Unfollow {
-    /// The service, or the name of the deployment here
+    /// The service, the name of the deployment here, or content.NAME
     #[arg(value_name = "SERVICE|NAME")]
     name: SubscriptionName,
     /// Only say what would be done
