@@ -19,6 +19,8 @@ const BUILD_TYPE: &str = "urn:copkg:build:v1";
 const BUILDER: &str = "urn:copkg:pkgbuild";
 /// The name of the material that the source date was taken from.
 const DATE_NAME: &str = "source-date";
+/// The name of the material that dates were taken from: an earlier version of the package.
+const AGAINST_NAME: &str = "against";
 
 /// How a package was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Provenance {
     pub date: SourceDate,
     /// What the sources and patches were.
     pub materials: Vec<Material>,
+    /// The earlier version whose unchanged files kept their dates.
+    pub against: Option<Material>,
     /// The version of pkgbuild.
     pub version: String,
 }
@@ -54,6 +58,8 @@ impl Provenance {
                 digest: MaterialDigest::GitCommit(commit.to_owned()),
             },
         });
+        let against =
+            self.against.clone().map(|material| Dependency { name: Some(AGAINST_NAME.to_owned()), material });
         let sources =
             self.materials.iter().map(|material| Dependency { name: None, material: material.clone() });
         let statement = Statement {
@@ -71,7 +77,7 @@ impl Provenance {
                         platform: self.platform.clone(),
                     },
                     internal_parameters: Internal { source_date: self.date.seconds(), level: self.level },
-                    resolved_dependencies: sources.chain(dated).collect(),
+                    resolved_dependencies: sources.chain(dated).chain(against).collect(),
                 },
                 run_details: RunDetails {
                     builder: Builder {
@@ -96,12 +102,13 @@ impl Provenance {
         let BuildDefinition { external_parameters, internal_parameters, resolved_dependencies, .. } =
             statement.predicate.build_definition;
         let mut date = SourceDate::given(internal_parameters.source_date);
-        let mut materials = Vec::new();
+        let (mut materials, mut against) = (Vec::new(), None);
         for Dependency { name, material } in resolved_dependencies {
             match (name.as_deref(), &material.digest) {
                 (Some(DATE_NAME), MaterialDigest::GitCommit(commit)) => {
                     date = SourceDate::of_commit(date.seconds(), commit);
                 }
+                (Some(AGAINST_NAME), _) => against = Some(material),
                 _ => materials.push(material),
             }
         }
@@ -111,6 +118,7 @@ impl Provenance {
             level: internal_parameters.level,
             date,
             materials,
+            against,
             version: statement.predicate.run_details.builder.version.pkgbuild,
         })
     }

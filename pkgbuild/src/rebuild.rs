@@ -7,6 +7,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use copkg_spec::archive::EarlierDates;
 use copkg_spec::command::{Exit, Explain, Report};
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::deployment::LOCK_NAME;
@@ -15,7 +16,7 @@ use copkg_spec::manifest::Kind;
 use copkg_spec::recipe::{RecipeError, Sandbox};
 use thiserror::Error;
 
-use crate::build::{self, BuildError, Plan, Tests, Work};
+use crate::build::{self, BuildError, EarlierVersion, Plan, Tests, Work};
 use crate::deployment::{DeploymentContents, DeploymentError};
 use crate::package::{Comparison, OpenPackage, PackageError, compare};
 use crate::provenance::Provenance;
@@ -71,6 +72,9 @@ pub fn rebuild(request: &Request<'_>, report: &mut Report) -> Result<Rebuilt, Re
     let mut file = RecipeFile::parse(provenance.recipe.clone(), request.source)
         .map_err(|source| RebuildError::Recipe { file: request.file.to_owned(), source })?;
     file.generated = generated;
+    // No source says when a file last changed: what the package says of that is taken as it is, as is the version that it names.
+    let against =
+        provenance.against.map(|material| EarlierVersion { material, dates: EarlierDates::of(&recorded) });
     let plan = Plan {
         platform: provenance.platform,
         source_date: Some(provenance.date),
@@ -78,6 +82,7 @@ pub fn rebuild(request: &Request<'_>, report: &mut Report) -> Result<Rebuilt, Re
         threads: request.threads,
         level: provenance.level,
         earlier: None,
+        against,
         keys: Vec::new(),
         tests: Tests::Skip,
         sandbox: request.sandbox,

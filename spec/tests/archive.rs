@@ -11,7 +11,7 @@ use copkg_spec::archive::{
     read_end, read_frame,
 };
 use copkg_spec::digest::Digest;
-use copkg_spec::index::{EntryPath, Index, IndexError, LinkTarget, Mode, Run};
+use copkg_spec::index::{EntryPath, Index, IndexError, LinkTarget, Mode, NewFile, Run};
 use copkg_spec::keys::SecretKey;
 use copkg_spec::limits::{FRAME_BYTES, INDEX_WEIGHT};
 use copkg_spec::manifest::{About, Draft, Kind};
@@ -97,9 +97,9 @@ impl Sink for Collected {
         Ok(())
     }
 
-    fn file(&mut self, path: &EntryPath, _: Mode, _: u64) -> Result<(), Infallible> {
+    fn file(&mut self, file: NewFile<'_>) -> Result<(), Infallible> {
         assert!(self.links.is_empty(), "links come last");
-        self.current = Some((path.to_string(), Vec::new()));
+        self.current = Some((file.path.to_string(), Vec::new()));
         Ok(())
     }
 

@@ -1,14 +1,15 @@
-//! The frames of an earlier package, which a build need not compress again.
+//! An earlier package: its frames need not be compressed again, and files that have not changed since keep their dates.
 
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use copkg_spec::archive::EarlierFrames;
+use copkg_spec::archive::{Contents, EarlierDates, EarlierFrames};
 
 use crate::package::{OpenPackage, PackageError};
 use crate::provenance::Provenance;
+use crate::source::{Material, MaterialDigest};
 
 /// What became of an earlier package.
 #[allow(missing_debug_implementations, reason = "frames have nothing to show")]
@@ -17,6 +18,31 @@ pub enum Against {
     Usable(EarlierFrames),
     /// They would make other bytes than a build without them: why.
     Useless(String),
+}
+
+/// An earlier version of a package, as its files keep their dates.
+#[derive(Debug, Clone)]
+pub struct EarlierVersion {
+    /// Which it is, for the provenance.
+    pub material: Material,
+    /// Its dates.
+    pub dates: EarlierDates,
+}
+
+impl EarlierVersion {
+    /// Reads the dates of the package `file`.
+    ///
+    /// # Errors
+    /// When the file is no package.
+    pub fn read(file: &Path) -> Result<Self, PackageError> {
+        Ok(Self::of(OpenPackage::without_trust(file)?.contents()))
+    }
+
+    fn of(contents: &Contents) -> Self {
+        let uri = format!("copkg:{}", contents.manifest().coordinate());
+        let material = Material { uri, digest: MaterialDigest::Sha256(contents.digest()) };
+        Self { material, dates: EarlierDates::of(contents) }
+    }
 }
 
 /// Opens the frames of the package `file` for a build at `level`.

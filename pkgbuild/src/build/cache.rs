@@ -70,6 +70,7 @@ impl BuildKey {
         parts.add(plan.level.to_be_bytes());
         parts.add(date.seconds().to_be_bytes());
         parts.add(date.commit().unwrap_or_default());
+        parts.add(plan.against.as_ref().map(|earlier| earlier.material.to_string()).unwrap_or_default());
         parts.add(keys.concat());
         parts.add(gathered.root.as_os_str().as_bytes());
         file.generated.iter().for_each(|generated| {

@@ -11,7 +11,7 @@ mod plan;
 mod scripts;
 mod work;
 
-pub use against::{Against, open as open_against};
+pub use against::{Against, EarlierVersion, open as open_against};
 pub use cache::{BuildCache, BuildKey, stamp_of};
 pub use error::BuildError;
 pub use pack::{Built, Finished, Origin};

@@ -71,6 +71,7 @@ pub(super) fn pack<R: Read + Send>(
     let scratch = tempfile::tempfile_in(work.path()).map_err(|source| unwritable(work.path(), source))?;
     let out = NamedTempFile::new_in(work.path()).map_err(|source| unwritable(work.path(), source))?;
     let mut writer = BufWriter::with_capacity(256 << 10, out.as_file());
+    let against = plan.against.as_ref();
     let provenance = |payload: &Compressed, index: &Index| {
         note_packed(tree, index, &mut digests);
         let provenance = Provenance {
@@ -79,18 +80,15 @@ pub(super) fn pack<R: Read + Send>(
             level: plan.level,
             date: prepared.date.clone(),
             materials: prepared.gathered.materials(&digests)?,
+            against: against.map(|earlier| earlier.material.clone()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         // The statement holds strings and whole numbers, which always have a canonical form.
         provenance.to_statement(&package.coordinate, payload).ok()
     };
-    let packed = Packer::new(pack_plan).earlier(plan.earlier.as_ref()).pack(
-        tree.entries(),
-        open,
-        provenance,
-        scratch,
-        &mut writer,
-    )?;
+    let with_earlier =
+        Packer::new(pack_plan).earlier(plan.earlier.as_ref()).dates(against.map(|earlier| &earlier.dates));
+    let packed = with_earlier.pack(tree.entries(), open, provenance, scratch, &mut writer)?;
     writer.flush().map_err(|source| unwritable(out.path(), source))?;
     drop(writer);
     Ok(Built { file: out, packed, origin: origin(prepared, package) })

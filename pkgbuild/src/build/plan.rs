@@ -9,6 +9,7 @@ use copkg_spec::platform::Platform;
 use copkg_spec::recipe::{Recipe, Sandbox};
 use thiserror::Error;
 
+use super::against::EarlierVersion;
 use crate::source::{Material, SourceDate};
 
 /// What a build is asked to do.
@@ -26,6 +27,8 @@ pub struct Plan {
     pub level: i32,
     /// The frames of an earlier version, which need not be compressed again.
     pub earlier: Option<EarlierFrames>,
+    /// The earlier version whose unchanged files keep their dates.
+    pub against: Option<EarlierVersion>,
     /// The keys that sign.
     pub keys: Vec<SecretKey>,
     /// Whether the recipe's tests run.

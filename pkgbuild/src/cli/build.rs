@@ -92,6 +92,7 @@ pub(super) fn run(args: &Build, context: &mut Context) -> Result<Exit, Failure> 
         threads: args.how.threads.unwrap_or_else(|| context.ambient.threads()),
         level: args.how.level,
         earlier: None,
+        against: args.reuse.against(context)?,
         keys: args.keys.read(context)?,
         tests: if args.no_tests { Tests::Skip } else { Tests::Run },
         sandbox: args.sandbox.chosen(),

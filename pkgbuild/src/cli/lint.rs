@@ -50,6 +50,7 @@ fn lint_directory(path: &Path, args: &Lint, context: &mut Context) -> Result<Vec
         threads: context.ambient.threads(),
         level: LEVEL,
         earlier: None,
+        against: None,
         keys: Vec::new(),
         tests: Tests::Skip,
         sandbox: args.sandbox.chosen(),

@@ -7,16 +7,17 @@ use copkg_spec::archive::EarlierFrames;
 use copkg_spec::command::Failure;
 
 use super::Context;
-use crate::build::{self, Against, BuildCache, Plan, Tests};
+use crate::build::{self, Against, BuildCache, EarlierVersion, Plan, Tests};
 use crate::recipe_file::RecipeFile;
 
 /// Below this level compressing costs little more than looking whether it is needed.
 const WORTH_IT: i32 = 5;
 
-/// What a build may take from an earlier one; nothing here changes its bytes.
+/// What a build takes from an earlier one. Only a package that is named changes its bytes, and only the dates of files.
 #[derive(Debug, Args)]
 pub(super) struct Reuse {
-    /// Take frames of this package where they are the same, instead of compressing them again [default: the last build]
+    /// The version before: files that have not changed keep their dates, so that hosts share them between both versions; frames that are
+    /// the same are not compressed again [default: the frames of the last build, and no dates]
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
     /// Build again even if nothing has changed since the last build
@@ -30,6 +31,12 @@ impl Reuse {
         let tests_run = plan.tests == Tests::Run && !file.recipe.tests.is_empty();
         let directory = context.ambient.cache().filter(|_| !self.no_cache && !tests_run)?;
         Some(BuildCache::open(&directory, file, plan))
+    }
+
+    /// Reads the dates of the package that was named.
+    pub(super) fn against(&self, context: &Context) -> Result<Option<EarlierVersion>, Failure> {
+        let named = self.against.as_ref().map(|named| EarlierVersion::read(&context.path(named)));
+        Ok(named.transpose()?)
     }
 
     /// Opens the frames of the package that was named, else of the last one that was built from this recipe.

@@ -103,12 +103,22 @@ fn compare_entries(old: &[Entry], new: &[Entry]) -> Vec<EntryChange> {
         let (change, detail) = match pair {
             (None, Some(new)) => (Change::Added, describe(new)),
             (Some(old), None) => (Change::Removed, describe(old)),
-            (Some(old), Some(new)) if old != new => difference(old, new),
+            (Some(old), Some(new)) if !is_same(old, new) => difference(old, new),
             _ => return None,
         };
         Some(EntryChange { path: path.clone(), change, detail })
     });
     changed.collect()
+}
+
+/// Compares what entries are. When a file came to its path, and whether it is kept as a link to an equal one, is another matter.
+fn is_same(old: &Entry, new: &Entry) -> bool {
+    match (old, new) {
+        (Entry::File { mode, sha256, .. }, Entry::File { mode: new_mode, sha256: new_sha256, .. }) => {
+            (mode, sha256) == (new_mode, new_sha256)
+        }
+        _ => old == new,
+    }
 }
 
 fn describe(entry: &Entry) -> String {

@@ -10,29 +10,36 @@ use std::time::{Duration, SystemTime};
 
 use copkg_spec::archive::Sink;
 use copkg_spec::command::{Exit, Explain};
-use copkg_spec::index::{EntryPath, LinkTarget, Mode};
+use copkg_spec::index::{EntryPath, LinkTarget, NewFile};
 use thiserror::Error;
 
 /// Writes entries below a directory.
 #[derive(Debug)]
 pub struct UnpackTo {
     root: PathBuf,
+    source_date: u64,
+    open: Option<Open>,
+}
+
+/// The file that is being written.
+#[derive(Debug)]
+struct Open {
+    path: PathBuf,
+    file: File,
     modified: SystemTime,
-    open: Option<(PathBuf, File)>,
 }
 
 impl UnpackTo {
-    /// Unpacks into `root`, which is there and empty; files get the date `source_date`.
+    /// Unpacks into `root`, which is there and empty; files get the date `source_date` where they have none of their own.
     pub fn new(root: &Path, source_date: u64) -> Self {
-        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(source_date);
-        Self { root: root.to_owned(), modified, open: None }
+        Self { root: root.to_owned(), source_date, open: None }
     }
 
     fn at(&self, path: &EntryPath) -> PathBuf {
         self.root.join(path.as_str())
     }
 
-    fn open(&mut self) -> Result<&mut (PathBuf, File), SinkError> {
+    fn open(&mut self) -> Result<&mut Open, SinkError> {
         let missing = || SinkError { path: self.root.clone(), source: io::ErrorKind::NotFound.into() };
         self.open.as_mut().ok_or_else(missing)
     }
@@ -48,16 +55,17 @@ impl Sink for UnpackTo {
         made.map_err(|source| SinkError { path, source })
     }
 
-    fn file(&mut self, path: &EntryPath, mode: Mode, _: u64) -> Result<(), SinkError> {
-        let path = self.at(path);
+    fn file(&mut self, new: NewFile<'_>) -> Result<(), SinkError> {
+        let path = self.at(new.path);
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let created = opened.and_then(|file| {
-            file.set_permissions(Permissions::from_mode(mode.bits()))?;
+            file.set_permissions(Permissions::from_mode(new.mode.bits()))?;
             Ok(file)
         });
         match created {
             Ok(file) => {
-                self.open = Some((path, file));
+                let date = Duration::from_secs(new.date.unwrap_or(self.source_date));
+                self.open = Some(Open { path, file, modified: SystemTime::UNIX_EPOCH + date });
                 Ok(())
             }
             Err(source) => Err(SinkError { path, source }),
@@ -65,14 +73,13 @@ impl Sink for UnpackTo {
     }
 
     fn data(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
-        let (path, file) = self.open()?;
+        let Open { path, file, .. } = self.open()?;
         file.write_all(bytes).map_err(|source| SinkError { path: path.clone(), source })
     }
 
     fn end_file(&mut self) -> Result<(), SinkError> {
-        let modified = self.modified;
-        let (path, file) = self.open()?;
-        let ended = file.set_modified(modified).map_err(|source| SinkError { path: path.clone(), source });
+        let Open { path, file, modified } = self.open()?;
+        let ended = file.set_modified(*modified).map_err(|source| SinkError { path: path.clone(), source });
         self.open = None;
         ended
     }

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::{Change, InstallError};
 use crate::host::{self, Catalogue, HostError, Notice, OpenIntent, Prefix, Wait};
-use crate::receipts::{self, PreparedReceipt, Receipt};
+use crate::receipts::{self, PreparedReceipt, Receipt, stamps};
 use crate::repository::VouchedBy;
 use crate::stage::{Payload, Reuse, StagedPackage, stage};
 use crate::tree::Directory;
@@ -197,6 +197,7 @@ fn prepare(
     let _locked = Catalogue::lock(change.prefix, commit_wait(change.wait), change.tell)?;
     host::make_parents(change.prefix, &receipt.package)?;
     let prepared = receipts::prepare(change.prefix, &receipt, contents.head_bytes())?;
+    stamps::write(change.prefix, (&receipt.package, receipt.digest), staged.stamps());
     Ok((receipt, prepared))
 }
 

@@ -8,6 +8,7 @@ use copkg_spec::coordinate::{PackageCoordinate, ServiceCoordinate};
 use super::{Change, RemoveError};
 use crate::host::{self, Catalogue, ForeignFiles};
 use crate::receipts::{self, ReceiptError};
+use crate::stage::SharedFiles;
 
 /// Whether a package is removed while services run from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +61,18 @@ pub fn remove(
         if !services.is_empty() && in_use == InUse::Refuse {
             return Err(RemoveError::InUse { package: coordinate.clone(), services });
         }
+        let shared = SharedFiles::of(change.prefix, coordinate);
         let intent = catalogue.open_removal(coordinate, change.now)?;
         let set_aside = host::take_away(change.prefix, intent.id(), coordinate)?;
         // It is gone for everybody now; deleting the files may take a while and hinders nobody.
         drop(catalogue);
         let Err(source) = host::delete_staged(change.prefix, intent.id()) else {
             intent.close()?;
+            if !shared.is_empty() {
+                // Without it the next version reads what this one and another had in common.
+                let locked = Catalogue::lock(change.prefix, change.wait, change.tell);
+                drop(locked.map(|_locked| shared.renew(change.prefix)));
+            }
             return Ok(Removal::Now { set_aside });
         };
         // Nothing was set aside then: that takes the whole tree out of staging.

@@ -9,7 +9,7 @@ use copkg_spec::coordinate::PackageCoordinate;
 use super::install::check_space;
 use super::{Change, InstallError, Installation};
 use crate::host::{self, Catalogue, OpenIntent};
-use crate::receipts::{self, ReceiptError};
+use crate::receipts::{self, ReceiptError, stamps};
 use crate::stage::{Payload, stage};
 use crate::tree::{Directory, TreeError};
 
@@ -43,7 +43,10 @@ pub fn repair(
         break catalogue.open_repair(&coordinate, change.now)?;
     };
     let staged = stage(package, payload, reuse, &staging).map_err(InstallError::from);
-    let replaced = staged.and_then(|_staged| replace(change, &intent, &coordinate));
+    let replaced = staged.and_then(|staged| {
+        stamps::write(change.prefix, (&coordinate, digest), staged.stamps());
+        replace(change, &intent, &coordinate)
+    });
     // The staged tree, or the damaged one: whatever fails here is left to the next command.
     let swept = host::delete_staged(change.prefix, intent.id()).and_then(|()| intent.close());
     replaced?;

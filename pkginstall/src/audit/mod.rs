@@ -95,12 +95,13 @@ pub enum Modes {
 enum Reading {
     /// All.
     Everything,
-    /// Those whose modification time is another one than this, in seconds: an installation gives all files the same.
-    Touched(i64),
+    /// Those whose modification time is another one than an installation gave them: their own, else this, in seconds.
+    Touched(u64),
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Audit {
+struct Audit<'i> {
+    index: &'i Index,
     modes: Modes,
     reading: Reading,
 }
@@ -110,24 +111,24 @@ struct Audit {
 /// # Errors
 /// When the tree cannot be read.
 pub fn audit(root: &Directory, index: &Index, modes: Modes) -> Result<Vec<Difference>, TreeError> {
-    compare(root, index, Audit { modes, reading: Reading::Everything })
+    compare(root, Audit { index, modes, reading: Reading::Everything })
 }
 
 /// Returns the paths in the tree at `root` that are not the package's: what was added to it, and what was changed. Of a
-/// directory that was added, its own path only. Files that have the date of the package count as unchanged.
+/// directory that was added, its own path only. Files that have the date that they were installed with count as unchanged.
 ///
 /// # Errors
 /// When the tree cannot be read.
 pub fn foreign(root: &Directory, index: &Index, source_date: u64) -> Result<Vec<String>, TreeError> {
-    let reading = Reading::Touched(i64::try_from(source_date).unwrap_or(i64::MAX));
-    let differences = compare(root, index, Audit { modes: Modes::ReadOnly, reading })?;
+    let reading = Reading::Touched(source_date);
+    let differences = compare(root, Audit { index, modes: Modes::ReadOnly, reading })?;
     let is_foreign = |what: &What| !matches!(what, What::Missing | What::Mode { .. });
     Ok(differences.into_iter().filter(|one| is_foreign(&one.what)).map(|one| one.path).collect())
 }
 
-fn compare(root: &Directory, index: &Index, audit: Audit) -> Result<Vec<Difference>, TreeError> {
+fn compare(root: &Directory, audit: Audit<'_>) -> Result<Vec<Difference>, TreeError> {
     let mut directories: BTreeMap<&str, Vec<&Entry>> = BTreeMap::from([("", Vec::new())]);
-    for entry in index.entries() {
+    for entry in audit.index.entries() {
         directories.entry(entry.path().parent().unwrap_or("")).or_default().push(entry);
         if let Entry::Directory { path } = entry {
             directories.entry(path.as_str()).or_default();
@@ -140,7 +141,7 @@ fn compare(root: &Directory, index: &Index, audit: Audit) -> Result<Vec<Differen
     Ok(differences)
 }
 
-impl Audit {
+impl Audit<'_> {
     /// Compares one directory, and the files in it, with what it should hold.
     fn directory(
         self,
@@ -193,7 +194,7 @@ impl Audit {
                 let mut differences: Vec<_> =
                     self.mode_difference(path.as_str(), &stat, mode.bits()).into_iter().collect();
                 let same_size = u64::try_from(stat.st_size) == Ok(*size);
-                if !same_size || (self.reads(&stat) && digest(directory, path)? != *sha256) {
+                if !same_size || (self.reads(entry, &stat) && digest(directory, path)? != *sha256) {
                     differences.extend(one(What::Changed));
                 }
                 differences
@@ -222,10 +223,13 @@ impl Audit {
         })
     }
 
-    fn reads(self, stat: &Stat) -> bool {
+    fn reads(self, entry: &Entry, stat: &Stat) -> bool {
         match self.reading {
             Reading::Everything => true,
-            Reading::Touched(date) => stat.st_mtime != date || stat.st_mtime_nsec != 0,
+            Reading::Touched(source_date) => {
+                let date = i64::try_from(self.index.date(entry).unwrap_or(source_date));
+                Ok(stat.st_mtime) != date || stat.st_mtime_nsec != 0
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::metadata::Asking;
 use crate::patch::installed_last;
 use crate::receipts::{self, Receipt};
 use crate::repository::{LockFile, Locked, Network, Offer, Resolved, Resolver, Sources, Vouched, Wanted};
-use crate::stage::{Donors, FrameCache, LinkMode, MOST_DONORS, Reuse, prune_frames};
+use crate::stage::{Donors, FrameCache, LinkMode, MOST_DONORS, Proof, Reuse, prune_frames};
 use crate::trust;
 use crate::verify::{Expected, read_head, verify};
 
@@ -49,6 +49,9 @@ pub(super) struct Install {
     /// How files that another installed version has as well are taken from it
     #[arg(long, value_name = "MODE", value_enum, default_value_t)]
     link_mode: LinkMode,
+    /// What such a file has to show: that nothing has changed it since it was verified, or its content
+    #[arg(long, value_name = "PROOF", value_enum, default_value_t)]
+    reuse: Proof,
     /// Fetch what is installed and damaged, and replace it, too
     #[arg(long)]
     repair: bool,
@@ -71,6 +74,7 @@ pub(super) fn run(args: &Install, context: &mut Context) -> Result<Exit, Failure
         network: args.offline.network(),
         effect,
         link_mode: args.link_mode,
+        proof: args.reuse,
         repair: Repair::of(args.repair),
     };
     let rows = obtain(context, items, locked, how)?;
@@ -92,7 +96,8 @@ pub(super) fn repair_all(
 ) -> Result<Vec<Row>, Failure> {
     let effect = Effect::Real;
     let items = expand(what, context.working_directory(), &Platform::host())?;
-    let how = How { network, effect, link_mode: LinkMode::Copy, repair: Repair::Damaged };
+    let how =
+        How { network, effect, link_mode: LinkMode::Copy, proof: Proof::Verify, repair: Repair::Damaged };
     obtain(context, items, Vec::new(), how)
 }
 
@@ -123,7 +128,8 @@ pub(super) fn obtain_row(
     effect: Effect,
 ) -> Result<Row, Failure> {
     let items = expand(std::slice::from_ref(what), context.working_directory(), &Platform::host())?;
-    let how = How { network, effect, link_mode: LinkMode::default(), repair: Repair::Nothing };
+    let (link_mode, proof) = (LinkMode::default(), Proof::default());
+    let how = How { network, effect, link_mode, proof, repair: Repair::Nothing };
     let mut rows = obtain(context, items, Vec::new(), how)?;
     for row in rows.iter().filter(|row| row.outcome != "already_installed") {
         context.report.note(row.text());
@@ -146,6 +152,7 @@ struct How {
     network: Network,
     effect: Effect,
     link_mode: LinkMode,
+    proof: Proof,
     repair: Repair,
 }
 
@@ -172,6 +179,7 @@ fn obtain(
         purpose,
         locked,
         link_mode: how.link_mode,
+        proof: how.proof,
         cache_bytes,
     };
     let known = search.resolve_all(context, &sources, asking, items)?;
@@ -203,6 +211,7 @@ struct Search<'s> {
     purpose: Purpose,
     locked: Vec<Locked>,
     link_mode: LinkMode,
+    proof: Proof,
     /// How much the frame cache may hold.
     cache_bytes: u64,
 }
@@ -336,7 +345,7 @@ impl<'s> Search<'s> {
         let donors = Donors::find(self.prefix, &contents.manifest().coordinate(), contents.index());
         let donors = donors.and_cache(FrameCache::open(self.prefix, self.cache_bytes), contents.index());
         let patch = cheapest(context, offers, (self.prefix, &self.keyring), contents, &donors);
-        Found::New(opened, Reuse { donors, link_mode: self.link_mode, patch })
+        Found::New(opened, Reuse { donors, link_mode: self.link_mode, proof: self.proof, patch })
     }
 
     fn open_file(&self, context: &mut Context, path: Utf8PathBuf) -> Result<Found<'s>, Failure> {

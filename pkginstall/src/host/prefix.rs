@@ -190,6 +190,11 @@ impl Prefix {
         self.receipt_with(package, "head")
     }
 
+    /// Returns the stamps of the files of `package`.
+    pub fn stamps(&self, package: &PackageCoordinate) -> Utf8PathBuf {
+        self.receipt_with(package, "stamps")
+    }
+
     /// Returns the directory of service records and service locks.
     pub fn services(&self) -> Utf8PathBuf {
         self.state.join("services")

@@ -4,6 +4,7 @@
 //! the head of the archive (manifest, signatures, index), so that a package can be checked and explained offline.
 
 mod error;
+pub mod stamps;
 
 pub use error::ReceiptError;
 
@@ -341,6 +342,7 @@ pub fn forget(prefix: &Prefix, package: &PackageCoordinate) -> Result<(), Receip
     }
     withdraw(prefix, package)?;
     remove_file(&prefix.head(package))?;
+    remove_file(&prefix.stamps(package))?;
     remove_leftovers(&directory)?;
     for empty in directory.ancestors().take(2) {
         // Holds the receipts of other versions, or is gone: both are well.

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use copkg_spec::archive::{ContainerError, RunUnpacker, UnpackError, end_length, read_end, read_frame};
-use copkg_spec::index::{Index, Piece};
+use copkg_spec::index::{EntryPath, Index, Piece};
 
 use super::cache::FrameCache;
 use super::donors::Part;
@@ -33,6 +33,8 @@ pub(super) struct Job<'j, 'p> {
     pub(super) payload: &'j Payload<'p>,
     /// The runs whose files are there already: their frames are only checked.
     pub(super) checked: &'j HashSet<usize>,
+    /// The files that are there already.
+    pub(super) linked: &'j HashSet<&'j EntryPath>,
     /// Where frames that are fetched are kept.
     pub(super) cache: Option<&'j FrameCache>,
     pub(super) half: &'j Half,
@@ -173,9 +175,9 @@ impl Worker<'_, '_> {
 
     /// Unpacks a run from its frames alone.
     fn again(&mut self, run: usize) -> Result<(), Failed> {
-        let Job { index, plan, payload, .. } = self.job;
+        let Job { index, plan, payload, linked, .. } = self.job;
         self.writer.abandon();
-        self.taker.undo(&index.entries()[plan.runs[run].entries()])?;
+        self.taker.undo(&index.entries()[plan.runs[run].entries()], linked)?;
         self.unpacker.begin(&plan.runs[run]);
         let spans = [plan.whole(run, index)];
         let mut source = Source { payload, spans: &spans, open: None };

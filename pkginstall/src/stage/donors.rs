@@ -12,7 +12,8 @@ use copkg_spec::index::{Entry, EntryPath, Index};
 use super::cache::FrameCache;
 use crate::host::Prefix;
 use crate::patch::installed_last;
-use crate::receipts;
+use crate::receipts::stamps::{KnownContents, stamped};
+use crate::receipts::{self, stamps};
 use crate::tree::Directory;
 
 /// How many installed versions are looked through: those installed last. Each costs its index in memory for a moment.
@@ -37,6 +38,8 @@ pub(super) struct Part {
 pub struct Donors {
     pub(super) roots: Vec<Directory>,
     pub(super) files: HashMap<Digest, Place>,
+    /// What is known of them and of their other names without reading them.
+    pub(super) known: KnownContents,
     /// What frames hold, by the digest of the frame: parts of large files.
     pub(super) parts: HashMap<Digest, Part>,
     pub(super) cache: Option<FrameCache>,
@@ -58,6 +61,8 @@ impl Donors {
             );
             if let (Ok(root), Ok(contents)) = (root, contents) {
                 donors.add(root, contents.index(), &wanted);
+                let stamps = stamps::read(prefix, (&receipt.package, receipt.digest)).unwrap_or_default();
+                donors.known.add(stamped(contents.index()), &stamps);
             }
         }
         donors

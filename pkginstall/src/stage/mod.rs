@@ -9,10 +9,12 @@ mod direct;
 mod donors;
 mod early;
 mod error;
+mod link;
 mod parallel;
 mod patched;
 mod payload;
 mod plan;
+mod stamp;
 mod take;
 mod writer;
 
@@ -21,7 +23,8 @@ pub use donors::{Donors, MOST_DONORS};
 pub use error::StageError;
 pub use payload::{NextCopy, Payload};
 pub use plan::{Plan, Summary};
-pub use take::LinkMode;
+pub use stamp::SharedFiles;
+pub use take::{LinkMode, Proof};
 
 pub use crate::fetch::Parts;
 
@@ -32,16 +35,17 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use copkg_spec::archive::{ContainerError, Contents, UnpackError, VerifiedIndex};
-use copkg_spec::index::Index;
+use copkg_spec::index::{EntryPath, Index};
 use copkg_spec::keys::KeyId;
-use rustix::fs::Timestamps;
 
 use crate::patch::OpenPatch;
+use crate::receipts::stamps::FileStamp;
 use crate::tree::{Directory, TreeError};
 use direct::{Job, is_of_copy};
 use early::Half;
+use link::Owner;
 use parallel::{Failed, Runs};
-use take::{Taken, Taker};
+use take::{How, Taken, Taker};
 use writer::FileWriter;
 
 /// A package whose whole tree is written, as its index says. A power cut could still take it away.
@@ -50,6 +54,7 @@ use writer::FileWriter;
 #[derive(Debug)]
 pub struct StagedPackage {
     package: VerifiedIndex,
+    stamps: Vec<FileStamp>,
     patch_failed: Option<String>,
 }
 
@@ -62,6 +67,11 @@ impl StagedPackage {
     /// Returns the trusted keys that signed it.
     pub fn signers(&self) -> &[KeyId] {
         self.package.signers()
+    }
+
+    /// Returns the stamps of its files.
+    pub fn stamps(&self) -> &[FileStamp] {
+        &self.stamps
     }
 
     /// Returns what was wrong with the patch, where one was to be used and parts had to be fetched after all.
@@ -77,6 +87,8 @@ pub struct Reuse<'s> {
     pub donors: Donors,
     /// How it is taken.
     pub link_mode: LinkMode,
+    /// What proves that it is what it was.
+    pub proof: Proof,
     /// A patch that makes the rest, from one of the donors.
     pub patch: Option<Box<OpenPatch<'s>>>,
 }
@@ -111,13 +123,29 @@ pub fn stage(
     into: &Directory,
 ) -> Result<StagedPackage, StageError> {
     let contents = package.contents();
-    let (index, times) = (contents.index(), writer::times_of(contents.manifest().source_date()));
+    let (index, source_date) = (contents.index(), contents.manifest().source_date());
     let plan = Plan::new(index, &reuse.donors);
     let patch = reuse.patch.take();
     writer::make_directories(index, into, threads())?;
     let (half, reached) = Half::of((0..plan.runs.len()).map(|run| plan.work(run, index)).sum());
-    let no_clones = AtomicBool::new(false);
-    let site = Site { index, plan: &plan, reuse: &reuse, no_clones, into, times: &times, half };
+    let links = reuse.proof == Proof::Recorded && links(&reuse, index, into);
+    let linked = if links {
+        link::link_unchanged(index, (&reuse.donors, source_date), into, threads())?
+    } else {
+        HashSet::new()
+    };
+    let (no_clones, owner) = (AtomicBool::new(links), Owner::of(into)?);
+    let site = Site {
+        index,
+        plan: &plan,
+        reuse: &reuse,
+        no_clones,
+        linked: &linked,
+        owner,
+        into,
+        source_date,
+        half,
+    };
     let filled = thread::scope(|scope| {
         // An error of the disk is told once, so it counts here as it would at the end.
         let written = scope.spawn(move || reached.recv().map_or(Ok(()), |()| into.sync_file_system()));
@@ -130,8 +158,18 @@ pub fn stage(
         filled.and_then(|filled| Ok(written.map(|()| filled)?))
     });
     let patch_failed = filled.map_err(|failed| StageError::of(contents.manifest().coordinate(), failed))?;
-    writer::finish(index, into, &times, threads())?;
-    Ok(StagedPackage { package, patch_failed })
+    writer::finish(index, into, source_date, threads())?;
+    let stamps = stamp::stamps(index, into, threads())?;
+    Ok(StagedPackage { package, stamps, patch_failed })
+}
+
+/// Tells whether files that have not changed are linked: where that is requested, or no clones are to be had.
+fn links(reuse: &Reuse<'_>, index: &Index, into: &Directory) -> bool {
+    match reuse.link_mode {
+        LinkMode::Hardlink => true,
+        LinkMode::Auto => !link::can_clone(&reuse.donors, index, into),
+        LinkMode::Clone | LinkMode::Copy => false,
+    }
 }
 
 /// Everything that the threads need to know of the tree that they make.
@@ -140,19 +178,23 @@ struct Site<'s> {
     plan: &'s Plan,
     reuse: &'s Reuse<'s>,
     no_clones: AtomicBool,
+    /// The files that are there already.
+    linked: &'s HashSet<&'s EntryPath>,
+    owner: Owner,
     into: &'s Directory,
-    times: &'s Timestamps,
+    source_date: u64,
     half: Half,
 }
 
 impl Site<'_> {
     fn taker(&self) -> Taker<'_> {
-        let Self { reuse, no_clones, into, times, .. } = self;
-        Taker::new(&reuse.donors, reuse.link_mode, no_clones, into, Timestamps::clone(times))
+        let Self { reuse, no_clones, into, source_date, owner, .. } = self;
+        let how = How { mode: reuse.link_mode, no_clones, source_date: *source_date, owner: *owner };
+        Taker::new(&reuse.donors, how, into)
     }
 
     fn writer(&self) -> FileWriter<'_> {
-        FileWriter::new(self.into, self.times.clone())
+        FileWriter::new(self.into, self.source_date, self.linked)
     }
 
     /// Takes what donors have and unpacks the rest: at the same time, since the one waits for the disk and the other for a server.
@@ -202,7 +244,9 @@ impl Site<'_> {
             while let Some(&run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let places = self.plan.runs[run].entries();
                 let needed = places.clone().zip(&self.index.entries()[places]);
-                let needed = needed.filter(|(place, _)| !made.contains(place)).map(|(_, entry)| entry);
+                let needed = needed
+                    .filter(|(place, entry)| !made.contains(place) && !self.linked.contains(entry.path()));
+                let needed = needed.map(|(_, entry)| entry);
                 if taker.take(needed)? == Taken::No {
                     not_taken.lock().unwrap_or_else(PoisonError::into_inner).push(run);
                 }
@@ -223,7 +267,9 @@ impl Site<'_> {
     /// Removes what was made of the files of `runs`.
     fn undo(&self, runs: &[usize]) -> Result<(), TreeError> {
         let mut taker = self.taker();
-        runs.iter().try_for_each(|run| taker.undo(&self.index.entries()[self.plan.runs[*run].entries()]))
+        runs.iter().try_for_each(|run| {
+            taker.undo(&self.index.entries()[self.plan.runs[*run].entries()], self.linked)
+        })
     }
 
     /// Unpacks runs, and checks those others that are read as well.
@@ -268,7 +314,8 @@ impl Site<'_> {
         let threads = if payload.parts() == Parts::Here { threads() } else { threads().max(CONNECTIONS) };
         // What lies here already is not kept once more.
         let cache = self.reuse.donors.cache.as_ref().filter(|_| payload.parts() != Parts::Here);
-        let job = Job { index: self.index, plan: self.plan, payload, checked, cache, half: &self.half };
+        let Self { index, plan, linked, half, .. } = self;
+        let job = Job { index, plan, payload, checked, linked, cache, half };
         direct::unpack(&job, runs, threads, || (self.writer(), self.taker()))
     }
 

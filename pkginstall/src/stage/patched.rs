@@ -15,7 +15,7 @@ use std::thread;
 
 use copkg_spec::archive::{FrameError, Sink as _};
 use copkg_spec::digest::Hashed;
-use copkg_spec::index::{Entry, Index};
+use copkg_spec::index::{Entry, Index, NewFile};
 use copkg_spec::patch::{Part, Patch, Step, open_step};
 
 use super::payload::Watched;
@@ -225,13 +225,13 @@ impl<'w, 'd> Worker<'w, 'd> {
 
     /// Writes a part of a file. Its last part ends it, if its digest is right.
     fn write(&mut self, part: Part, bytes: &[u8]) -> Result<(), Failed> {
-        let Some(Entry::File { path, mode, size, sha256, .. }) =
+        let Some(Entry::File { path, mode, size, sha256, date, .. }) =
             self.job.index.entries().get(part.entry as usize)
         else {
             return Ok(());
         };
         if part.offset == 0 {
-            self.writer.file(path, *mode, *size)?;
+            self.writer.file(NewFile { path, mode: *mode, size: *size, date: *date })?;
             self.hashed = Hashed::new(io::sink());
         }
         self.writer.data(bytes)?;

@@ -3,31 +3,55 @@
 //! What is copied is hashed as it is written, so what was checked is what is there. A clone shares its blocks with the donor
 //! until one of them is written to, and is hashed once it is there; so is a hard link, which shares the file itself.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use copkg_spec::digest::{Digest, Hashed};
-use copkg_spec::index::{Entry, EntryPath, Mode};
-use rustix::fs::{AtFlags, FileType, Timestamps};
+use copkg_spec::index::{Entry, EntryPath, NewFile};
+use rustix::fs::{AtFlags, FileType};
 
 use super::donors::{Donors, Part, Place};
 use super::early::Early;
-use super::writer::{Stack, parent};
+use super::link::{Owner, fits};
+use super::writer::{Stack, parent, times_of};
 use crate::tree::{Directory, TreeError};
 
 /// How files of another installed version are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LinkMode {
-    /// Cloned where the file system can, else copied
+    /// Cloned where the file system can, else linked where date, mode and owner are the same, else copied
     #[default]
     Auto,
     /// Cloned; fetched where the file system cannot
     Clone,
-    /// Linked: one read-only file in both versions
+    /// Linked where date, mode and owner are the same: one read-only file in both versions; else copied
     Hardlink,
     /// Copied
     Copy,
+}
+
+/// What a file of another installed version has to show before it is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Proof {
+    /// That nothing has changed it since it was verified, as the file system records it; where that is not known, its content
+    #[default]
+    Recorded,
+    /// Its content, which is read
+    Verify,
+}
+
+/// How files are taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How<'h> {
+    pub(super) mode: LinkMode,
+    /// Whether a clone has failed before: it will again.
+    pub(super) no_clones: &'h AtomicBool,
+    /// The date of files that have none of their own.
+    pub(super) source_date: u64,
+    /// Who the files must belong to.
+    pub(super) owner: Owner,
 }
 
 /// How much is copied at once.
@@ -44,25 +68,16 @@ pub(super) enum Taken {
 /// Takes files, on one thread.
 pub(super) struct Taker<'d> {
     donors: &'d Donors,
-    mode: LinkMode,
-    /// Whether a clone has failed before: it will again.
-    no_clones: &'d AtomicBool,
+    how: How<'d>,
     sources: Vec<Stack<'d>>,
     into: Stack<'d>,
-    times: Timestamps,
     buffer: Vec<u8>,
 }
 
 impl<'d> Taker<'d> {
-    pub(super) fn new(
-        donors: &'d Donors,
-        mode: LinkMode,
-        no_clones: &'d AtomicBool,
-        into: &'d Directory,
-        times: Timestamps,
-    ) -> Self {
+    pub(super) fn new(donors: &'d Donors, how: How<'d>, into: &'d Directory) -> Self {
         let sources = donors.roots.iter().map(Stack::new).collect();
-        Self { donors, mode, no_clones, sources, into: Stack::new(into), times, buffer: vec![0; WINDOW] }
+        Self { donors, how, sources, into: Stack::new(into), buffer: vec![0; WINDOW] }
     }
 
     /// Takes the files of `entries`. Where one cannot be taken, those before it are there and have to be undone.
@@ -72,10 +87,11 @@ impl<'d> Taker<'d> {
     ) -> Result<Taken, TreeError> {
         for entry in entries {
             // Another name of a file is made when that one is there.
-            let Entry::File { path, mode, size, sha256, link: None } = entry else { continue };
+            let Entry::File { size, sha256, link: None, .. } = entry else { continue };
+            let Some(new) = entry.new_file() else { continue };
             let taken = match self.donors.files.get(sha256) {
-                Some(place) => self.file(place, path, *mode, (*size, *sha256))?,
-                None if *size == 0 && *sha256 == Digest::of(b"") => self.empty(path, *mode)?,
+                Some(place) => self.file(place, entry, new, (*size, *sha256))?,
+                None if *size == 0 && *sha256 == Digest::of(b"") => self.empty(new)?,
                 None => Taken::No,
             };
             if taken == Taken::No {
@@ -86,19 +102,21 @@ impl<'d> Taker<'d> {
     }
 
     /// Makes an empty file, for which no donor is needed.
-    fn empty(&mut self, path: &EntryPath, mode: Mode) -> Result<Taken, TreeError> {
+    fn empty(&mut self, NewFile { path, mode, date, .. }: NewFile<'_>) -> Result<Taken, TreeError> {
         self.into.enter(parent(path))?;
         let here = self.into.here();
         let file = here.create_file(path.name(), mode.read_only_bits())?;
-        rustix::fs::futimens(&file, &self.times)
+        rustix::fs::futimens(&file, &times_of(date.unwrap_or(self.how.source_date)))
             .map_err(|error| TreeError::make(&here.path().join(path.name()), error))?;
         Ok(Taken::Yes)
     }
 
-    /// Removes what was made of the files of `entries`.
-    pub(super) fn undo(&mut self, entries: &[Entry]) -> Result<(), TreeError> {
+    /// Removes what was made of the files of `entries`, but those at the paths of `keep`.
+    pub(super) fn undo(&mut self, entries: &[Entry], keep: &HashSet<&EntryPath>) -> Result<(), TreeError> {
         for entry in entries {
-            if let Entry::File { path, link: None, .. } = entry {
+            if let Entry::File { path, link: None, .. } = entry
+                && !keep.contains(path)
+            {
                 self.into.enter(parent(path))?;
                 self.into.here().remove_tree(path.name())?;
             }
@@ -119,13 +137,13 @@ impl<'d> Taker<'d> {
     fn file(
         &mut self,
         place: &Place,
-        path: &EntryPath,
-        mode: Mode,
+        entry: &Entry,
+        NewFile { path, mode, date, .. }: NewFile<'_>,
         expected: (u64, Digest),
     ) -> Result<Taken, TreeError> {
         self.into.enter(parent(path))?;
         let Some(mut source) = self.open(place) else { return Ok(Taken::No) };
-        if self.mode == LinkMode::Hardlink && self.link(place, &source, path, mode) {
+        if self.links() && self.link(place, &source, entry) {
             return Ok(self.check(&mut source, expected));
         }
         let here = self.into.here();
@@ -136,33 +154,44 @@ impl<'d> Taker<'d> {
             // The clone itself: the donor may be written to meanwhile.
             let mut clone = here.open_file(path.name())?;
             read_all(&mut clone, &mut self.buffer, |_| Ok(())).map_err(failed)?
-        } else if self.mode == LinkMode::Clone {
+        } else if self.how.mode == LinkMode::Clone {
             None
         } else {
             let mut early = Early::default();
             let copy = |bytes: &[u8]| file.write_all(bytes).map(|()| early.wrote(&file, bytes.len()));
             read_all(&mut source, &mut self.buffer, copy).map_err(failed)?
         };
-        rustix::fs::futimens(&file, &self.times).map_err(|error| failed(error.into()))?;
+        let times = times_of(date.unwrap_or(self.how.source_date));
+        rustix::fs::futimens(&file, &times).map_err(|error| failed(error.into()))?;
         Ok(if found == Some(expected) { Taken::Yes } else { Taken::No })
     }
 
     /// Makes `file` a clone, where that is wanted and the file system can.
     fn clone(&self, source: &File, file: &File) -> bool {
-        let is_wanted = matches!(self.mode, LinkMode::Auto | LinkMode::Clone);
-        if !is_wanted || self.no_clones.load(Ordering::Relaxed) {
+        let How { mode, no_clones, .. } = self.how;
+        if !matches!(mode, LinkMode::Auto | LinkMode::Clone) || no_clones.load(Ordering::Relaxed) {
             return false;
         }
         let result = rustix::fs::ioctl_ficlone(file, source);
-        self.no_clones.store(result.is_err(), Ordering::Relaxed);
+        no_clones.store(result.is_err(), Ordering::Relaxed);
         result.is_ok()
     }
 
-    /// Links the donor's file, unless its mode is another one (as that of a version from before software was read-only) or the
-    /// file system refuses.
-    fn link(&mut self, place: &Place, source: &File, path: &EntryPath, mode: Mode) -> bool {
-        let bits = mode.read_only_bits();
-        let fits = rustix::fs::fstat(source).is_ok_and(|stat| stat.st_mode & 0o7777 == bits);
+    /// Tells whether files are linked: where that is requested, or no clones are to be had.
+    fn links(&self) -> bool {
+        match self.how.mode {
+            LinkMode::Hardlink => true,
+            LinkMode::Auto => self.how.no_clones.load(Ordering::Relaxed),
+            LinkMode::Clone | LinkMode::Copy => false,
+        }
+    }
+
+    /// Links the donor's file, unless its date, mode or owner is another one (as the mode of a version from before software was
+    /// read-only) or the file system refuses.
+    fn link(&mut self, place: &Place, source: &File, entry: &Entry) -> bool {
+        let How { source_date, owner, .. } = self.how;
+        let fits = rustix::fs::fstat(source).is_ok_and(|stat| fits(entry, source_date, owner, &stat));
+        let path = entry.path();
         let from = self.sources[place.donor].here();
         fits && rustix::fs::linkat(from, place.path.name(), self.into.here(), path.name(), AtFlags::empty())
             .is_ok()

@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 
 use copkg_spec::archive::Sink;
-use copkg_spec::index::{Entry, EntryPath, Index, LinkTarget, Mode};
+use copkg_spec::index::{Entry, EntryPath, Index, LinkTarget, NewFile};
 use rustix::fs::{AtFlags, Mode as FileMode, Timespec, Timestamps};
 
 use super::early::Early;
@@ -49,15 +49,17 @@ pub(super) fn make_directories(
 pub(super) fn finish(
     index: &Index,
     root: &Directory,
-    times: &Timestamps,
+    source_date: u64,
     threads: NonZeroUsize,
 ) -> Result<(), TreeError> {
+    let times = &times_of(source_date);
     let mut stack = Stack::new(root);
     let mut earlier = Stack::new(root);
-    for (path, first) in index.entries().iter().filter_map(|entry| Some((entry.path(), entry.link()?))) {
+    for (entry, first) in index.entries().iter().filter_map(|entry| Some((entry, entry.link()?))) {
+        let (path, date) = (entry.path(), index.date(entry).unwrap_or(source_date));
         stack.enter(parent(path))?;
         earlier.enter(parent(first))?;
-        link_or_copy((earlier.here(), first), (stack.here(), path), times)?;
+        link_or_copy((earlier.here(), first), (stack.here(), path), &times_of(date))?;
     }
     for entry in index.entries() {
         if let Entry::Symlink { path, target } = entry {
@@ -86,12 +88,12 @@ fn directories(index: &Index) -> Vec<&EntryPath> {
 }
 
 /// Divides work among threads: each gets what lies side by side.
-fn shares<T>(all: &[T], threads: NonZeroUsize) -> Vec<&[T]> {
+pub(super) fn shares<T>(all: &[T], threads: NonZeroUsize) -> Vec<&[T]> {
     all.chunks(all.len().div_ceil(threads.get()).max(1)).collect()
 }
 
 /// Does each share on a thread of its own.
-fn side_by_side<T: Sync>(
+pub(super) fn side_by_side<T: Sync>(
     shares: &[&[T]],
     work: impl Fn(&[T]) -> Result<(), TreeError> + Sync,
 ) -> Result<(), TreeError> {
@@ -103,7 +105,7 @@ fn side_by_side<T: Sync>(
     })
 }
 
-/// Returns the times of everything in a package.
+/// Returns the times of what has the date `source_date`.
 pub(super) fn times_of(source_date: u64) -> Timestamps {
     let time = Timespec { tv_sec: i64::try_from(source_date).unwrap_or(i64::MAX), tv_nsec: 0 };
     Timestamps { last_access: time, last_modification: time }
@@ -201,7 +203,8 @@ impl<'d> Stack<'d> {
 pub(super) struct FileWriter<'d> {
     stack: Stack<'d>,
     file: Option<OpenFile>,
-    times: Timestamps,
+    source_date: u64,
+    linked: &'d HashSet<&'d EntryPath>,
     purpose: Purpose,
 }
 
@@ -219,11 +222,13 @@ struct OpenFile {
     path: EntryPath,
     file: File,
     early: Early,
+    times: Timestamps,
 }
 
 impl<'d> FileWriter<'d> {
-    pub(super) fn new(root: &'d Directory, times: Timestamps) -> Self {
-        Self { stack: Stack::new(root), file: None, times, purpose: Purpose::Write }
+    /// Writes files below `root`, but those that are there already. One without a date of its own gets `source_date`.
+    pub(super) fn new(root: &'d Directory, source_date: u64, linked: &'d HashSet<&'d EntryPath>) -> Self {
+        Self { stack: Stack::new(root), file: None, source_date, linked, purpose: Purpose::Write }
     }
 
     /// Says what the next run is read for.
@@ -248,18 +253,19 @@ impl Sink for FileWriter<'_> {
         Ok(())
     }
 
-    fn file(&mut self, path: &EntryPath, mode: Mode, _size: u64) -> Result<(), TreeError> {
-        if self.purpose == Purpose::Check {
+    fn file(&mut self, NewFile { path, mode, date, .. }: NewFile<'_>) -> Result<(), TreeError> {
+        if self.purpose == Purpose::Check || self.linked.contains(path) {
             return Ok(());
         }
         self.stack.enter(parent(path))?;
         let file = self.stack.here().create_file(path.name(), mode.read_only_bits())?;
-        self.file = Some(OpenFile { path: path.clone(), file, early: Early::default() });
+        let times = times_of(date.unwrap_or(self.source_date));
+        self.file = Some(OpenFile { path: path.clone(), file, early: Early::default(), times });
         Ok(())
     }
 
     fn data(&mut self, bytes: &[u8]) -> Result<(), TreeError> {
-        let Some(OpenFile { path, file, early }) = &mut self.file else { return Ok(()) };
+        let Some(OpenFile { path, file, early, .. }) = &mut self.file else { return Ok(()) };
         if let Err(source) = file.write_all(bytes) {
             return Err(TreeError::make(&self.stack.root.path().join(path.as_str()), source));
         }
@@ -268,8 +274,8 @@ impl Sink for FileWriter<'_> {
     }
 
     fn end_file(&mut self) -> Result<(), TreeError> {
-        let Some(OpenFile { path, file, .. }) = self.file.take() else { return Ok(()) };
-        rustix::fs::futimens(&file, &self.times).map_err(|source| self.failed(&path, source))
+        let Some(OpenFile { path, file, times, .. }) = self.file.take() else { return Ok(()) };
+        rustix::fs::futimens(&file, &times).map_err(|source| self.failed(&path, source))
     }
 
     fn link(&mut self, _later: &EntryPath, _earlier: &EntryPath) -> Result<(), TreeError> {

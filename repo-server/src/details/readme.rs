@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use copkg_spec::archive::{Contents, RunUnpacker, Sink};
-use copkg_spec::index::{Entry, EntryPath, Index, LinkTarget, Mode, Run};
+use copkg_spec::index::{Entry, EntryPath, Index, LinkTarget, NewFile, Run};
 use tokio::task::spawn_blocking;
 
 use super::DetailsError;
@@ -106,8 +106,8 @@ impl Sink for Taken {
         Ok(())
     }
 
-    fn file(&mut self, path: &EntryPath, _: Mode, _: u64) -> Result<(), Infallible> {
-        self.is_open = *path == self.wanted;
+    fn file(&mut self, file: NewFile<'_>) -> Result<(), Infallible> {
+        self.is_open = *file.path == self.wanted;
         Ok(())
     }
 

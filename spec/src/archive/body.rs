@@ -14,7 +14,7 @@ use super::frame::{FrameError, FrameReader};
 use super::tar_header::{END_MARKER, padded};
 use super::walk::Walk;
 use crate::command::{Exit, Explain};
-use crate::index::{Entry, EntryPath, Frame, Index, LinkTarget, Mode, Run};
+use crate::index::{Entry, EntryPath, Frame, Index, LinkTarget, NewFile, Run};
 use crate::policy::Refused;
 
 /// Takes the entries of a package as they come out of its payload.
@@ -31,11 +31,11 @@ pub trait Sink {
     /// When it cannot be made.
     fn directory(&mut self, path: &EntryPath) -> Result<(), Self::Error>;
 
-    /// Begins a file of `size` bytes; its content follows.
+    /// Begins a file; its content follows.
     ///
     /// # Errors
     /// When it cannot be made.
-    fn file(&mut self, path: &EntryPath, mode: Mode, size: u64) -> Result<(), Self::Error>;
+    fn file(&mut self, file: NewFile<'_>) -> Result<(), Self::Error>;
 
     /// Takes the next bytes of the file.
     ///
@@ -79,7 +79,7 @@ impl<E: std::error::Error + 'static> Sink for Discard<E> {
         Ok(())
     }
 
-    fn file(&mut self, _: &EntryPath, _: Mode, _: u64) -> Result<(), E> {
+    fn file(&mut self, _: NewFile<'_>) -> Result<(), E> {
         Ok(())
     }
 

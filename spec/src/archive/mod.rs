@@ -9,6 +9,7 @@
 mod body;
 pub(crate) mod container;
 mod cut;
+mod dates;
 mod diagnose;
 mod earlier;
 mod equal;
@@ -26,6 +27,7 @@ mod walk;
 pub use body::{Discard, RunUnpacker, Sink, UnpackError, Unpacker, end_length, read_end, read_frame};
 pub use container::ContainerError;
 pub use cut::FrameSize;
+pub use dates::EarlierDates;
 pub use earlier::{EarlierFrames, ReadAt};
 pub use frame::{FrameError, FrameReader};
 pub use head::{Contents, Head, HeadError, UnverifiedPackage, VerifiedIndex, VerifiedPackage, VerifyError};

@@ -13,6 +13,7 @@ use zstd::stream::write::Encoder;
 
 use super::container::{self, names};
 use super::cut::FrameSize;
+use super::dates::EarlierDates;
 use super::earlier::EarlierFrames;
 use super::equal::link_equal_files;
 use super::pipeline::{Making, write_payload};
@@ -22,7 +23,7 @@ use crate::digest::{Digest, Hashed};
 use crate::index::{Entry, EntryPath, Index, IndexError, LinkTarget, Mode};
 use crate::keys::{Payload, SecretKey, Signatures};
 use crate::manifest::{
-    Compressed, Counts, Draft, FORMAT, Format, Manifest, ManifestError, Member, Members, package_digest,
+    Compressed, Counts, Draft, Format, Manifest, ManifestError, Member, Members, package_digest,
 };
 use crate::policy::{Refused, check_tree};
 
@@ -123,12 +124,13 @@ pub struct Packer<'a> {
     plan: PackPlan<'a>,
     frame_size: FrameSize,
     earlier: Option<&'a EarlierFrames>,
+    dates: Option<&'a EarlierDates>,
 }
 
 impl<'a> Packer<'a> {
     /// Packs as `plan` says.
     pub fn new(plan: PackPlan<'a>) -> Self {
-        Self { plan, frame_size: FrameSize::DEFAULT, earlier: None }
+        Self { plan, frame_size: FrameSize::DEFAULT, earlier: None, dates: None }
     }
 
     /// Cuts frames of another size.
@@ -144,6 +146,12 @@ impl<'a> Packer<'a> {
         Self { earlier, ..self }
     }
 
+    /// Gives files that have not changed since an earlier version the dates that they had there. Others have that of the source.
+    #[must_use]
+    pub fn dates(self, dates: Option<&'a EarlierDates>) -> Self {
+        Self { dates, ..self }
+    }
+
     /// Packs as [`pack`] does. The provenance is that which `provenance` makes of the finished payload and its entries, not
     /// that of the plan.
     ///
@@ -157,13 +165,16 @@ impl<'a> Packer<'a> {
         mut scratch: impl Read + Write + Seek + Send,
         out: impl Write + Send,
     ) -> Result<Packed, PackError> {
-        let Self { plan: PackPlan { draft, attachments, keys, options }, frame_size, earlier } = self;
+        let Self { plan: PackPlan { draft, attachments, keys, options }, frame_size, earlier, dates } = self;
         let mut entries = check(tree)?;
         link_equal_files(&mut entries, &open, options.threads)?;
         let mut payload = Hashed::new(&mut scratch);
         let making = Making { level: options.level, threads: options.threads, size: frame_size, earlier };
         let frames = write_payload(&mut entries, open, making, &mut payload)?;
         let (_, length, sha256) = payload.finish();
+        if let Some(dates) = dates {
+            dates.set(&mut entries, draft.source_date);
+        }
         let index = Index::of_checked(entries, frames)?;
         let payload = Compressed { length, size: index.payload_size(), sha256 };
         // Both go through all entries, and neither needs the other.
@@ -181,8 +192,7 @@ impl<'a> Packer<'a> {
             provenance: documents.provenance.map(Member::of),
             payload,
         };
-        let has_links = index.entries().iter().any(|entry| entry.link().is_some());
-        let format = if has_links { Format::with_links() } else { FORMAT };
+        let format = Format::of_entries(index.entries());
         let manifest = Manifest::new(draft, format, Counts::of(index.entries()), members);
         let manifest_bytes = manifest.to_bytes()?;
         // What a reader would refuse must not be written.
@@ -237,7 +247,7 @@ impl TreeEntry {
         let Self { path, node } = self;
         match node {
             TreeNode::Directory => Entry::Directory { path },
-            TreeNode::File { mode, size } => Entry::File { path, mode, size, sha256, link: None },
+            TreeNode::File { mode, size } => Entry::File { path, mode, size, sha256, date: None, link: None },
             TreeNode::Symlink { target } => Entry::Symlink { path, target },
         }
     }

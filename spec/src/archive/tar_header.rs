@@ -164,6 +164,7 @@ mod tests {
                         mode: Mode::Regular,
                         size: 0,
                         sha256: crate::digest::Digest::of(b""),
+                        date: None,
                         link: None,
                     },
                     Entry::File {
@@ -171,6 +172,7 @@ mod tests {
                         mode: Mode::Executable,
                         size: 9,
                         sha256: crate::digest::Digest::of(b""),
+                        date: None,
                         link: Some(path),
                     },
                 ] {

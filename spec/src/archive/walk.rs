@@ -10,7 +10,7 @@ use super::container::{ContainerError, names};
 use super::diagnose;
 use super::tar_header::{BLOCK, entry_header, padded};
 use crate::digest::Hashed;
-use crate::index::Entry;
+use crate::index::{Entry, NewFile};
 use crate::policy::{Refused, Rule};
 
 /// The walk over some entries and the bytes that hold them, however these are cut.
@@ -109,8 +109,8 @@ fn begin<'a, S: Sink>(entry: &'a Entry, sink: &mut S) -> Result<Place<'a>, S::Er
         Entry::Directory { path } => sink.directory(path)?,
         // Made when all that they lead to is there.
         Entry::Symlink { .. } | Entry::File { link: Some(_), .. } => {}
-        Entry::File { path, mode, size, .. } => {
-            sink.file(path, *mode, *size)?;
+        Entry::File { path, mode, size, date, .. } => {
+            sink.file(NewFile { path, mode: *mode, size: *size, date: *date })?;
             return Ok(Place::Content { entry, left: *size, hashed: Box::new(Hashed::new(io::sink())) });
         }
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::path::{EntryPath, LinkTarget};
 use crate::digest::Digest;
-use crate::limits::TAR_MEMBER_BYTES;
+use crate::limits::{SOURCE_DATE, TAR_MEMBER_BYTES};
 use crate::policy::{Refused, Rule};
 
 /// The mode of a file: the only two that a package may hold.
@@ -69,6 +69,9 @@ pub enum Entry {
         size: u64,
         /// The digest of the content.
         sha256: Digest,
+        /// When this content came to this path, in seconds since 1970, where that was in an earlier version: the date of its source.
+        /// Without one it is that of this package. A link has that of the file that it leads to.
+        date: Option<u64>,
         /// An earlier file with the same content and mode, which has it in the payload for both.
         link: Option<EntryPath>,
     },
@@ -97,10 +100,33 @@ impl Entry {
         }
     }
 
+    /// Returns what is to be known of a file before its content is there; nothing for what is not a file.
+    pub fn new_file(&self) -> Option<NewFile<'_>> {
+        match self {
+            Self::File { path, mode, size, date, .. } => {
+                Some(NewFile { path, mode: *mode, size: *size, date: *date })
+            }
+            Self::Directory { .. } | Self::Symlink { .. } => None,
+        }
+    }
+
     /// Returns the earlier file that has the content of this one.
     pub fn link(&self) -> Option<&EntryPath> {
         if let Self::File { link, .. } = self { link.as_ref() } else { None }
     }
+}
+
+/// A file before its content is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewFile<'e> {
+    /// Where it is.
+    pub path: &'e EntryPath,
+    /// 0644 or 0755.
+    pub mode: Mode,
+    /// Bytes of content.
+    pub size: u64,
+    /// The date that it has, in seconds since 1970, if it is not that of its package.
+    pub date: Option<u64>,
 }
 
 /// An entry as it stands in the index, before it is checked.
@@ -108,6 +134,8 @@ impl Entry {
 /// The members are in the order of their names, so that serde writes canonical JSON without a detour.
 #[derive(Clone, Serialize, Deserialize)]
 struct RawEntry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,8 +157,11 @@ impl TryFrom<RawEntry> for Entry {
     fn try_from(raw: RawEntry) -> Result<Self, Refused> {
         let path: EntryPath = raw.path.parse()?;
         let refused = |rule| Refused::new(&raw.path, rule);
-        if raw.link.is_some() && raw.kind != "file" {
+        if (raw.link.is_some() || raw.date.is_some()) && raw.kind != "file" {
             return Err(refused(rule_for_kind(&raw.kind)));
+        }
+        if raw.date.is_some_and(|date| raw.link.is_some() || date > SOURCE_DATE) {
+            return Err(refused(Rule::Disagrees("date")));
         }
         match (raw.kind.as_str(), raw.mode, raw.size, raw.sha256, raw.target) {
             ("directory", None, None, None, None) => Ok(Self::Directory { path }),
@@ -140,7 +171,7 @@ impl TryFrom<RawEntry> for Entry {
                     return Err(refused(Rule::Size));
                 }
                 let link = raw.link.map(|link| link.parse()).transpose()?;
-                Ok(Self::File { path, mode, size, sha256, link })
+                Ok(Self::File { path, mode, size, sha256, date: raw.date, link })
             }
             ("symlink", None, None, None, Some(target)) => {
                 Ok(Self::Symlink { path, target: target.parse().map_err(refused)? })
@@ -167,6 +198,7 @@ impl From<Entry> for RawEntry {
         let raw = |path: EntryPath, kind: &str| Self {
             path: path.as_str().to_owned(),
             kind: kind.to_owned(),
+            date: None,
             link: None,
             mode: None,
             size: None,
@@ -175,7 +207,8 @@ impl From<Entry> for RawEntry {
         };
         match entry {
             Entry::Directory { path } => raw(path, "directory"),
-            Entry::File { path, mode, size, sha256, link } => Self {
+            Entry::File { path, mode, size, sha256, date, link } => Self {
+                date,
                 link: link.map(|link| link.as_str().to_owned()),
                 mode: Some(mode.as_str().to_owned()),
                 size: Some(size),

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::Error as _;
 use thiserror::Error;
 
-pub use entry::{Entry, Mode};
+pub use entry::{Entry, Mode, NewFile};
 pub use frame::Frame;
 pub use path::{EntryPath, LinkTarget};
 pub use run::{Alone, Piece, Run};
@@ -99,6 +99,16 @@ impl Index {
     pub fn get(&self, path: &EntryPath) -> Option<&Entry> {
         let found = self.entries.binary_search_by(|entry| entry.path().cmp(path));
         found.ok().map(|at| &self.entries[at])
+    }
+
+    /// Returns the date of a file, in seconds since 1970, where it is not that of the package: its own, or that of the file that it is
+    /// a link to.
+    pub fn date(&self, entry: &Entry) -> Option<u64> {
+        match entry {
+            Entry::File { link: Some(first), .. } => self.get(first).and_then(|first| self.date(first)),
+            Entry::File { date, .. } => *date,
+            Entry::Directory { .. } | Entry::Symlink { .. } => None,
+        }
     }
 
     /// Returns the frames in the order of the payload.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::index::Entry;
+
 /// The format that this program writes.
 pub const FORMAT: Format = Format { major: 1, minor: 0, requires: Vec::new() };
 
@@ -29,9 +31,16 @@ pub struct Format {
 }
 
 impl Format {
-    /// Returns the format of a package in which files share contents. All others stay what they were.
-    pub fn with_links() -> Self {
-        Self { minor: 1, requires: vec![LINKS.to_owned()], ..FORMAT }
+    /// Returns the format of a package with these entries: a later one only where they need it, so that all others stay what they
+    /// were. A date is no feature that is required: who ignores it gives the file the date of the package.
+    pub fn of_entries(entries: &[Entry]) -> Self {
+        let has_links = entries.iter().any(|entry| entry.link().is_some());
+        let is_dated = |entry: &Entry| matches!(entry, Entry::File { date: Some(_), .. });
+        Self {
+            minor: u32::from(has_links || entries.iter().any(is_dated)),
+            requires: has_links.then(|| LINKS.to_owned()).into_iter().collect(),
+            ..FORMAT
+        }
     }
 
     /// Returns the format of a package that states conditions, too.
