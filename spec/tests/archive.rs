@@ -7,8 +7,8 @@ use std::io::{Cursor, Read as _};
 use std::num::NonZeroUsize;
 
 use copkg_spec::archive::{
-    Attachments, Head, PackOptions, PackPlan, RunUnpacker, Sink, TreeEntry, TreeNode, add_signatures, pack,
-    read_end, read_frame,
+    Attachments, EarlierDates, Head, PackOptions, PackPlan, Packer, RunUnpacker, Sink, TreeEntry, TreeNode,
+    add_signatures, pack, read_end, read_frame,
 };
 use copkg_spec::digest::Digest;
 use copkg_spec::index::{EntryPath, Index, IndexError, LinkTarget, Mode, NewFile, Run};
@@ -58,6 +58,14 @@ fn sample() -> Tree {
 }
 
 fn pack_tree(tree: &Tree, keys: &[SecretKey], threads: usize) -> Vec<u8> {
+    pack_dated(tree, (keys, threads), (draft(), None))
+}
+
+fn pack_dated(
+    tree: &Tree,
+    (keys, threads): (&[SecretKey], usize),
+    (draft, dates): (Draft, Option<&EarlierDates>),
+) -> Vec<u8> {
     let entries = tree.iter().map(|(path, content)| TreeEntry {
         path: path.parse().unwrap(),
         node: match content {
@@ -71,13 +79,16 @@ fn pack_tree(tree: &Tree, keys: &[SecretKey], threads: usize) -> Vec<u8> {
     };
     let open = |path: &EntryPath| Ok(Cursor::new(tree[path.as_str()].clone().unwrap_or_default()));
     let plan = PackPlan {
-        draft: draft(),
+        draft,
         attachments: Attachments { sbom: Some(b"{}"), provenance: None },
         keys,
         options: PackOptions { level: 3, threads: NonZeroUsize::new(threads).unwrap() },
     };
     let mut out = Vec::new();
-    pack(plan, entries.chain([link]).collect(), open, Cursor::new(Vec::new()), &mut out).unwrap();
+    let packer = Packer::new(plan).dates(dates);
+    packer
+        .pack(entries.chain([link]).collect(), open, |_, _| None, Cursor::new(Vec::new()), &mut out)
+        .unwrap();
     out
 }
 
@@ -190,6 +201,58 @@ fn a_file_that_changes_between_its_two_readings_is_noticed() {
     let plan = PackPlan { draft: draft(), attachments: Attachments::default(), keys: &[], options };
     let refused = pack(plan, entries.collect(), open, Cursor::new(Vec::new()), Vec::new()).unwrap_err();
     assert!(refused.to_string().contains("a changed while it was packed"), "{refused}");
+}
+
+#[test]
+fn a_file_keeps_its_date_for_as_long_as_its_content_stays_at_its_path() {
+    let read = |bytes: &[u8]| {
+        let mut reader = bytes;
+        let head = Head::read(&mut reader).unwrap();
+        head.without_trust().read_contents(&mut reader).unwrap()
+    };
+    let at = |source_date| Draft { source_date, ..draft() };
+    let mut tree = sample();
+    let first = read(&pack_dated(&tree, (&[], 1), (at(100), None)));
+    assert!(!String::from_utf8_lossy(first.head_bytes()).contains("\"date\""));
+    tree.insert("empty".into(), Some(b"no more".to_vec()));
+    tree.insert("new".into(), Some(b"x".to_vec()));
+    let second = read(&pack_dated(&tree, (&[], 1), (at(200), Some(&EarlierDates::of(&first)))));
+    tree.insert("large.bin".into(), Some(b"small".to_vec()));
+    let third = read(&pack_dated(&tree, (&[], 1), (at(300), Some(&EarlierDates::of(&second)))));
+    let date = |contents: &copkg_spec::archive::Contents, path: &str| {
+        let entry = contents.index().get(&path.parse().unwrap()).unwrap();
+        contents.index().date(entry)
+    };
+    for (path, dates) in [
+        ("bin/web", [None, Some(100), Some(100)]),
+        ("empty", [None, None, Some(200)]),
+        ("large.bin", [None, Some(100), None]),
+    ] {
+        assert_eq!([&first, &second, &third].map(|contents| date(contents, path)), dates, "{path}");
+    }
+    assert_eq!(date(&second, "new"), None, "content that was elsewhere before is new at its path");
+    assert_eq!(date(&second, "bin"), None);
+}
+
+#[test]
+fn a_date_stands_at_a_file_of_its_own_and_is_within_its_limit() {
+    let refused = |entry: &str| {
+        let index = format!(r#"{{"entries":[{entry}],"frames":[]}}"#);
+        match Index::parse(index.as_bytes()).unwrap_err() {
+            IndexError::Syntax(error) => error.to_string(),
+            error => error.to_string(),
+        }
+    };
+    let digest = Digest::of(b"");
+    let file = |more: &str| {
+        format!(r#"{{{more},"mode":"0644","path":"a","sha256":"{digest}","size":0,"type":"file"}}"#)
+    };
+    let date = |text: String| refused(&text).contains("date");
+    assert!(date(file(r#""date":253402300800"#)), "{}", refused(&file(r#""date":253402300800"#)));
+    assert!(date(file(r#""date":5,"link":"b""#)));
+    assert!(!date(file(r#""date":253402300799"#)));
+    assert!(!refused(r#"{"date":5,"path":"a","type":"directory"}"#).is_empty());
+    assert!(refused(&file(r#""date":-1"#)).contains("-1"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -50,6 +50,12 @@ fn a_killed_upgrade_by_a_patch_leaves_the_package_absent_or_whole() -> Outcome {
 }
 
 #[test]
+fn a_killed_upgrade_by_links_leaves_the_old_version_whole_and_the_new_one_absent_or_whole() -> Outcome {
+    let case = Case::linked()?;
+    case.try_all()
+}
+
+#[test]
 fn a_killed_repair_leaves_the_package_damaged_as_it_was_or_whole() -> Outcome {
     let case = Case::repair()?;
     case.try_all()
@@ -60,6 +66,8 @@ enum Operation {
     Install,
     /// By a patch, from another installed version.
     Upgrade,
+    /// By links to the files of another installed version.
+    LinkedUpgrade,
     Remove,
     Repair,
     /// Of a package in which somebody stored something.
@@ -73,7 +81,11 @@ impl Operation {
 
     /// Of an upgrade only what patches add to an installation is new, and of a repair its end, so a part of their points does.
     fn stride(self) -> usize {
-        if matches!(self, Self::Upgrade | Self::Repair | Self::RemoveChanged) { 3 } else { 1 }
+        if matches!(self, Self::Upgrade | Self::LinkedUpgrade | Self::Repair | Self::RemoveChanged) {
+            3
+        } else {
+            1
+        }
     }
 }
 
@@ -148,6 +160,34 @@ impl Case {
         snapshot(&scene, "before")?;
         let command = vec!["repair".to_owned(), "--from".to_owned(), file];
         let (before, operation) = (scene.path().join("before"), Operation::Repair);
+        Ok(Self { scene, operation, command, before, absent, whole })
+    }
+
+    /// An upgrade that links most of its files.
+    fn linked() -> Result<Self, Box<dyn Error>> {
+        let scene = Scene::new()?;
+        let mut files = Vec::new();
+        for version in ["1.0.0", "2.0.0"] {
+            let tree = scene.small_tree("target", version)?;
+            for number in 0..12 {
+                scene.write(
+                    tree.join(format!("files/same/{}/{number}", number % 4)),
+                    0o644,
+                    number.to_string(),
+                )?;
+            }
+            files.push(scene.build(&tree)?.to_string_lossy().into_owned());
+        }
+        scene.trust()?;
+        scene.pkginstall(["install", &files[0]])?.success()?;
+        let command = vec!["install".to_owned(), files[1].clone()];
+        scene.pkginstall(&command)?.success()?;
+        let whole = contents(scene.prefix());
+        let linked = scene.software(&format!("{GROUP}:target:2.0.0")).join("same/3/3");
+        assert!(fs::metadata(linked)?.nlink() > 1, "nothing was linked");
+        scene.pkginstall(["remove", &format!("{GROUP}:target:2.0.0")])?.success()?;
+        let absent = contents(scene.prefix());
+        let (before, operation) = (scene.path().join("before"), Operation::LinkedUpgrade);
         Ok(Self { scene, operation, command, before, absent, whole })
     }
 
@@ -275,6 +315,12 @@ impl Case {
     }
 
     fn restore(&self) -> Outcome {
+        if self.operation == Operation::LinkedUpgrade {
+            // A copy would have other inodes, and nothing would be linked without being read.
+            self.scene.pkginstall(&self.command)?.success()?;
+            self.scene.pkginstall(["remove", &format!("{GROUP}:target:2.0.0")])?.success()?;
+            return Ok(());
+        }
         self.scene.make_writable();
         fs::remove_dir_all(self.scene.prefix())?;
         copy(&self.scene, &self.before, self.scene.prefix())

@@ -27,6 +27,17 @@ const SHUTDOWN: &str = "import fcntl, os, struct, sys; fcntl.ioctl(os.open(sys.a
 
 #[test]
 fn an_install_that_a_power_cut_ends_leaves_the_package_absent_or_whole() -> Outcome {
+    cut_installs("bystander")
+}
+
+#[test]
+fn an_upgrade_by_links_that_a_power_cut_ends_leaves_the_old_version_whole_and_the_new_one_absent_or_whole()
+-> Outcome {
+    cut_installs("target")
+}
+
+/// Cuts installs of version 2.0.0 of `target` on a host that has version 1.0.0 of `other`, some of whose files are the same.
+fn cut_installs(other: &str) -> Outcome {
     if !faults::is_supported() || !rustix::process::geteuid().is_root() || !have("python3") {
         skip("power cuts", "they need x86_64, root and python3");
         return Ok(());
@@ -40,8 +51,17 @@ fn an_install_that_a_power_cut_ends_leaves_the_package_absent_or_whole() -> Outc
         }
     };
     let scene = Scene::new()?;
-    let [file, other] = ["target", "bystander"]
-        .map(|name| -> Result<_> { Ok(scene.build(&scene.small_tree(name, "1.0.0")?)?) });
+    let [file, other] = [("target", "2.0.0"), (other, "1.0.0")].map(|(name, version)| -> Result<_> {
+        let tree = scene.small_tree(name, version)?;
+        for number in 0..12 {
+            scene.write(
+                tree.join(format!("files/same/{}/{number}", number % 4)),
+                0o644,
+                number.to_string(),
+            )?;
+        }
+        Ok(scene.build(&tree)?)
+    });
     let (file, other) = (file?, other?);
     let scene = scene.with_prefix(image.path().join("host"));
     scene.trust()?;
@@ -79,7 +99,7 @@ impl Host {
     }
 
     fn remove(&self) -> Outcome {
-        self.scene.pkginstall(["remove", &format!("{GROUP}:target:1.0.0")])?.success()?;
+        self.scene.pkginstall(["remove", &format!("{GROUP}:target:2.0.0")])?.success()?;
         Ok(())
     }
 
@@ -94,9 +114,9 @@ impl Host {
         pkginstall(&["list"])?.success()?;
         pkginstall(&["recover"])?.success()?;
         let list = pkginstall(&["list"])?.success()?.out.clone();
-        let is_whole = list.contains("target");
+        let is_whole = list.contains("2.0.0");
         assert!(is_whole || !acknowledged, "{moment}: what was acknowledged is lost");
-        assert_eq!(is_whole, self.scene.software(&format!("{GROUP}:target:1.0.0")).exists(), "{moment}");
+        assert_eq!(is_whole, self.scene.software(&format!("{GROUP}:target:2.0.0")).exists(), "{moment}");
         let verify = pkginstall(&["verify", "--all"])?;
         assert!(verify.is_success(), "{moment}: {verify}");
         for directory in ["software/.staging", ".copkg/journal"] {

@@ -12,7 +12,6 @@ use std::fs;
 
 use copkg_spec::coordinate::PackageCoordinate;
 use copkg_spec::digest::Digest;
-use copkg_spec::durable::{Existing, Prepared};
 use copkg_spec::index::{Entry, Index};
 use rustix::fs::{FileType, Stat};
 
@@ -70,9 +69,8 @@ pub fn write(prefix: &Prefix, (package, digest): (&PackageCoordinate, Digest), s
     bytes.extend_from_slice(digest.as_bytes());
     bytes.extend(stamps.iter().flat_map(|stamp| stamp.to_bytes()));
     bytes.extend_from_slice(Digest::of(&bytes).as_bytes());
-    let prepared = Prepared::new(prefix.stamps(package).as_std_path(), 0o644, &bytes);
-    // Without them files are read.
-    let _ = prepared.and_then(|prepared| prepared.rename(Existing::Replace));
+    // In place, so that a crash leaves no other file behind: what is not whole counts as missing. Without them files are read.
+    let _ = fs::write(prefix.stamps(package), bytes);
 }
 
 /// Reads the stamps of the package with this name and digest; nothing where they are not whole, or are those of another one.

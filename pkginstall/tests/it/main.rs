@@ -34,6 +34,8 @@ mod served;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod shared;
+#[cfg(test)]
 mod signed;
 #[cfg(test)]
 mod stuck;

@@ -125,8 +125,8 @@ fn a_donor_that_was_changed_is_not_believed() {
 }
 
 #[test]
-fn files_are_shared_only_where_that_is_asked_for() {
-    for (mode, shared) in [("auto", false), ("copy", false), ("hardlink", true)] {
+fn files_are_shared_unless_they_are_to_be_copied() {
+    for (mode, shared) in [("auto", true), ("copy", false), ("hardlink", true)] {
         let (host, wire, _) = scene(&[3], Ranges::Yes);
         install(&host, &wire, &["--link-mode", mode]);
         let inode = |version: &str| {
