@@ -14,8 +14,8 @@ use copkg_tests::peers::contest::{Course, Record, hold};
 use copkg_tests::peers::corpus::{Corpora, Corpus, full, reduced};
 use copkg_tests::peers::figures::Spread;
 use copkg_tests::peers::ours::Workshop;
-use copkg_tests::peers::table::{megabytes, of_contest};
-use copkg_tests::peers::{Result, build, have, noop, others, plot, shaped, upgrade};
+use copkg_tests::peers::table::{megabytes, of_contest, of_upgrades};
+use copkg_tests::peers::{Result, build, have, linked, noop, others, plot, shaped, upgrade};
 
 /// Measure installs, builds and upgrades beside their peers
 #[derive(Debug, Parser)]
@@ -52,6 +52,8 @@ enum Part {
     Build,
     /// Bytes and requests of upgrades.
     Upgrade,
+    /// Upgrades of which one file in a hundred has changed, on fresh images.
+    Linked,
     /// Upgrades over a line of 100 Mbit/s.
     Shaped,
     /// Commands that find nothing to do.
@@ -98,6 +100,9 @@ fn bench(options: &Options) -> Result<()> {
     }
     if asked(Part::Upgrade) {
         upgrades(&workshop, &corpora, work)?;
+    }
+    if asked(Part::Linked) {
+        upgrades_by_links(options, &workshop, &corpora, work)?;
     }
     if asked(Part::Shaped) {
         upgrades_over_a_line(options, &workshop, &corpora, work)?;
@@ -200,6 +205,29 @@ fn upgrades(workshop: &Workshop, corpora: &Corpora, work: &std::path::Path) -> R
                 megabytes(fetched.archive),
                 megabytes(fetched.bytes)
             ));
+        }
+        fs::remove_dir_all(&made)?;
+    }
+    Ok(())
+}
+
+fn upgrades_by_links(
+    options: &Options,
+    workshop: &Workshop,
+    corpora: &Corpora,
+    work: &std::path::Path,
+) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        say("skipped: upgrades by links: each needs a fresh ext4 image, which only root can mount");
+        return Ok(());
+    }
+    for corpus in corpora.trees.iter().filter(|corpus| options.wants(corpus)) {
+        let made = work.join(format!("linked-{}", corpus.name));
+        fs::create_dir_all(&made)?;
+        let linked = linked::measure(workshop, corpus, (&made, options.rounds()), note)?;
+        say("");
+        for line in of_upgrades(corpus, &linked) {
+            say(&line);
         }
         fs::remove_dir_all(&made)?;
     }

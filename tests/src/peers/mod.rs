@@ -10,6 +10,7 @@ pub mod corpus;
 pub mod figures;
 pub mod floor;
 pub mod image;
+pub mod linked;
 pub mod noop;
 pub mod others;
 pub mod ours;

@@ -3,6 +3,7 @@
 use super::contest::{Durable, Record};
 use super::corpus::Corpus;
 use super::figures::Spread;
+use super::linked::{AFRESH, BARE_LINKS, Linked};
 
 /// The name of the measure of all.
 const FLOOR: &str = "floor, durable";
@@ -42,6 +43,29 @@ fn line(record: &Record, all: &[Record]) -> String {
         ratio(record, all, OURS),
         others.median
     )
+}
+
+/// Returns the lines of the table of upgrades of one corpus.
+pub fn of_upgrades(corpus: &Corpus, linked: &Linked) -> Vec<String> {
+    let ratio = |to| linked.records.first().and_then(|ours| ratio_of(ours, &linked.records, to));
+    let shown = |ratio: Option<f64>, goal: f64| {
+        ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2} (goal {goal:.2})"))
+    };
+    let of = |record: &Record| spread(Spread::of(record.times.iter().map(|time| time.command.as_secs_f64())));
+    let mut lines = vec![
+        format!("| upgrade of {} ({} files, one in 100 changed) | seconds |", corpus.name, corpus.size.files),
+        "| --- | --- |".to_owned(),
+    ];
+    lines.extend(linked.records.iter().map(|record| format!("| {} | {} |", record.name, of(record))));
+    let goal = if corpus.name == "many" { 0.35 } else { 0.33 };
+    lines.push(format!("| by links, of afresh | {} |", shown(ratio(AFRESH), goal)));
+    lines.push(format!("| by links, of cp -al and sync -f | {} |", shown(ratio(BARE_LINKS), 0.65)));
+    lines.push(format!(
+        "| disk taken, beside the files that changed | {:.2} MB, {:.2} MB |",
+        megabytes(linked.taken),
+        megabytes(linked.changed)
+    ));
+    lines
 }
 
 /// Returns the median of the ratios of the rounds, until durable.
