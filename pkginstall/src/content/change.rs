@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::scan::{TreeState, state_of_index};
 use super::store::{EDIT, link_to};
 use super::working_copy::{NEW, remove_push_directory};
-use super::{Content, ContentError, ContentStore, Hold, OwedReload, Serving, SetAsideEdits, Stay};
+use super::{ContentError, ContentStore, Hold, OwedReload, Serving, SetAsideEdits, Stay};
 use crate::file_error::FileError;
 use crate::follow::Subscriptions;
 use crate::host::{LockError, Prefix, Wait};
@@ -259,27 +259,25 @@ fn owed(site: &mut Site<'_>, store: &ContentStore) -> Result<(), ContentError> {
     Ok(())
 }
 
-/// Has the service read the new files. One that does not run reads them when it starts. Returns why it failed.
+/// Has the services read the new files. One that does not run reads them when it starts. Returns why one failed.
 fn reload(site: &mut Site<'_>, store: &ContentStore) -> Result<Option<Failure>, ContentError> {
-    let content: Option<Content> = store.content()?;
-    let Some(service) = content.and_then(|content| content.reload) else {
+    let services = store.content()?.map(|content| content.reload).unwrap_or_default();
+    let mut failed = None;
+    for service in services {
+        match service::reload(site, &service) {
+            Ok(_) => {}
+            Err(ServiceError::NotRunning { .. } | ServiceError::NeverStarted { .. }) => {
+                site.note(format!("{service} does not run: it reads {} when it starts", store.name()));
+            }
+            Err(source) => failed = failed.or(Some((service, source))),
+        }
+    }
+    let Some((service, source)) = failed else {
         store.keep_owed(None)?;
         return Ok(None);
     };
-    match service::reload(site, &service) {
-        Ok(_) => {}
-        Err(ServiceError::NotRunning { .. } | ServiceError::NeverStarted { .. }) => {
-            site.note(format!("{service} does not run: it reads {} when it starts", store.name()));
-        }
-        Err(source) => {
-            let failure = Failure::of(&source);
-            let owed =
-                OwedReload { service: service.clone(), since: (site.clock)(), why: failure.in_one_line() };
-            store.keep_owed(Some(&owed))?;
-            let name = store.name().clone();
-            return Ok(Some(ContentError::NotReloaded { name, service, source: Box::new(source) }.into()));
-        }
-    }
-    store.keep_owed(None)?;
-    Ok(None)
+    let why = Failure::of(&source).in_one_line();
+    store.keep_owed(Some(&OwedReload { service: service.clone(), since: (site.clock)(), why }))?;
+    let name = store.name().clone();
+    Ok(Some(ContentError::NotReloaded { name, service, source: Box::new(source) }.into()))
 }

@@ -18,9 +18,9 @@ pub struct Content {
     pub name: Label,
     /// The channel that it follows, and that a push moves.
     pub channel: FollowedChannel,
-    /// The service that reads it, and is reloaded when it changes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reload: Option<ServiceCoordinate>,
+    /// The services that read it, and are reloaded when it changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reload: Vec<ServiceCoordinate>,
     /// Who added it.
     pub actor: Actor,
     /// When.
@@ -30,12 +30,12 @@ pub struct Content {
 impl Content {
     /// Makes the record of a new content.
     pub fn new(name: Label, channel: FollowedChannel, actor: Actor, since: Timestamp) -> Self {
-        Self { schema_version: SCHEMA_VERSION, name, channel, reload: None, actor, since }
+        Self { schema_version: SCHEMA_VERSION, name, channel, reload: Vec::new(), actor, since }
     }
 
-    /// Names the service that is reloaded.
+    /// Names the services that are reloaded.
     #[must_use]
-    pub fn reloading(self, reload: Option<ServiceCoordinate>) -> Self {
+    pub fn reloading(self, reload: Vec<ServiceCoordinate>) -> Self {
         Self { reload, ..self }
     }
 

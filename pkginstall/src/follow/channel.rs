@@ -19,6 +19,11 @@ pub struct FollowedChannel {
 }
 
 impl FollowedChannel {
+    /// Names the channel of a package.
+    pub fn new(group: Group, id: Label, channel: Label) -> Self {
+        Self { group, id, channel }
+    }
+
     /// Returns the group of the package.
     pub fn group(&self) -> &Group {
         &self.group

@@ -1,13 +1,15 @@
 //! Templates: checked when a package is built, rendered on a host, both strictly.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Object;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::filters::{bytes_of, milliseconds_of};
 use super::{Setting, SettingName, SettingValue, TemplateError};
-use crate::coordinate::{PackageCoordinate, ServiceCoordinate};
+use crate::coordinate::{Label, PackageCoordinate, ServiceCoordinate};
 use crate::manifest::Parameter;
 
 /// How many steps a template may take: a loop over everything is fine, one without end is not.
@@ -96,7 +98,8 @@ impl TemplateText {
         for name in self.names() {
             let why = match name.split_once('.') {
                 _ if FACTS.contains(&name.as_str()) || FUNCTIONS.contains(&name.as_str()) => continue,
-                None if name == "config" || name == "parameter" => continue,
+                None if ["config", "parameter", "content"].contains(&name.as_str()) => continue,
+                Some(("content", rest)) if rest.parse::<Label>().is_ok() => continue,
                 Some(("config", rest)) => {
                     let setting = rest.split('.').next().unwrap_or_default();
                     if setting.parse().is_ok_and(|name| uses.settings.contains_key(&name)) {
@@ -111,8 +114,8 @@ impl TemplateText {
                 }
                 Some(("parameter", _)) => "the recipe declares no such parameter",
                 _ => {
-                    "there is no such value; there are config.…, parameter.…, service.…, package.…, runtime_dir, \
-                      software_dir and prefix"
+                    "there is no such value; there are config.…, parameter.…, content.…, service.…, package.…, \
+                      runtime_dir, software_dir and prefix"
                 }
             };
             let line = self.line_of(&name);
@@ -216,6 +219,19 @@ fn environment() -> Environment<'static> {
     environment
 }
 
+/// Where the contents of a host lie: `content.site` is `<prefix>/content/site/active`.
+#[derive(Debug)]
+struct ContentPaths {
+    prefix: String,
+}
+
+impl Object for ContentPaths {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name: Label = key.as_str()?.parse().ok()?;
+        Some(Value::from(format!("{}/content/{name}/active", self.prefix.trim_end_matches('/'))))
+    }
+}
+
 fn context(facts: &Facts<'_>) -> Value {
     let text = |text: &str| Value::from(text);
     let table =
@@ -245,6 +261,7 @@ fn context(facts: &Facts<'_>) -> Value {
     named(vec![
         ("config", table(values.collect())),
         ("parameter", table(parameters.collect())),
+        ("content", Value::from_object(ContentPaths { prefix: facts.prefix.to_owned() })),
         ("service", named(service.to_vec())),
         ("package", named(package.to_vec())),
         ("runtime_dir", text(facts.runtime_dir)),

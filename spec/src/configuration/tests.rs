@@ -76,6 +76,8 @@ fn a_template_knows_values_parameters_and_where_it_is() {
         "com.example:web:1.2"
     );
     assert_eq!(rendered("{{ runtime_dir }}/data <&>").unwrap(), "/p/runtime/1.web.prod.osl/data <&>");
+    assert_eq!(rendered("{{ content.site }}").unwrap(), "/p/content/site/active");
+    assert_eq!(rendered("{{ content['my-site'] }}").unwrap(), "/p/content/my-site/active");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::{self, CheckCommand, Pause, Preflight, Retention};
+use super::content::{self, DescribedContent};
 use super::error::{DescriptionError, DescriptionProblem, Position};
 use super::read::{FileKind, Reading};
 use super::service::{DeployedService, DescribedSetting};
@@ -32,6 +33,8 @@ pub struct Deployment {
     pub values: BTreeMap<SettingName, DeclaredValue>,
     /// The services.
     pub services: BTreeMap<ServiceLabel, DeployedService>,
+    /// The contents.
+    pub contents: BTreeMap<Label, DescribedContent>,
     /// Which services run together.
     pub roles: BTreeMap<Label, BTreeSet<ServiceLabel>>,
     /// What is checked before.
@@ -73,8 +76,11 @@ impl Deployment {
     /// Everything that is wrong with its shape; when nothing is, everything else that is wrong.
     pub fn parse(text: &str) -> Result<Self, DescriptionError> {
         let schema = schema();
-        let kind =
-            FileKind { schema: &schema, named_tables: &["service", "role", "values"], plain_keys: &[] };
+        let kind = FileKind {
+            schema: &schema,
+            named_tables: &["service", "role", "values", "content"],
+            plain_keys: &[],
+        };
         let (reading, raw) = Reading::start::<raw::Description>(FILE_NAME, text, kind)?;
         let deployment = Self::read(raw, &reading);
         reading.checked()?;
@@ -100,6 +106,7 @@ impl Deployment {
         let values = values(raw.values, reading);
         let names: BTreeSet<ServiceLabel> = raw.service.keys().filter_map(|name| name.parse().ok()).collect();
         let services = services(raw.service, reading);
+        let contents = content::contents(raw.content, &names, reading);
         let roles = roles(raw.role, &names, reading);
         let role_names: BTreeSet<Label> = roles.keys().cloned().collect();
         let preflight = checks::preflight(raw.preflight, &role_names, reading);
@@ -125,6 +132,7 @@ impl Deployment {
             build,
             values,
             services,
+            contents,
             roles,
             preflight,
             verify,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::checks::{BuiltInCheck, Retention, Unattended};
+use super::content::HostContent;
 use super::error::Position;
 use super::name::{HostAddress, HostId};
 use super::service::PackageReference;
@@ -30,6 +31,8 @@ pub struct HostDeployment {
     pub values: BTreeMap<SettingName, ResolvedValue>,
     /// The instances in the order in which they are started.
     pub services: Vec<ServiceInstance>,
+    /// The contents.
+    pub contents: Vec<HostContent>,
     /// What is checked before.
     pub preflight: HostPreflight,
     /// What is run after.

@@ -5,6 +5,7 @@
 
 mod against;
 mod checks;
+mod content;
 mod description;
 mod environment;
 mod error;
@@ -28,6 +29,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 pub use checks::{BuiltInCheck, CheckCommand, Pause, Preflight, Retention, Unattended};
+pub use content::{DescribedContent, HostContent};
 pub use description::{DeclaredValue, Deployment};
 pub use environment::{
     ENVIRONMENT_DIRECTORY, Environment, EnvironmentHost, GivenValue, ServiceValues, environment_file,

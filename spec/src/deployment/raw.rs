@@ -24,6 +24,9 @@ pub(super) struct Description {
     pub(super) service: BTreeMap<String, Service>,
     /// Services that run together on a host, by name.
     pub(super) role: BTreeMap<String, Role>,
+    /// Trees of files that are edited on hosts and pushed, by name.
+    #[serde(default)]
+    pub(super) content: BTreeMap<String, Content>,
     /// What is checked on a host before anything is stopped there.
     #[serde(default)]
     pub(super) preflight: Preflight,
@@ -121,6 +124,19 @@ pub(super) struct Service {
     pub(super) ports: Vec<Port>,
     /// Where people reach an instance; a template.
     pub(super) url: Option<String>,
+}
+
+/// A tree of files that is edited on hosts and pushed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Content {
+    /// The package: `group:id`.
+    pub(super) package: String,
+    /// The channel that each host follows. That of the environment when left out.
+    pub(super) channel: Option<String>,
+    /// The service of the deployment that reads it: its hosts have the content, and it is reloaded when another revision is served.
+    /// All hosts have it when left out.
+    pub(super) reload: Option<String>,
 }
 
 /// How many instances, or which.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::Value;
 
 use super::checks::CheckCommand;
+use super::content::HostContent;
 use super::description::Deployment;
 use super::environment::{Environment, EnvironmentHost};
 use super::environment_file;
@@ -47,6 +48,7 @@ pub fn resolve(
     let services = resolving.services();
     let preflight = resolving.preflight();
     let verify = resolving.commands(&deployment.verify);
+    let contents = resolving.contents(&services);
     let pauses = pauses(deployment, &services);
     if !resolving.mistakes.is_empty() {
         return Err(DescriptionError::new(resolving.mistakes));
@@ -58,6 +60,7 @@ pub fn resolve(
         address: described.address.clone(),
         values,
         services,
+        contents,
         preflight,
         verify,
         pauses,
@@ -134,6 +137,27 @@ impl Resolving<'_> {
             }
         }
         instances
+    }
+
+    /// Returns the contents of this host: those that one of its services reads, and those that nobody is named for.
+    fn contents(&mut self, services: &[ServiceInstance]) -> Vec<HostContent> {
+        let mut contents = Vec::new();
+        for (name, described) in &self.deployment.contents {
+            let reads = |one: &&ServiceInstance| Some(one.service.service()) == described.reload.as_ref();
+            let reload: Vec<_> = services.iter().filter(reads).map(|one| one.service.clone()).collect();
+            if described.reload.is_some() && reload.is_empty() {
+                continue;
+            }
+            let Some(channel) = described.channel.clone().or_else(|| self.environment.channel()) else {
+                let why = "it lacks its channel: write `channel` here, or in the environment";
+                let at = described.at.clone();
+                self.mistakes.push(Mistake { at, problem: Problem::keys(why).into() });
+                continue;
+            };
+            let (group, id) = (described.group.clone(), described.id.clone());
+            contents.push(HostContent { name: name.clone(), group, id, channel, reload });
+        }
+        contents
     }
 
     fn instance(

@@ -1,5 +1,6 @@
 //! Contents that are edited on one site, pushed to all, and taken back, with a real repository server.
 
+mod deployed;
 mod edited;
 mod faults;
 mod nginx;

@@ -37,10 +37,10 @@ pub(super) fn converge(
         return Ok(TurnEnd::Converged);
     }
     let channel = turn.subscription.channel.clone();
-    let (described, desired) = interruption::while_fetching(context, |context| {
+    let (described, (desired, contents)) = interruption::while_fetching(context, |context| {
         let described = converge::describe(context, &channel, &part, Network::Online)?;
-        let desired = converge::obtain(context, &described)?;
-        Ok::<_, Failure>((described, desired))
+        let obtained = converge::obtain(context, &described)?;
+        Ok::<_, Failure>((described, obtained))
     })?;
     let revision = revision_of(&desired);
     // What somebody stopped or edited here since is theirs: only another revision is applied.
@@ -57,6 +57,7 @@ pub(super) fn converge(
     let checked = surveyed.preflight(context, None)?;
     let after = store.list().map_err(Failure::from)?.last().copied();
     turn.begin(context, &revision, after)?;
+    contents.put(context)?;
     apply(context, turn, &surveyed, checked)
 }
 

@@ -9,7 +9,7 @@ use super::super::Context;
 use super::published::published;
 use super::work::{actor, lock, obtain, switch};
 use crate::content::{Content, ContentChange, ContentError, ContentStore, Served};
-use crate::follow::{FollowError, FollowedChannel, Follower, Subscription, Subscriptions};
+use crate::follow::{FollowError, FollowedChannel, Follower, Revision, Subscription, Subscriptions};
 use crate::repository::Network;
 
 /// The arguments of `content add`.
@@ -20,9 +20,9 @@ pub(super) struct AddArgs {
     /// Its package and the channel of this site
     #[arg(value_name = "GROUP:ID@CHANNEL")]
     channel: FollowedChannel,
-    /// The service that reads it, which is reloaded when another revision is served
+    /// A service that reads it, which is reloaded when another revision is served; repeat it for several
     #[arg(long, value_name = "SERVICE")]
-    reload: Option<ServiceCoordinate>,
+    reload: Vec<ServiceCoordinate>,
     /// Check everything, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -75,21 +75,34 @@ fn put(
 ) -> Result<(), Failure> {
     // Nothing of it is on record before its first revision is here.
     let revision = obtain(context, record.channel.wanted(), Network::Online)?;
+    place(context, store, there, record, revision)?;
+    subscribe(context, record)
+}
+
+/// Puts a content on record, and serves `revision` where nothing is served.
+pub(in crate::cli) fn place(
+    context: &mut Context<'_>,
+    store: &ContentStore,
+    there: Option<Content>,
+    record: &Content,
+    revision: Revision,
+) -> Result<bool, Failure> {
     let _lock = lock(context, store)?;
     let kept = match there {
         Some(there) if there.is_same(record) => there,
         _ => record.clone(),
     };
     store.keep_content(Some(&kept))?;
-    if store.served(&kept)?.is_none() {
-        let change = ContentChange::Switch { to: revision.package, stay: None, edits: None };
-        switch(context, store, &change)?;
+    if store.served(&kept)?.is_some() {
+        return Ok(false);
     }
-    subscribe(context, &kept)
+    let change = ContentChange::Switch { to: revision.package, stay: None, edits: None };
+    switch(context, store, &change)?;
+    Ok(true)
 }
 
 /// Lets the agent keep the content at its channel.
-fn subscribe(context: &mut Context<'_>, record: &Content) -> Result<(), Failure> {
+pub(in crate::cli) fn subscribe(context: &mut Context<'_>, record: &Content) -> Result<(), Failure> {
     let subscriptions = Subscriptions::of(&context.prefix()?);
     let follower = Follower::Content { content: record.name.clone() };
     let subscription =

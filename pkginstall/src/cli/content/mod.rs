@@ -18,9 +18,10 @@ use copkg_spec::command::{Exit, Failure};
 
 use super::Context;
 
+pub(super) use add::{place, subscribe};
 pub(super) use complete::{Completed, complete};
 pub(super) use status::held_lines;
-pub(super) use work::{lock, obtain, switch};
+pub(super) use work::{actor, lock, obtain, switch};
 
 /// The arguments of `content`.
 #[derive(Debug, Args)]

@@ -29,7 +29,7 @@ pub(super) struct EndOptions {
 }
 
 /// Returns who runs this command.
-pub(super) fn actor(context: &Context<'_>) -> Actor {
+pub(in crate::cli) fn actor(context: &Context<'_>) -> Actor {
     Actor::of(context.ambient.user, &context.ambient.environment)
 }
 

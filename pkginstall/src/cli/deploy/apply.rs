@@ -8,6 +8,7 @@ use serde_json::json;
 use super::super::Context;
 use super::super::interruption;
 use super::super::start::at_site;
+use super::contents;
 use super::packages::{LocalPackages, Supply, obtain};
 use super::plan_file::{PlanFile, PlanFileError};
 use super::shown;
@@ -85,6 +86,8 @@ pub(super) fn apply(context: &mut Context<'_>, how: &Apply<'_>) -> Result<(Surve
     let described = how.described;
     let supply = Supply { local: how.local, network: how.network, effect: Effect::Real };
     let obtained = interruption::while_fetching(context, |context| obtain(context, described, &supply))?;
+    let prepared =
+        interruption::while_fetching(context, |context| contents::prepare(context, described, &supply))?;
     let desired = obtained.desired;
     if let Some((plan, file)) = how.plan {
         plan.check(file, described, &desired)?;
@@ -110,6 +113,8 @@ pub(super) fn apply(context: &mut Context<'_>, how: &Apply<'_>) -> Result<(Surve
         checked,
         junit: how.junit,
     };
+    // Services read them when they start; a content is no part of the generation, and is not rolled back with it.
+    prepared.put(context)?;
     let applied = surveyed.make(context, making)??;
     Ok((surveyed.survey, applied))
 }

@@ -3,6 +3,7 @@
 use copkg_spec::command::Failure;
 
 use super::super::Context;
+use super::contents::{self, PreparedContents};
 use super::packages::{self, LocalPackages, Supply};
 use super::source;
 pub(in crate::cli) use super::source::host_name;
@@ -23,9 +24,13 @@ pub(in crate::cli) fn describe(
     Ok(deploy::describe(&context.prefix()?, &place, part)?)
 }
 
-/// Installs every package of a deployment, and puts together what it is to be.
-pub(in crate::cli) fn obtain(context: &mut Context<'_>, described: &Described) -> Result<Desired, Failure> {
+/// Installs every package of a deployment, its contents among them, and puts together what it is to be.
+pub(in crate::cli) fn obtain(
+    context: &mut Context<'_>,
+    described: &Described,
+) -> Result<(Desired, PreparedContents), Failure> {
     let local = LocalPackages::default();
     let supply = Supply { local: &local, network: Network::Online, effect: Effect::Real };
-    Ok(packages::obtain(context, described, &supply)?.desired)
+    let prepared = contents::prepare(context, described, &supply)?;
+    Ok((packages::obtain(context, described, &supply)?.desired, prepared))
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod attendant;
 mod check;
+mod contents;
 pub(super) mod converge;
 mod diff;
 mod history;

@@ -57,7 +57,7 @@ impl LocalPackages {
     }
 
     /// Finds the file of a package: the version that is locked or asked for, or for a channel the newest one.
-    fn find(&self, reference: &PackageReference, locked: Option<&Version>) -> Option<&Utf8Path> {
+    pub(super) fn find(&self, reference: &PackageReference, locked: Option<&Version>) -> Option<&Utf8Path> {
         let version = locked.or(match &reference.choice {
             PackageChoice::Version(version) => Some(version),
             PackageChoice::Channel(_) | PackageChoice::Follow(_) => None,
