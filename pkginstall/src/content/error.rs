@@ -330,3 +330,70 @@ impl Explain for ContentError {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use copkg_spec::command::Failure;
+    use copkg_spec::digest::Digest;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::content::Serving;
+    use crate::follow::Revision;
+    use crate::generation::Actor;
+
+    fn hold() -> Hold {
+        let base = Revision { package: "com.example:pages:3".parse().unwrap(), digest: Digest::of(b"three") };
+        let actor = Actor { user: "root".into(), through: Some("ada".into()) };
+        let hold = Hold::new(actor, Timestamp::UNIX_EPOCH, base, BTreeMap::new());
+        hold.because(Some("new prices".into()), Serving::Edits)
+    }
+
+    #[test]
+    fn every_error_says_what_failed_why_and_what_to_do() {
+        let name = || "site".parse::<Label>().unwrap();
+        let channel = || "com.example:pages@prod".parse::<FollowedChannel>().unwrap();
+        let package = || "com.example:pages:3".parse::<PackageCoordinate>().unwrap();
+        let refused = vec![
+            ("key.pem".to_owned(), "nobody but its owner may read it, and everybody may read a revision"),
+            ("out".to_owned(), "it leads out of the content"),
+        ];
+        let errors = [
+            ContentError::Unknown { name: name(), known: Vec::new() },
+            ContentError::Unknown { name: name(), known: vec!["rules".parse().unwrap()] },
+            ContentError::Exists { name: name(), channel: channel() },
+            ContentError::Held { name: name(), hold: Box::new(hold()) },
+            ContentError::NotEdited { name: name() },
+            ContentError::NoContent { package: package() },
+            ContentError::NoRevision { name: name(), id: "9".into(), known: vec!["3".into(), "2".into()] },
+            ContentError::Unchanged { name: name(), base: package() },
+            ContentError::NotPublishable { refused },
+            ContentError::Moved {
+                name: name(),
+                channel: channel().to_string(),
+                from: "3".into(),
+                to: "4".into(),
+            },
+            ContentError::Unsettled {
+                name: name(),
+                left: vec!["index.html:5".into(), "picture".into()],
+                place: "/content/site/conflicts".into(),
+            },
+            ContentError::NoKey,
+            ContentError::NoPkgbuild,
+            ContentError::PkgbuildFailed { how: "was ended by signal 9".into(), output: String::new() },
+            ContentError::NotWhole { paths: vec!["page".into()] },
+            ContentError::NoServer { channel: channel(), place: "/srv/packages".into() },
+            ContentError::InTheWay { path: "/content/site/edit".into() },
+            ContentError::StrangeLink { path: "/content/site/active".into(), target: "/tmp".into() },
+            ContentError::LaterVersion { path: "/srv/hold.json".into() },
+        ];
+        let said = errors.iter().map(|error| {
+            let failure = Failure::of(error);
+            format!("{} (exit {})\n{failure}", failure.code, failure.exit.code())
+        });
+        insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n\n"));
+    }
+}

@@ -34,9 +34,12 @@ struct Fault {
 const KILL: Fault = Fault { words: &["kill-after"], codes: &[0, 137] };
 const FULL: Fault = Fault { words: &["error", "--errno", "28"], codes: &[0, 1] };
 
+/// A file system that was mounted read-only meanwhile.
+const READ_ONLY: Fault = Fault { words: &["error", "--errno", "30"], codes: &[0, 1] };
+
 #[test]
 fn editing_that_begins_under_faults_begins_or_does_not() -> Outcome {
-    for fault in [KILL, FULL] {
+    for fault in [KILL, FULL, READ_ONLY] {
         sweep(
             fault,
             &["content", "edit", "site"],
@@ -134,6 +137,41 @@ fn activating_under_faults_serves_one_revision_or_the_other() -> Outcome {
             Ok(())
         })?;
     }
+    Ok(())
+}
+
+#[test]
+fn a_round_that_is_killed_writes_over_no_edit() -> Outcome {
+    if !faults::is_supported() {
+        skip("exact fault points", "x86_64 only");
+        return Ok(());
+    }
+    let world = World::new()?;
+    let (site, mirror) = (world.site("one", "prod")?, world.site("two", "prod")?);
+    site.edit()?;
+    site.write("index.html", "mine\n")?;
+    let log = world.scene.path().join("points");
+    let round = ["agent", "--once", "--now"];
+    begin(&mirror, 1)?;
+    mirror.push(&[])?;
+    let listed = strike(&world, &site, &["list", "--log", &log.to_string_lossy()], &round)?;
+    assert_eq!(listed.code, Some(7), "{listed}");
+    let points = fs::read_to_string(log)?.lines().count();
+    let mut killed = 0;
+    for (number, at) in moments(points).into_iter().enumerate() {
+        // There is something new to write in each round.
+        begin(&mirror, number + 2)?;
+        mirror.push(&[])?;
+        let ended = strike(&world, &site, &["kill-after", "--at", &at.to_string()], &round)?;
+        killed += usize::from(ended.code == Some(137));
+        site.ok(&["recover"])?;
+        assert_eq!(
+            (site.serves("index.html").as_str(), site.round(7)?.as_str()),
+            ("mine\n", "held"),
+            "{ended}"
+        );
+    }
+    assert!(killed > 0, "no round was killed");
     Ok(())
 }
 
