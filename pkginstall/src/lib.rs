@@ -33,6 +33,7 @@ pub mod receipts;
 pub mod repository;
 pub mod runtime;
 pub mod service;
+pub mod snapshot;
 pub mod stage;
 pub mod supervise;
 mod text_file;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 use copkg_spec::command::Streams;
 use pkginstall::cli::{self, Ambient, Surroundings};
-use pkginstall::inherited;
+use pkginstall::{inherited, interrupt};
 
 fn main() -> ExitCode {
     // Should the kernel refuse, a service inherits more than it should, and nothing else is wrong.
@@ -27,7 +27,8 @@ fn main() -> ExitCode {
             user: rustix::process::geteuid().as_raw(),
             clock: jiff::Timestamp::now,
             streams,
-            ask: (io::stdin().is_terminal() && io::stderr().is_terminal()).then_some(ask as fn(&str) -> bool),
+            ask: has_terminal().then_some(ask as fn(&str) -> bool),
+            wait_for_enter: has_terminal().then_some(wait_for_enter as fn(&str) -> bool),
         },
     };
     cli::run(surroundings).into()
@@ -38,6 +39,29 @@ fn streams() -> Streams {
         out: Box::new(io::stdout()),
         err: Box::new(io::stderr()),
         err_is_terminal: io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(),
+    }
+}
+
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Waits for Enter. A signal, the end of the input and everything else that is typed are no.
+fn wait_for_enter(question: &str) -> bool {
+    let mut answer = String::new();
+    if writeln!(io::stderr(), "{question}").is_err() {
+        return false;
+    }
+    let stdin = io::stdin();
+    let limit = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    loop {
+        let mut descriptors = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::IN)];
+        match rustix::event::poll(&mut descriptors, Some(&limit)) {
+            _ if interrupt::is_interrupted() => return false,
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => return stdin.read_line(&mut answer).is_ok() && answer == "\n",
+            Err(_) => return false,
+        }
     }
 }
 

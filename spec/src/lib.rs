@@ -7,6 +7,7 @@
 //! recipe + tree → manifest → archive → repository → fetch → verify → stage → activate
 
 pub mod address;
+pub mod age;
 pub mod archive;
 pub mod canonical;
 pub mod command;
@@ -27,6 +28,7 @@ pub mod platform;
 pub mod policy;
 pub mod recipe;
 pub mod repository;
+pub mod snapshot;
 pub mod tlog;
 pub mod trust;
 pub mod tuf;

@@ -49,6 +49,8 @@ pub struct Ambient {
     pub streams: fn() -> Streams,
     /// Asks whoever sits at the terminal, and tells whether the answer is yes; `None` where there is no terminal.
     pub ask: Option<fn(&str) -> bool>,
+    /// Waits on the terminal until Enter is hit, and tells whether it was; `None` where there is no terminal.
+    pub wait_for_enter: Option<fn(&str) -> bool>,
 }
 
 /// The options that say which prefix, and how long to wait for it.

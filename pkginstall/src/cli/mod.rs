@@ -17,6 +17,7 @@ mod forget;
 mod found;
 mod gc;
 mod history;
+mod host;
 mod info;
 mod install;
 mod interruption;
@@ -43,6 +44,7 @@ mod select;
 mod start;
 mod status;
 mod stop;
+mod store;
 mod supervise;
 mod table;
 mod trust;
@@ -134,6 +136,10 @@ enum Command {
     Crontab(agent::Crontab),
     /// Print the units of systemd that make a round of the agent from time to time
     Timer(agent::Timer),
+    /// Take snapshots of this host's files, and bring a host back from them
+    Host(host::Host),
+    /// Look after a store of snapshots
+    Store(store::Store),
     /// Remove what no service needs any more
     Gc(gc::Gc),
     /// Say which services run
@@ -276,7 +282,8 @@ impl Command {
             | Self::Crontab(_)
             | Self::Timer(_)
             | Self::Completions(_)
-            | Self::Version(_) => true,
+            | Self::Version(_)
+            | Self::Store(_) => true,
             Self::Logs(args) => !args.rotates(),
             Self::Deploy(args) => args.only_looks(),
             Self::Content(args) => args.only_looks(),
@@ -284,6 +291,7 @@ impl Command {
             Self::Trust(args) => args.only_looks(),
             Self::Repo(args) => args.only_looks(),
             Self::Config(args) => args.only_looks(),
+            Self::Host(args) => args.only_looks(),
             _ => false,
         }
     }
@@ -322,6 +330,8 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Agent(args) => agent::run(args, context),
         Command::Crontab(args) => agent::crontab(args, context),
         Command::Timer(args) => agent::timer(args, context),
+        Command::Host(args) => host::run(args, context),
+        Command::Store(args) => store::run(args, context),
         Command::Gc(args) => gc::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Supervise(args) => supervise::run(args, context),

@@ -5,7 +5,7 @@ use crate::support::{Host, key, package};
 #[test]
 fn every_command_says_how_it_is_used() {
     let host = Host::bare();
-    let commands: [&[&str]; 51] = [
+    let commands: [&[&str]; 59] = [
         &[],
         &["install"],
         &["remove"],
@@ -53,6 +53,14 @@ fn every_command_says_how_it_is_used() {
         &["agent"],
         &["crontab"],
         &["timer"],
+        &["host"],
+        &["host", "init"],
+        &["host", "watch"],
+        &["host", "push"],
+        &["host", "list"],
+        &["host", "show"],
+        &["host", "rebuild"],
+        &["store", "prune"],
         &["recover"],
         &["config", "show"],
         &["dirs"],

@@ -17,6 +17,9 @@ const PATCH_TYPE: &str = "application/vnd.copkg.patch.v1+json";
 /// The type of the verdict of a rehearsal, as it is signed.
 const REHEARSAL_TYPE: &str = "application/vnd.copkg.rehearsal.v1+json";
 
+/// The type of a host's snapshot, as it is signed.
+const SNAPSHOT_TYPE: &str = "application/vnd.copkg.host-snapshot.v1+json";
+
 /// A document to be signed, with its type.
 #[derive(Debug, Clone, Copy)]
 pub struct Payload<'a> {
@@ -38,6 +41,11 @@ impl<'a> Payload<'a> {
     /// Takes the canonical bytes of the verdict of a rehearsal.
     pub fn rehearsal(bytes: &'a [u8]) -> Self {
         Self { payload_type: REHEARSAL_TYPE, bytes }
+    }
+
+    /// Takes the canonical bytes of the document of a host's snapshot.
+    pub fn snapshot(bytes: &'a [u8]) -> Self {
+        Self { payload_type: SNAPSHOT_TYPE, bytes }
     }
 
     /// Returns what is really signed: `DSSEv1`, then length and text of the type and of the bytes, as DSSE 1.0 says.
