@@ -27,7 +27,7 @@ mod version;
 mod yank;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use copkg_spec::command::{Exit, Failure, Options, Report, unparsed};
+use copkg_spec::command::{Exit, ExplainCode, Failure, Options, Report, explain_code, unparsed};
 
 pub use context::Context;
 
@@ -80,6 +80,8 @@ enum Command {
     Repo(repo::Repo),
     /// Print the JSON Schema of package.toml, or of a file of a deployment
     Schema(schema::Schema),
+    /// Say what an error code means
+    Explain(ExplainCode),
     /// Print a script that completes commands in a shell
     Completions(completions::Completions),
     /// Print the version
@@ -120,6 +122,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Repo(command) => repo::run(command, context),
         Command::Schema(args) => Ok(schema::run(&args, context)),
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command(), context)),
+        Command::Explain(args) => Ok(explain_code(&args, &mut context.report)?),
         Command::Version => Ok(version::run(context)),
     }
 }

@@ -58,7 +58,7 @@ mod why;
 pub use context::{Ambient, Clock, Context, Surroundings};
 
 use clap::{Parser, Subcommand};
-use copkg_spec::command::{Exit, Failure, Options, Report, unparsed};
+use copkg_spec::command::{Exit, ExplainCode, Failure, Options, Report, explain_code, unparsed};
 
 use crate::interrupt::{self, Interruptible};
 use crate::service::ServiceError;
@@ -165,6 +165,8 @@ enum Command {
     Config(config::Config),
     /// Show where everything lies
     Dirs(dirs::Dirs),
+    /// Say what an error code means
+    Explain(ExplainCode),
     /// Print completions for a shell
     Completions(completions::Completions),
     /// Show the version of this program and of the format that it reads
@@ -182,6 +184,7 @@ pub fn run(surroundings: Surroundings) -> Exit {
     // These must work whatever the configuration says.
     let result = match &cli.command {
         Command::Completions(args) if args.list.is_none() => Ok(completions::run(args, &mut report)),
+        Command::Explain(args) => explain_code(args, &mut report).map_err(Failure::from),
         Command::Version(args) => Ok(version::run(args, &mut report)),
         Command::RunUnit(args) => run_unit::run(args, &cli.place, &mut report, &ambient),
         command => {
@@ -347,6 +350,7 @@ fn dispatch(command: &Command, context: &mut Context) -> Result<Exit, Failure> {
             Some(what) => completions::list(what, context),
             None => Ok(completions::run(args, context.report)),
         },
+        Command::Explain(args) => Ok(explain_code(args, context.report)?),
         Command::Version(args) => Ok(version::run(args, context.report)),
         Command::RunUnit(args) => {
             run_unit::run(args, &context::Place::default(), context.report, &context.ambient)

@@ -3,9 +3,20 @@
 use crate::support::{Host, key, package};
 
 #[test]
+fn an_error_code_is_explained_and_an_unknown_one_gets_its_neighbour() {
+    let host = Host::bare();
+    insta::assert_snapshot!("explain", host.ok(&["explain", "not_installed"]));
+    insta::assert_snapshot!("explain_unknown", host.fails(5, &["explain", "not_instaled"]));
+    let all = host.json(&["explain"]);
+    assert!(all["codes"].as_array().unwrap().len() > 300);
+    assert_eq!(host.json(&["explain", "locked"])["exit"], "9");
+}
+
+#[test]
 fn every_command_says_how_it_is_used() {
     let host = Host::bare();
-    let commands: [&[&str]; 59] = [
+    let commands: [&[&str]; 60] = [
+        &["explain"],
         &[],
         &["install"],
         &["remove"],

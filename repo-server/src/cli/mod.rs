@@ -20,7 +20,7 @@ mod witness;
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
-use copkg_spec::command::{Exit, Failure, Options, Report, Streams, unparsed};
+use copkg_spec::command::{Exit, ExplainCode, Failure, Options, Report, Streams, explain_code, unparsed};
 
 /// Serves a repository of packages over HTTP
 #[derive(Debug, Parser)]
@@ -42,6 +42,8 @@ enum Command {
     Mirror(copy::Mirror),
     Token(token::Token),
     Witness(witness::WitnessCommand),
+    /// Say what an error code means
+    Explain(ExplainCode),
 }
 
 /// Runs the command that `arguments` name, the program's name first.
@@ -63,6 +65,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: Streams) -> E
         Command::Mirror(command) => command.run(&cli.options, &mut report),
         Command::Token(command) => command.run(&cli.options, &mut report),
         Command::Witness(command) => command.run(&cli.options, &mut report),
+        Command::Explain(args) => explain_code(args, &mut report).map_err(Failure::from),
     };
     let exit = result.unwrap_or_else(|failure| report.fail(&failure));
     report.end(exit)

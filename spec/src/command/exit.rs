@@ -30,6 +30,38 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every exit code.
+    pub const ALL: [Self; 11] = [
+        Self::Ok,
+        Self::Failure,
+        Self::Usage,
+        Self::Stopped,
+        Self::Unknown,
+        Self::NotFound,
+        Self::Trust,
+        Self::Conflict,
+        Self::TryAgain,
+        Self::Locked,
+        Self::Interrupted,
+    ];
+
+    /// Returns what it means.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "done, or nothing to do",
+            Self::Failure => "it failed for a reason that no other exit code names",
+            Self::Usage => "the command was not understood; nothing was tried",
+            Self::Stopped => "the service is stopped",
+            Self::Unknown => "the state of the service is unknown",
+            Self::NotFound => "what was requested does not exist",
+            Self::Trust => "a signature, a key, a digest or the archive policy refused it",
+            Self::Conflict => "something else is in its place",
+            Self::TryAgain => "it may work when tried again: network, server, timeout",
+            Self::Locked => "another command holds the lock",
+            Self::Interrupted => "INT, TERM or HUP ended it, in order",
+        }
+    }
+
     /// Returns the number that the process exits with.
     pub fn code(self) -> u8 {
         match self {

@@ -4,6 +4,7 @@
 //! the environment or opens a stream: `main` hands the streams in.
 
 mod closest;
+mod error_codes;
 mod exit;
 mod failure;
 mod options;
@@ -12,6 +13,7 @@ mod report;
 mod usage;
 
 pub use closest::closest;
+pub use error_codes::{ExplainCode, Meaning, UnknownCode, explain_code, meanings};
 pub use exit::Exit;
 pub use failure::{Explain, Failure, said};
 pub use options::{Color, Options};
