@@ -35,7 +35,8 @@ fn frames(host: &Host) -> (Vec<PathBuf>, u64) {
     let files =
         directories.flat_map(|directory| fs::read_dir(directory.unwrap().path()).into_iter().flatten());
     let files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
-    let bytes = files.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+    // One that is written meanwhile gets another name.
+    let bytes = files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum();
     (files, bytes)
 }
 
