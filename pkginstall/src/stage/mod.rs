@@ -236,7 +236,7 @@ impl Site<'_> {
     }
 
     /// Takes the files of `runs` but those at the places that somebody else makes, and returns the runs of which something is
-    /// missing: what was taken of them has to be undone.
+    /// missing, in their order: what was taken of them has to be undone.
     fn take(&self, runs: &[usize], made: &HashSet<usize>) -> Result<Vec<usize>, TreeError> {
         let (next, not_taken) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || {
@@ -261,7 +261,10 @@ impl Site<'_> {
                 .into_iter()
                 .try_for_each(|handle| handle.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)))
         })?;
-        Ok(not_taken.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let mut not_taken = not_taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Threads end in any order, and what is unpacked is read in the order of the payload.
+        not_taken.sort_unstable();
+        Ok(not_taken)
     }
 
     /// Removes what was made of the files of `runs`.

@@ -125,6 +125,19 @@ fn a_donor_that_was_changed_is_not_believed() {
 }
 
 #[test]
+fn a_donor_that_lost_half_of_its_files_is_completed_whichever_thread_ends_first() {
+    for _ in 0..3 {
+        let (host, wire, _) = scene(&[3], Ranges::Yes);
+        let installed = host.prefix("software/com/example/app/1");
+        make_writable(&installed);
+        for number in (0..200).step_by(2) {
+            std::fs::remove_file(installed.join(format!("lib/{:02}/{number}", number % 10))).unwrap();
+        }
+        install(&host, &wire, &[]);
+    }
+}
+
+#[test]
 fn files_are_shared_unless_they_are_to_be_copied() {
     for (mode, shared) in [("auto", true), ("copy", false), ("hardlink", true)] {
         let (host, wire, _) = scene(&[3], Ranges::Yes);
