@@ -43,7 +43,13 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        // What is set aside is moved, with what is mounted in it.
+        let prefix = self.0.ancestors().find(|path| path.ends_with("prefix")).unwrap_or(&self.0);
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let places = mounts.lines().filter_map(|mount| mount.split(' ').nth(1));
+        for place in places.filter(|place| Path::new(place).starts_with(prefix)) {
+            let _ = Command::new("umount").arg("--lazy").arg(place).status();
+        }
     }
 }
 
