@@ -206,6 +206,17 @@ impl Scene {
         Ok(tree)
     }
 
+    /// Adds files to such a tree that every version has.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn add_same_files(&self, tree: &Path) -> Result<(), SceneError> {
+        for number in 0..12 {
+            self.write(tree.join(format!("files/same/{}/{number}", number % 4)), 0o644, number.to_string())?;
+        }
+        Ok(())
+    }
+
     /// Builds and signs the package in `tree`; returns the file.
     ///
     /// # Errors

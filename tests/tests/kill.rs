@@ -169,13 +169,7 @@ impl Case {
         let mut files = Vec::new();
         for version in ["1.0.0", "2.0.0"] {
             let tree = scene.small_tree("target", version)?;
-            for number in 0..12 {
-                scene.write(
-                    tree.join(format!("files/same/{}/{number}", number % 4)),
-                    0o644,
-                    number.to_string(),
-                )?;
-            }
+            scene.add_same_files(&tree)?;
             files.push(scene.build(&tree)?.to_string_lossy().into_owned());
         }
         scene.trust()?;

@@ -53,13 +53,7 @@ fn cut_installs(other: &str) -> Outcome {
     let scene = Scene::new()?;
     let [file, other] = [("target", "2.0.0"), (other, "1.0.0")].map(|(name, version)| -> Result<_> {
         let tree = scene.small_tree(name, version)?;
-        for number in 0..12 {
-            scene.write(
-                tree.join(format!("files/same/{}/{number}", number % 4)),
-                0o644,
-                number.to_string(),
-            )?;
-        }
+        scene.add_same_files(&tree)?;
         Ok(scene.build(&tree)?)
     });
     let (file, other) = (file?, other?);

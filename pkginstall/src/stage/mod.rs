@@ -128,7 +128,8 @@ pub fn stage(
     let patch = reuse.patch.take();
     writer::make_directories(index, into, threads())?;
     let (half, reached) = Half::of((0..plan.runs.len()).map(|run| plan.work(run, index)).sum());
-    let links = reuse.proof == Proof::Recorded && links(&reuse, index, into);
+    let links = reuse.proof == Proof::Recorded
+        && reuse.link_mode.links(|| link::can_clone(&reuse.donors, index, into));
     let linked = if links {
         link::link_unchanged(index, (&reuse.donors, source_date), into, threads())?
     } else {
@@ -161,15 +162,6 @@ pub fn stage(
     writer::finish(index, into, source_date, threads())?;
     let stamps = stamp::stamps(index, into, threads())?;
     Ok(StagedPackage { package, stamps, patch_failed })
-}
-
-/// Tells whether files that have not changed are linked: where that is requested, or no clones are to be had.
-fn links(reuse: &Reuse<'_>, index: &Index, into: &Directory) -> bool {
-    match reuse.link_mode {
-        LinkMode::Hardlink => true,
-        LinkMode::Auto => !link::can_clone(&reuse.donors, index, into),
-        LinkMode::Clone | LinkMode::Copy => false,
-    }
 }
 
 /// Everything that the threads need to know of the tree that they make.

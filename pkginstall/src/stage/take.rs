@@ -9,7 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use copkg_spec::digest::{Digest, Hashed};
-use copkg_spec::index::{Entry, EntryPath, NewFile};
+use copkg_spec::index::{Entry, EntryPath};
 use rustix::fs::{AtFlags, FileType};
 
 use super::donors::{Donors, Part, Place};
@@ -30,6 +30,17 @@ pub enum LinkMode {
     Hardlink,
     /// Copied
     Copy,
+}
+
+impl LinkMode {
+    /// Tells whether files are linked: where that is requested, or no clones are to be had.
+    pub(super) fn links(self, can_clone: impl FnOnce() -> bool) -> bool {
+        match self {
+            Self::Hardlink => true,
+            Self::Auto => !can_clone(),
+            Self::Clone | Self::Copy => false,
+        }
+    }
 }
 
 /// What a file of another installed version has to show before it is taken.
@@ -88,10 +99,9 @@ impl<'d> Taker<'d> {
         for entry in entries {
             // Another name of a file is made when that one is there.
             let Entry::File { size, sha256, link: None, .. } = entry else { continue };
-            let Some(new) = entry.new_file() else { continue };
             let taken = match self.donors.files.get(sha256) {
-                Some(place) => self.file(place, entry, new, (*size, *sha256))?,
-                None if *size == 0 && *sha256 == Digest::of(b"") => self.empty(new)?,
+                Some(place) => self.file(place, entry)?,
+                None if *size == 0 && *sha256 == Digest::of(b"") => self.empty(entry)?,
                 None => Taken::No,
             };
             if taken == Taken::No {
@@ -102,7 +112,8 @@ impl<'d> Taker<'d> {
     }
 
     /// Makes an empty file, for which no donor is needed.
-    fn empty(&mut self, NewFile { path, mode, date, .. }: NewFile<'_>) -> Result<Taken, TreeError> {
+    fn empty(&mut self, entry: &Entry) -> Result<Taken, TreeError> {
+        let Entry::File { path, mode, date, .. } = entry else { return Ok(Taken::No) };
         self.into.enter(parent(path))?;
         let here = self.into.here();
         let file = here.create_file(path.name(), mode.read_only_bits())?;
@@ -134,16 +145,13 @@ impl<'d> Taker<'d> {
         open_regular(&mut self.sources[place.donor], &place.path)
     }
 
-    fn file(
-        &mut self,
-        place: &Place,
-        entry: &Entry,
-        NewFile { path, mode, date, .. }: NewFile<'_>,
-        expected: (u64, Digest),
-    ) -> Result<Taken, TreeError> {
+    fn file(&mut self, place: &Place, entry: &Entry) -> Result<Taken, TreeError> {
+        let Entry::File { path, mode, size, sha256, date, .. } = entry else { return Ok(Taken::No) };
+        let expected = (*size, *sha256);
         self.into.enter(parent(path))?;
         let Some(mut source) = self.open(place) else { return Ok(Taken::No) };
-        if self.links() && self.link(place, &source, entry) {
+        let links = self.how.mode.links(|| !self.how.no_clones.load(Ordering::Relaxed));
+        if links && self.link(place, &source, entry) {
             return Ok(self.check(&mut source, expected));
         }
         let here = self.into.here();
@@ -175,15 +183,6 @@ impl<'d> Taker<'d> {
         let result = rustix::fs::ioctl_ficlone(file, source);
         no_clones.store(result.is_err(), Ordering::Relaxed);
         result.is_ok()
-    }
-
-    /// Tells whether files are linked: where that is requested, or no clones are to be had.
-    fn links(&self) -> bool {
-        match self.how.mode {
-            LinkMode::Hardlink => true,
-            LinkMode::Auto => self.how.no_clones.load(Ordering::Relaxed),
-            LinkMode::Clone | LinkMode::Copy => false,
-        }
     }
 
     /// Links the donor's file, unless its date, mode or owner is another one (as the mode of a version from before software was

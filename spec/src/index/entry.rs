@@ -100,16 +100,6 @@ impl Entry {
         }
     }
 
-    /// Returns what is to be known of a file before its content is there; nothing for what is not a file.
-    pub fn new_file(&self) -> Option<NewFile<'_>> {
-        match self {
-            Self::File { path, mode, size, date, .. } => {
-                Some(NewFile { path, mode: *mode, size: *size, date: *date })
-            }
-            Self::Directory { .. } | Self::Symlink { .. } => None,
-        }
-    }
-
     /// Returns the earlier file that has the content of this one.
     pub fn link(&self) -> Option<&EntryPath> {
         if let Self::File { link, .. } = self { link.as_ref() } else { None }
